@@ -21,6 +21,7 @@ mod failure;
 mod keys;
 mod mechanism;
 mod negotiation;
+mod pbkdf2;
 mod plain;
 mod prep;
 mod scram;
@@ -34,3 +35,6 @@ pub use negotiation::{
 };
 pub use prep::{PrepError, saslprep, saslprep_password};
 pub use verifier::{DEFAULT_ITERATIONS, ITERATIONS_MAX, ScramVerifier, VerifierError};
+
+#[cfg(test)]
+mod tests;

@@ -54,18 +54,18 @@ pub enum Mechanism {
 impl Mechanism {
     /// Every mechanism, in the order in which they are offered.
     ///
-    /// The order has no meaning for a conforming client (RFC 6120 §6.3.3); it is ejabberd's, so that captures of
-    /// both servers can be compared.
+    /// A conforming client has its own order of preference (RFC 6120 §6.3.3). For one that takes the first it knows,
+    /// the strongest come first, and PLAIN after everything that keeps the password from the wire.
     pub const ALL: [Self; 9] = [
-        Self::Anonymous,
-        Self::Scram(ScramHash::Sha1),
-        Self::Scram(ScramHash::Sha256),
-        Self::Scram(ScramHash::Sha512),
-        Self::ScramPlus(ScramHash::Sha1),
-        Self::ScramPlus(ScramHash::Sha256),
-        Self::ScramPlus(ScramHash::Sha512),
-        Self::Plain,
         Self::External,
+        Self::ScramPlus(ScramHash::Sha512),
+        Self::Scram(ScramHash::Sha512),
+        Self::ScramPlus(ScramHash::Sha256),
+        Self::Scram(ScramHash::Sha256),
+        Self::ScramPlus(ScramHash::Sha1),
+        Self::Scram(ScramHash::Sha1),
+        Self::Plain,
+        Self::Anonymous,
     ];
 
     /// The registered name.
@@ -195,20 +195,20 @@ mod tests {
         };
         assert_eq!(
             names(&offer),
-            ["SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+            ["SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1"]
         );
         offer.encrypted = true;
         assert_eq!(
             names(&offer),
             [
-                "SCRAM-SHA-1",
-                "SCRAM-SHA-256",
-                "SCRAM-SHA-512",
-                "SCRAM-SHA-1-PLUS",
-                "SCRAM-SHA-256-PLUS",
+                "EXTERNAL",
                 "SCRAM-SHA-512-PLUS",
-                "PLAIN",
-                "EXTERNAL"
+                "SCRAM-SHA-512",
+                "SCRAM-SHA-256-PLUS",
+                "SCRAM-SHA-256",
+                "SCRAM-SHA-1-PLUS",
+                "SCRAM-SHA-1",
+                "PLAIN"
             ]
         );
         let disabled = ["plain".to_owned(), "SCRAM-SHA-1".to_owned()];
@@ -218,7 +218,7 @@ mod tests {
         offer.anonymous = true;
         assert_eq!(
             names(&offer),
-            ["ANONYMOUS", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+            ["SCRAM-SHA-512", "SCRAM-SHA-256", "ANONYMOUS"]
         );
         let unencrypted = Offer {
             passwords: true,

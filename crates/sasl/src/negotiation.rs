@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jid::{BareJid, NodePart};
 use stdx::{Secret, SecretBytes};
 
@@ -200,7 +202,12 @@ impl Negotiation {
         else {
             return Step::Failure(OUT_OF_ORDER);
         };
-        let (challenged, challenge) = first.challenge(hash, found, &self.context);
+        let (challenged, challenge) = first.challenge(
+            hash,
+            found,
+            &self.context,
+            &STANDARD.encode(self.context.nonce),
+        );
         self.state = State::AwaitsFinal(Box::new(challenged));
         Step::Challenge(challenge)
     }

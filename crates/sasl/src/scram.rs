@@ -126,6 +126,7 @@ impl First {
         hash: ScramHash,
         verifier: Option<ScramVerifier>,
         context: &Context,
+        server_nonce: &str,
     ) -> (Challenged, Vec<u8>) {
         let verifier = verifier.filter(|verifier| verifier.hash() == hash);
         let genuine = verifier.is_some();
@@ -137,7 +138,7 @@ impl First {
                 context.decoy_iterations,
             )
         });
-        let nonce = format!("{}{}", self.nonce, STANDARD.encode(context.nonce));
+        let nonce = format!("{}{server_nonce}", self.nonce);
         let mut challenge = format!(
             "r={nonce},s={},i={}",
             STANDARD.encode(verifier.salt()),
@@ -149,7 +150,7 @@ impl First {
                 .iter()
                 .map(|binding| binding.kind)
                 .collect();
-            let advertised = context.bindings_advertised.then_some(&*types);
+            let advertised = (context.bindings_advertised && !types.is_empty()).then_some(&*types);
             challenge.push_str(",h=");
             challenge.push_str(&downgrade::hash_of_offer(
                 hash,
@@ -262,4 +263,12 @@ fn decode(text: &str) -> Result<Vec<u8>, Failure> {
     STANDARD
         .decode(text)
         .map_err(|_| Failure::malformed("An attribute is not base64"))
+}
+
+#[cfg(test)]
+impl Challenged {
+    /// Turns the account into one that does not exist while its keys stay known to the test.
+    pub(crate) fn forget_that_it_is_genuine(&mut self) {
+        self.genuine = false;
+    }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use stdx::{Secret, SecretBytes};
 use subtle::ConstantTimeEq;
 
+use crate::pbkdf2::salted_password;
 use crate::{ScramHash, keys};
 
 /// The iteration count of new verifiers unless configured otherwise; ejabberd's.
@@ -177,7 +178,7 @@ fn derive_keys(
     salt: &[u8],
     iterations: u32,
 ) -> (SecretBytes, SecretBytes) {
-    let salted = keys::salted_password(hash, prepared.expose().as_bytes(), salt, iterations);
+    let salted = salted_password(hash, prepared.expose().as_bytes(), salt, iterations);
     let client_key = SecretBytes::new(keys::hmac(hash, salted.expose(), &[b"Client Key"]));
     let stored_key = keys::digest(hash, &[client_key.expose()]);
     let server_key = keys::hmac(hash, salted.expose(), &[b"Server Key"]);
