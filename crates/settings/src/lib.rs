@@ -3,13 +3,20 @@
 //! [`load`] reads a file or text and answers with a [`Config`] or with [`Problems`], all of them at once
 //! and each with its place. Other crates report in the same form with [`Problem`] and [`Problems`].
 
+mod assemble;
 pub mod catalogue;
+mod check;
 mod config;
+mod defaults;
+mod include;
+mod keywords;
+mod legacy;
 mod load;
 mod node;
 mod problem;
 mod section;
 mod source;
+mod suggest;
 mod value;
 mod yaml;
 

@@ -2,10 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::assemble;
 use crate::config::Config;
+use crate::include::Includer;
+use crate::keywords::{self, Budget};
+use crate::legacy;
 use crate::problem::{Note, Problem, Problems};
 use crate::source::Sources;
-use crate::yaml;
 
 /// Where the settings come from.
 #[derive(Clone, Debug)]
@@ -82,15 +85,41 @@ pub struct Loaded {
 /// Everything that is wrong, up to [`PROBLEMS_MAX`](crate::PROBLEMS_MAX) problems.
 pub fn load(source: &Source, inputs: &Inputs) -> Result<Loaded, Problems> {
     let mut sources = Sources::none();
-    let Source::Text { name, text } = source else {
-        return Err(Problems::new(sources));
+    let mut problems = Vec::new();
+    let mut notes = Vec::new();
+    let mut budget = Budget::default();
+    let mut includer = Includer::new(&mut sources, &mut problems, &mut notes);
+    let entries = match source {
+        Source::File(path) => includer.file(path, None),
+        Source::Text { name, text } => includer.text(name, text, &inputs.config_path),
     };
-    let file = sources.add(name.clone(), text.clone());
-    let root = yaml::parse(file, text);
+    if !problems.is_empty() {
+        // Half a file would only add problems that are none.
+        return Err(all(problems, sources));
+    }
+    let entries = keywords::apply_macros(
+        entries,
+        &inputs.env,
+        &mut sources,
+        &mut budget,
+        &mut problems,
+        &mut notes,
+    );
+    let entries = legacy::rewrite(entries, &mut notes);
+    let config = assemble::config(entries, inputs, budget, &mut problems, &mut notes);
+    match problems.is_empty() {
+        true => Ok(Loaded {
+            config,
+            notes,
+            sources,
+        }),
+        false => Err(all(problems, sources)),
+    }
+}
+
+fn all(mut found: Vec<Problem>, sources: Sources) -> Problems {
+    found.sort_by_key(|problem| (problem.pos().is_built_in(), problem.pos()));
     let mut problems = Problems::new(sources);
-    problems.push(Problem::general(format!(
-        "not yet checked: {root:?} {:?}",
-        inputs.files
-    )));
-    Err(problems)
+    problems.extend(found);
+    problems
 }

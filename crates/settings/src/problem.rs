@@ -223,10 +223,6 @@ impl Problems {
         }
         shown.join("\n\n")
     }
-
-    pub(crate) fn set_sources(&mut self, sources: Sources) {
-        self.sources = sources;
-    }
 }
 
 impl fmt::Display for Problems {

@@ -63,6 +63,26 @@ impl Section {
         }))
     }
 
+    /// The same section with another value of one option.
+    pub(crate) fn with(&self, name: &str, value: Value) -> Self {
+        let slots = self
+            .0
+            .slots
+            .iter()
+            .map(|(spec, slot)| match spec.name == name {
+                true => (
+                    *spec,
+                    Arc::new(Slot {
+                        value: value.clone(),
+                        pos: slot.pos,
+                        key_pos: slot.key_pos,
+                    }),
+                ),
+                false => (*spec, Arc::clone(slot)),
+            });
+        Self::new(self.title(), slots.collect())
+    }
+
     /// What the options belong to, for messages: `mod_mam`, `ejabberd_c2s on port 5222`.
     pub fn title(&self) -> &str {
         &self.0.title

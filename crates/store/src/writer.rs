@@ -30,6 +30,8 @@ pub(crate) enum Message {
 pub(crate) trait Job: Send {
     /// Runs the closure once; returns whether its changes are to be kept.
     fn run(&mut self, tx: &mut Tx<'_>) -> bool;
+    /// The error that the closure returned, if it did.
+    fn error(&self) -> Option<StoreError>;
     /// Replaces the outcome by an error.
     fn fail(&mut self, error: StoreError);
     /// Hands the outcome to the one who waits. Called after the commit if [`Job::run`] returned true
@@ -70,6 +72,10 @@ where
         self.outcome =
             catch_unwind(AssertUnwindSafe(|| closure(tx))).unwrap_or(Err(StoreError::Panicked));
         self.outcome.is_ok()
+    }
+
+    fn error(&self) -> Option<StoreError> {
+        self.outcome.as_ref().err().cloned()
     }
 
     fn fail(&mut self, error: StoreError) {
@@ -119,29 +125,22 @@ impl Writer {
         }
     }
 
-    /// Serves the queue until it is closed. The last one out closes the database.
+    /// Serves the queue until somebody asks to close or nobody is left, then closes the database.
     pub(crate) fn serve(mut self, mut queue: mpsc::Receiver<Message>) {
-        let mut asked = None;
+        let mut askers = Vec::new();
         while let Some(first) = queue.blocking_recv() {
-            asked = self.group(first, &mut queue);
-            if asked.is_some() {
-                break;
-            }
-        }
-        // What was accepted before the queue closed is still stored.
-        queue.close();
-        while let Some(first) = queue.blocking_recv() {
-            if let Some(another) = self.group(first, &mut queue) {
-                // Two callers close at once: both may think that they were first.
-                drop(another.send(Ok(())));
+            if let Some(asker) = self.group(first, &mut queue) {
+                askers.push(asker);
+                // What was accepted so far is still stored, and nothing more is accepted.
+                queue.close();
             }
         }
         let result = self.close();
         if let Err(error) = &result {
             tracing::error!(%error, "the database was not closed cleanly; it recovers at the next start");
         }
-        if let Some(asked) = asked {
-            drop(asked.send(result));
+        for asker in askers {
+            drop(asker.send(result.clone()));
         }
     }
 
@@ -190,7 +189,12 @@ impl Writer {
         // SQLite ends the transaction itself after some failures of the disk; then the changes of the
         // others are gone with it. A closure that ends it by a statement of its own is caught here too.
         if !self.connection.in_transaction() {
-            let lost = StoreError::TransactionLost("a change ended it, or the disk failed".into());
+            let lost = match job.error() {
+                Some(
+                    cause @ (StoreError::DiskFull | StoreError::Io(_) | StoreError::Corrupt(_)),
+                ) => cause,
+                _ => StoreError::TransactionLost("a change of the same group ended it".into()),
+            };
             if keep {
                 job.fail(lost.clone());
             }

@@ -6,6 +6,7 @@
 pub(crate) mod kinds;
 mod listeners;
 mod modules;
+pub(crate) mod notation;
 mod toplevel;
 
 pub use kinds::{DefaultValue, FileUse, ListenerSpec, ModuleSpec, OptionSpec, Scope, Type, Unit};
