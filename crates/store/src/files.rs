@@ -11,6 +11,17 @@ use crate::error::OpenError;
 pub(crate) const JOURNALS: [&str; 2] = ["-wal", "-journal"];
 const BESIDE: [&str; 4] = ["-wal", "-shm", "-journal", "-lock"];
 
+/// The lock that keeps a second server away. It is given back explicitly: a process that is just being
+/// started holds a copy of every descriptor for a moment, and would hold the lock with it.
+pub(crate) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // If this fails, closing the descriptor does the same.
+        drop(self.0.unlock());
+    }
+}
+
 /// The place of a database: a directory without links in its path, and a name in it.
 pub(crate) struct Place {
     directory: PathBuf,
@@ -101,7 +112,7 @@ impl Place {
 
     /// Takes the lock if its file exists already: an inspection must not race a running server, and
     /// must not leave a new file beside a database that it refuses.
-    pub(crate) fn lock_existing(&self) -> Result<Option<File>, OpenError> {
+    pub(crate) fn lock_existing(&self) -> Result<Option<Lock>, OpenError> {
         let path = self.beside("-lock");
         match OpenOptions::new().read(true).write(true).open(&path) {
             Ok(file) => self.take(file, &path).map(Some),
@@ -111,10 +122,10 @@ impl Place {
     }
 
     /// Creates the lock file and takes the lock.
-    pub(crate) fn lock_new(&self) -> Result<File, OpenError> {
+    pub(crate) fn lock_new(&self) -> Result<Lock, OpenError> {
         let path = self.beside("-lock");
-        if let Some(file) = self.lock_existing()? {
-            return Ok(file);
+        if let Some(lock) = self.lock_existing()? {
+            return Ok(lock);
         }
         let file = create_private(&path).map_err(|source| OpenError::Io {
             path: path.clone(),
@@ -123,9 +134,9 @@ impl Place {
         self.take(file, &path)
     }
 
-    fn take(&self, file: File, path: &Path) -> Result<File, OpenError> {
+    fn take(&self, file: File, path: &Path) -> Result<Lock, OpenError> {
         match file.try_lock() {
-            Ok(()) => Ok(file),
+            Ok(()) => Ok(Lock(file)),
             Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
                 path: self.file.clone(),
             }),

@@ -154,7 +154,7 @@ impl Store {
         options: &OpenOptions,
         path: &Path,
         connection: Connection,
-        lock: std::fs::File,
+        lock: files::Lock,
     ) -> Result<Self, OpenError> {
         let counters = Arc::new(Counters::default());
         let (writer, queue) = mpsc::channel(options.writes_waiting_max.max(1));

@@ -4,7 +4,6 @@
 //! closures as are waiting (up to a bound), commits once and then answers all of them. So a busy
 //! server pays one flush of the disk for hundreds of changes, and an idle one never waits for company.
 
-use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::durable::Committed;
 use crate::engine::{Connection, Control};
 use crate::error::StoreError;
+use crate::files::Lock;
 use crate::query::Tx;
 
 /// What the writer is asked to do.
@@ -106,7 +106,7 @@ pub(crate) struct Writer {
     group_max: usize,
     counters: Arc<Counters>,
     /// Held as long as the database is open, so that no second server opens it.
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Writer {
@@ -114,7 +114,7 @@ impl Writer {
         connection: Connection,
         group_max: usize,
         counters: Arc<Counters>,
-        lock: File,
+        lock: Lock,
     ) -> Self {
         Self {
             connection,
