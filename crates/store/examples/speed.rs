@@ -19,7 +19,8 @@ static QUEUE: Table = Table::new(
 )
 .indexes(&[Index::unique(&["session", "number"])])
 .clustered();
-static SET: TableSet = TableSet { module: "rookery_speed", version: 1, tables: &[&QUEUE], updates: &[] };
+static SET: TableSet =
+    TableSet { module: "rookery_speed", version: 1, tables: &[&QUEUE], updates: &[] };
 
 const INSERT: &str = "INSERT INTO rookery_speed_queue (session, number, stanza) VALUES (?, ?, ?)";
 const TIME: Duration = Duration::from_secs(3);
@@ -37,7 +38,8 @@ fn say(line: &str) -> std::io::Result<()> {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let directory = std::env::args_os().nth(1).map_or_else(std::env::temp_dir, PathBuf::from);
     let directory = directory.join(format!("store-speed-{}", std::process::id()));
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     say(&format!("resident before: {}", resident_kib()))?;
     let begun = Instant::now();
     let store = Store::open(&OpenOptions::new(directory.join("database")), &[&SET])?;
@@ -72,7 +74,8 @@ async fn writes(store: &Store, tasks: i64) -> Result<(), Box<dyn std::error::Err
                         break;
                     }
                     let stanza = Arc::clone(&stanza);
-                    let insert = store.write(move |tx| tx.execute(INSERT, &[&session, &number, &&*stanza]));
+                    let insert =
+                        store.write(move |tx| tx.execute(INSERT, &[&session, &number, &&*stanza]));
                     insert.await?;
                 }
                 Ok::<(), StoreError>(())
@@ -85,7 +88,10 @@ async fn writes(store: &Store, tasks: i64) -> Result<(), Box<dyn std::error::Err
     let (seconds, after) = (begun.elapsed().as_secs_f64(), store.stats());
     let (changes, groups) = (after.changes - before.changes, after.groups - before.groups);
     let rate = changes as f64 / seconds;
-    say(&format!("{tasks:5} tasks: {rate:8.0} rows/s, {:6.1} rows a commit", changes as f64 / groups as f64))?;
+    say(&format!(
+        "{tasks:5} tasks: {rate:8.0} rows/s, {:6.1} rows a commit",
+        changes as f64 / groups as f64
+    ))?;
     Ok(())
 }
 
@@ -96,7 +102,8 @@ async fn callbacks(store: &Store) -> Result<(), Box<dyn std::error::Error>> {
     let mut number = 0_i64;
     while begun.elapsed() < TIME {
         let (stanza, count) = (Arc::clone(&stanza), Arc::clone(&done));
-        let change = move |tx: &mut store::Tx<'_>| tx.execute(INSERT, &[&-1_i64, &number, &&*stanza]);
+        let change =
+            move |tx: &mut store::Tx<'_>| tx.execute(INSERT, &[&-1_i64, &number, &&*stanza]);
         let counted = move |result: Result<store::Committed<usize>, StoreError>| {
             if result.is_ok() {
                 count.fetch_add(1, Ordering::Relaxed);
@@ -119,9 +126,14 @@ async fn reads(store: &Store) -> Result<(), Box<dyn std::error::Error>> {
     let mut count = 0_i64;
     while begun.elapsed() < TIME {
         let number = count % 100;
-        store.read(move |query| query.query_one(sql, &[&-1_i64, &number], |row| row.get::<i64>(0))).await?;
+        store
+            .read(move |query| query.query_one(sql, &[&-1_i64, &number], |row| row.get::<i64>(0)))
+            .await?;
         count += 1;
     }
-    say(&format!("reads, one after the other: {:8.0} rows/s", count as f64 / begun.elapsed().as_secs_f64()))?;
+    say(&format!(
+        "reads, one after the other: {:8.0} rows/s",
+        count as f64 / begun.elapsed().as_secs_f64()
+    ))?;
     Ok(())
 }

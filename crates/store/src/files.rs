@@ -32,27 +32,19 @@ impl Place {
     /// Finds the real directory; creates it with mode 0700 if it is missing. Links on the way to the
     /// directory are the administrator's business; the file itself must not be one.
     pub(crate) fn resolve(path: &Path) -> Result<Self, OpenError> {
-        let fail = |source| OpenError::Io {
-            path: path.to_owned(),
-            source,
-        };
-        let name = path
-            .file_name()
-            .ok_or_else(|| fail(io::ErrorKind::IsADirectory.into()))?;
+        let fail = |source| OpenError::Io { path: path.to_owned(), source };
+        let name = path.file_name().ok_or_else(|| fail(io::ErrorKind::IsADirectory.into()))?;
         let parent = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
         if !parent.exists() {
-            create_directory(parent).map_err(|source| OpenError::Io {
-                path: parent.to_owned(),
-                source,
-            })?;
+            create_directory(parent)
+                .map_err(|source| OpenError::Io { path: parent.to_owned(), source })?;
         }
-        let directory = parent.canonicalize().map_err(|source| OpenError::Io {
-            path: parent.to_owned(),
-            source,
-        })?;
+        let directory = parent
+            .canonicalize()
+            .map_err(|source| OpenError::Io { path: parent.to_owned(), source })?;
         let file = directory.join(name);
         Ok(Self { directory, file })
     }
@@ -127,32 +119,24 @@ impl Place {
         if let Some(lock) = self.lock_existing()? {
             return Ok(lock);
         }
-        let file = create_private(&path).map_err(|source| OpenError::Io {
-            path: path.clone(),
-            source,
-        })?;
+        let file =
+            create_private(&path).map_err(|source| OpenError::Io { path: path.clone(), source })?;
         self.take(file, &path)
     }
 
     fn take(&self, file: File, path: &Path) -> Result<Lock, OpenError> {
         match file.try_lock() {
             Ok(()) => Ok(Lock(file)),
-            Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
-                path: self.file.clone(),
-            }),
-            Err(TryLockError::Error(source)) => Err(OpenError::Io {
-                path: path.to_owned(),
-                source,
-            }),
+            Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: self.file.clone() }),
+            Err(TryLockError::Error(source)) => {
+                Err(OpenError::Io { path: path.to_owned(), source })
+            }
         }
     }
 
     /// Creates the file, empty, if it is missing. SQLite gives the files that it adds the same mode.
     pub(crate) fn create(&self) -> Result<(), OpenError> {
-        let fail = |source| OpenError::Io {
-            path: self.file.clone(),
-            source,
-        };
+        let fail = |source| OpenError::Io { path: self.file.clone(), source };
         match create_private(&self.file) {
             Ok(_) => sync_directory(&self.file).map_err(fail),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -170,12 +154,7 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 /// Creates a file that must not exist yet, with mode 0600 whatever the umask.
 pub(crate) fn create_private(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
+    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
     file.set_permissions(Permissions::from_mode(0o600))?;
     Ok(file)
 }
@@ -203,10 +182,7 @@ fn metadata(path: &Path) -> Result<Option<Metadata>, OpenError> {
     match path.symlink_metadata() {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(OpenError::Io {
-            path: path.to_owned(),
-            source,
-        }),
+        Err(source) => Err(OpenError::Io { path: path.to_owned(), source }),
     }
 }
 

@@ -53,11 +53,7 @@ where
     D: FnOnce(Result<Committed<T>, StoreError>) + Send + 'static,
 {
     pub(crate) fn boxed(closure: F, done: D) -> Box<dyn Job> {
-        Box::new(Self {
-            closure: Some(closure),
-            done,
-            outcome: Err(StoreError::Closed),
-        })
+        Box::new(Self { closure: Some(closure), done, outcome: Err(StoreError::Closed) })
     }
 }
 
@@ -116,13 +112,7 @@ impl Writer {
         counters: Arc<Counters>,
         lock: Lock,
     ) -> Self {
-        Self {
-            connection,
-            pending: Vec::new(),
-            group_max,
-            counters,
-            _lock: lock,
-        }
+        Self { connection, pending: Vec::new(), group_max, counters, _lock: lock }
     }
 
     /// Serves the queue until somebody asks to close or nobody is left, then closes the database.
@@ -168,11 +158,7 @@ impl Writer {
                 }
             }
             ran += 1;
-            next = if ran < self.group_max {
-                queue.try_recv().ok()
-            } else {
-                None
-            };
+            next = if ran < self.group_max { queue.try_recv().ok() } else { None };
         }
         self.commit();
         None
@@ -242,9 +228,7 @@ impl Writer {
             return self.fail_pending(&error);
         }
         self.counters.groups.fetch_add(1, Ordering::Relaxed);
-        self.counters
-            .changes
-            .fetch_add(self.pending.len() as u64, Ordering::Relaxed);
+        self.counters.changes.fetch_add(self.pending.len() as u64, Ordering::Relaxed);
         let mut pending = std::mem::take(&mut self.pending);
         for job in pending.drain(..) {
             finish(job);

@@ -15,20 +15,13 @@ static AUTH: TableSet = TableSet {
     updates: &[Update {
         to: 2,
         steps: &[
-            Step::AddColumn {
-                table: "users",
-                column: "type",
-            },
+            Step::AddColumn { table: "users", column: "type" },
             Step::UpdatePrimaryKey { table: "users" },
         ],
     }],
 };
-static OFFLINE: TableSet = TableSet {
-    module: "mod_offline",
-    version: 1,
-    tables: &[&SPOOL],
-    updates: &[],
-};
+static OFFLINE: TableSet =
+    TableSet { module: "mod_offline", version: 1, tables: &[&SPOOL], updates: &[] };
 
 /// A database as it stands after another program closed it.
 fn existing(statements: &str) -> (ScratchDirectory, OpenOptions) {
@@ -42,10 +35,7 @@ fn existing(statements: &str) -> (ScratchDirectory, OpenOptions) {
 }
 
 async fn text(store: &Store, sql: &'static str) -> String {
-    store
-        .read(move |query| query.query_one(sql, &[], |row| row.get(0)))
-        .await
-        .unwrap()
+    store.read(move |query| query.query_one(sql, &[], |row| row.get(0))).await.unwrap()
 }
 
 const VERSIONS: &str = "SELECT group_concat(module || ' ' || version, ', ') FROM (SELECT * FROM schema_version ORDER BY module)";
@@ -71,19 +61,10 @@ async fn a_database_of_ejabberds_files_is_served_in_place() {
         let store = Store::open(&options, &[&AUTH, &OFFLINE]).unwrap();
         assert_eq!(text(&store, "SELECT password FROM users").await, "pw");
         assert_eq!(text(&store, "SELECT xml FROM spool").await, "<message/>");
-        assert_eq!(
-            text(&store, VERSIONS).await,
-            "ejabberd_auth 2, mod_offline 1"
-        );
+        assert_eq!(text(&store, VERSIONS).await, "ejabberd_auth 2, mod_offline 1");
         // The index that the file has is not doubled under another name; the missing one is made.
-        assert_eq!(
-            text(&store, SPOOL_INDEXES).await,
-            "i_spool_created_at i_spool_sh_username"
-        );
-        assert_eq!(
-            text(&store, "SELECT count(*) FROM somebodys_module").await,
-            "0"
-        );
+        assert_eq!(text(&store, SPOOL_INDEXES).await, "i_spool_created_at i_spool_sh_username");
+        assert_eq!(text(&store, "SELECT count(*) FROM somebodys_module").await, "0");
         store.close().await.unwrap();
     }
 }
@@ -91,39 +72,21 @@ async fn a_database_of_ejabberds_files_is_served_in_place() {
 #[tokio::test]
 async fn an_adopted_database_recovers_after_a_crash() {
     let (directory, options) = existing(FROM_FILE);
-    Store::open(&options, &[&AUTH, &OFFLINE])
-        .unwrap()
-        .close()
-        .await
-        .unwrap();
+    Store::open(&options, &[&AUTH, &OFFLINE]).unwrap().close().await.unwrap();
     let connection = rusqlite::Connection::open(&options.path).unwrap();
     connection
-        .execute(
-            "INSERT INTO spool (username, server_host, xml) VALUES ('a', 'b', 'late')",
-            [],
-        )
+        .execute("INSERT INTO spool (username, server_host, xml) VALUES ('a', 'b', 'late')", [])
         .unwrap();
     let crashed = ScratchDirectory::new();
     for name in ["database", "database-wal"] {
         let (from, to) = (directory.path().join(name), crashed.path().join(name));
         assert!(
-            std::process::Command::new("cp")
-                .arg("-p")
-                .args([from, to])
-                .status()
-                .unwrap()
-                .success()
+            std::process::Command::new("cp").arg("-p").args([from, to]).status().unwrap().success()
         );
     }
-    let store = Store::open(
-        &OpenOptions::new(crashed.path().join("database")),
-        &[&AUTH, &OFFLINE],
-    )
-    .unwrap();
-    assert_eq!(
-        text(&store, "SELECT xml FROM spool WHERE username = 'a'").await,
-        "late"
-    );
+    let store = Store::open(&OpenOptions::new(crashed.path().join("database")), &[&AUTH, &OFFLINE])
+        .unwrap();
+    assert_eq!(text(&store, "SELECT xml FROM spool WHERE username = 'a'").await, "late");
     store.close().await.unwrap();
 }
 
@@ -133,10 +96,7 @@ async fn rows_of_schema_version_by_ejabberd_are_respected() {
         INSERT INTO schema_version VALUES ('mod_offline', 1), ('mod_mam', 2);";
     let (_directory, options) = existing(&format!("{FROM_FILE}{version_rows}"));
     let store = Store::open(&options, &[&AUTH, &OFFLINE]).unwrap();
-    assert_eq!(
-        text(&store, VERSIONS).await,
-        "ejabberd_auth 2, mod_mam 2, mod_offline 1"
-    );
+    assert_eq!(text(&store, VERSIONS).await, "ejabberd_auth 2, mod_mam 2, mod_offline 1");
     store.close().await.unwrap();
 }
 
@@ -154,31 +114,18 @@ async fn an_older_version_is_updated_and_keeps_its_rows() {
     assert_eq!(text(&store, row).await, "julietpw02020-01-01 00:00:00");
     assert_eq!(text(&store, VERSIONS).await, "ejabberd_auth 2");
     let second = "INSERT INTO users (username, server_host, type, password) VALUES ('juliet', 'capulet.lit', 3, 'key')";
-    store
-        .write(move |tx| tx.execute(second, &[]))
-        .await
-        .unwrap();
+    store.write(move |tx| tx.execute(second, &[])).await.unwrap();
     assert!(
-        store
-            .write(move |tx| tx.execute(second, &[]))
-            .await
-            .unwrap_err()
-            .is_unique_violation()
+        store.write(move |tx| tx.execute(second, &[])).await.unwrap_err().is_unique_violation()
     );
     store.close().await.unwrap();
 }
 
-static PARENT: Table = Table::new(
-    "parent",
-    "mod_family",
-    &[Column::bigint("id"), Column::text("kind")],
-)
-.indexes(&[Index::unique(&["id", "kind"]), Index::unique(&["id"])]);
-static CHILD: Table = Table::new(
-    "child",
-    "mod_family",
-    &[Column::bigint("id").references("parent", "id")],
-);
+static PARENT: Table =
+    Table::new("parent", "mod_family", &[Column::bigint("id"), Column::text("kind")])
+        .indexes(&[Index::unique(&["id", "kind"]), Index::unique(&["id"])]);
+static CHILD: Table =
+    Table::new("child", "mod_family", &[Column::bigint("id").references("parent", "id")]);
 
 const FAMILY: &str = "
     CREATE TABLE parent (id bigint NOT NULL, kind text NOT NULL, PRIMARY KEY (id));
@@ -194,28 +141,14 @@ async fn rebuilding_a_table_keeps_the_rows_that_refer_to_it() {
         module: "mod_family",
         version: 2,
         tables: &[&PARENT, &CHILD],
-        updates: &[Update {
-            to: 2,
-            steps: &[Step::UpdatePrimaryKey { table: "parent" }],
-        }],
+        updates: &[Update { to: 2, steps: &[Step::UpdatePrimaryKey { table: "parent" }] }],
     };
     let (_directory, options) = existing(FAMILY);
     let store = Store::open(&options, &[&SET]).unwrap();
-    assert_eq!(
-        text(&store, "SELECT group_concat(id) FROM child").await,
-        "1,2,2"
-    );
-    store
-        .write(|tx| tx.execute("DELETE FROM parent WHERE id = 2", &[]))
-        .await
-        .unwrap();
-    assert_eq!(
-        text(&store, "SELECT group_concat(id) FROM child").await,
-        "1"
-    );
-    let orphan = store
-        .write(|tx| tx.execute("INSERT INTO child (id) VALUES (9)", &[]))
-        .await;
+    assert_eq!(text(&store, "SELECT group_concat(id) FROM child").await, "1,2,2");
+    store.write(|tx| tx.execute("DELETE FROM parent WHERE id = 2", &[])).await.unwrap();
+    assert_eq!(text(&store, "SELECT group_concat(id) FROM child").await, "1");
+    let orphan = store.write(|tx| tx.execute("INSERT INTO child (id) VALUES (9)", &[])).await;
     assert!(orphan.is_err());
     store.close().await.unwrap();
 }
@@ -227,16 +160,10 @@ fn an_update_that_fails_leaves_the_old_version() {
         version: 3,
         tables: &[&PARENT, &CHILD, &NOTE],
         updates: &[
-            Update {
-                to: 2,
-                steps: &[Step::UpdatePrimaryKey { table: "parent" }],
-            },
+            Update { to: 2, steps: &[Step::UpdatePrimaryKey { table: "parent" }] },
             Update {
                 to: 3,
-                steps: &[
-                    Step::Execute("DELETE FROM parent"),
-                    Step::Execute("DELETE FROM nowhere"),
-                ],
+                steps: &[Step::Execute("DELETE FROM parent"), Step::Execute("DELETE FROM nowhere")],
             },
         ],
     };
@@ -244,18 +171,12 @@ fn an_update_that_fails_leaves_the_old_version() {
         module: "mod_family",
         version: 2,
         tables: &[&PARENT, &CHILD],
-        updates: &[Update {
-            to: 2,
-            steps: &[Step::Execute("DELETE FROM parent WHERE id = 1")],
-        }],
+        updates: &[Update { to: 2, steps: &[Step::Execute("DELETE FROM parent WHERE id = 1")] }],
     };
     for set in [&SET, &ORPHANS] {
         let (_directory, options) = existing(FAMILY);
         let error = Store::open(&options, &[set]).unwrap_err();
-        assert!(
-            matches!(error, OpenError::Engine { .. } | OpenError::Mismatch { .. }),
-            "{error}"
-        );
+        assert!(matches!(error, OpenError::Engine { .. } | OpenError::Mismatch { .. }), "{error}");
         let connection = rusqlite::Connection::open(&options.path).unwrap();
         let sql = "SELECT version || (SELECT count(*) FROM parent) || (SELECT count(*) FROM sqlite_schema WHERE type = 'table')
             || (SELECT count(*) FROM pragma_table_info('parent') WHERE pk > 0) FROM schema_version";
@@ -266,12 +187,8 @@ fn an_update_that_fails_leaves_the_old_version() {
 
 #[tokio::test]
 async fn a_table_that_is_missing_is_created() {
-    static BOTH: TableSet = TableSet {
-        module: "mod_offline",
-        version: 1,
-        tables: &[&SPOOL, &NOTE],
-        updates: &[],
-    };
+    static BOTH: TableSet =
+        TableSet { module: "mod_offline", version: 1, tables: &[&SPOOL, &NOTE], updates: &[] };
     let (_directory, options) = existing(FROM_FILE);
     let store = Store::open(&options, &[&BOTH]).unwrap();
     store.write(|tx| insert(tx, 1)).await.unwrap();
@@ -283,35 +200,17 @@ async fn a_table_that_is_missing_is_created() {
 async fn tables_can_be_declared_while_the_store_is_open() {
     static SETS: &[&TableSet] = &[&NOTES, &OFFLINE];
     static OTHER: Table = Table::new("spool", "mod_other", &[Column::text("colour")]);
-    static WRONG: &[&TableSet] = &[&TableSet {
-        module: "mod_other",
-        version: 1,
-        tables: &[&OTHER],
-        updates: &[],
-    }];
+    static WRONG: &[&TableSet] =
+        &[&TableSet { module: "mod_other", version: 1, tables: &[&OTHER], updates: &[] }];
     let store = ScratchStore::open(&[&NOTES]).unwrap();
     store.declare(SETS).await.unwrap();
     let sql = "INSERT INTO spool (username, server_host, xml) VALUES ('a', 'b', 'c')";
-    let key = store
-        .write(move |tx| tx.execute(sql, &[]).map(|_| tx.last_insert_id()))
-        .await
-        .unwrap();
+    let key =
+        store.write(move |tx| tx.execute(sql, &[]).map(|_| tx.last_insert_id())).await.unwrap();
     assert_eq!(*key, 1);
-    assert!(matches!(
-        store.declare(WRONG).await,
-        Err(OpenError::Mismatch { .. })
-    ));
-    assert_eq!(
-        text(&store, VERSIONS).await,
-        "mod_offline 1, rookery_note 1"
-    );
-    assert!(
-        store
-            .write(|tx| tx.exists("PRAGMA foreign_keys", &[]))
-            .await
-            .unwrap()
-            .into_inner()
-    );
+    assert!(matches!(store.declare(WRONG).await, Err(OpenError::Mismatch { .. })));
+    assert_eq!(text(&store, VERSIONS).await, "mod_offline 1, rookery_note 1");
+    assert!(store.write(|tx| tx.exists("PRAGMA foreign_keys", &[])).await.unwrap().into_inner());
     store.close().await.unwrap();
 }
 
@@ -326,10 +225,7 @@ async fn a_new_database_in_the_single_host_layout() {
         store.close().await.unwrap();
     }
     options.layout = Layout::MultiHost;
-    assert!(matches!(
-        Store::open(&options, &[&AUTH]),
-        Err(OpenError::Mismatch { .. })
-    ));
+    assert!(matches!(Store::open(&options, &[&AUTH]), Err(OpenError::Mismatch { .. })));
 }
 
 #[tokio::test]
@@ -338,14 +234,8 @@ async fn an_unchanged_database_is_opened_without_writing() {
     let store = open(&directory, |_| {});
     store.close().await.unwrap();
     let path = directory.path().join("database");
-    let before = (
-        std::fs::read(&path).unwrap(),
-        path.metadata().unwrap().modified().unwrap(),
-    );
+    let before = (std::fs::read(&path).unwrap(), path.metadata().unwrap().modified().unwrap());
     open(&directory, |_| {}).close().await.unwrap();
-    let after = (
-        std::fs::read(&path).unwrap(),
-        path.metadata().unwrap().modified().unwrap(),
-    );
+    let after = (std::fs::read(&path).unwrap(), path.metadata().unwrap().modified().unwrap());
     assert!(before == after, "opening wrote into the file");
 }

@@ -35,18 +35,13 @@ pub(super) static SPOOL: Table = Table::new(
         Column::created_at(),
     ],
 )
-.indexes(&[
-    Index::on(&["server_host", "username"]),
-    Index::on(&["created_at"]),
-]);
+.indexes(&[Index::on(&["server_host", "username"]), Index::on(&["created_at"])]);
 
 static PRIVACY_LIST_DATA: Table = Table::new(
     "privacy_list_data",
     "mod_privacy",
     &[
-        Column::bigint("id")
-            .nullable()
-            .references("privacy_list", "id"),
+        Column::bigint("id").nullable().references("privacy_list", "id"),
         Column::new("t", Kind::Char(1)),
         Column::text("value"),
         Column::new("action", Kind::Char(1)),
@@ -65,35 +60,19 @@ fn declared_tables_agree_with_ejabberd() {
     for table in [&SCHEMA_VERSION, &USERS, &SPOOL, &PRIVACY_LIST_DATA] {
         check_against_facts(table).unwrap();
     }
-    static SPOOL_SET: TableSet = TableSet {
-        module: "mod_offline",
-        version: 1,
-        tables: &[&SPOOL],
-        updates: &[],
-    };
+    static SPOOL_SET: TableSet =
+        TableSet { module: "mod_offline", version: 1, tables: &[&SPOOL], updates: &[] };
     check_set_against_facts(&SPOOL_SET).unwrap();
 }
 
 #[test]
 fn the_comparison_finds_every_kind_of_difference() {
     const WRONG: &[(&str, &[Column])] = &[
-        (
-            "columns are",
-            &[Column::text("username"), Column::text("server_host")],
-        ),
+        ("columns are", &[Column::text("username"), Column::text("server_host")]),
         ("seconds: type", &changed(Column::bigint("seconds"))),
-        (
-            "seconds: NULL",
-            &changed(Column::text("seconds").nullable()),
-        ),
-        (
-            "seconds: default",
-            &changed(Column::text("seconds").or(DefaultValue::Empty)),
-        ),
-        (
-            "seconds: references",
-            &changed(Column::text("seconds").references("users", "username")),
-        ),
+        ("seconds: NULL", &changed(Column::text("seconds").nullable())),
+        ("seconds: default", &changed(Column::text("seconds").or(DefaultValue::Empty))),
+        ("seconds: references", &changed(Column::text("seconds").references("users", "username"))),
     ];
     const KEY: &[Index] = &[Index::unique(&["server_host", "username"])];
     const NO_KEY: &[Index] = &[Index::on(&["server_host", "username"])];
@@ -107,33 +86,17 @@ fn the_comparison_finds_every_kind_of_difference() {
     for (word, table) in [
         ("indexes are", right.indexes(NO_KEY)),
         ("unique are", right.indexes(&[])),
-        (
-            "owner",
-            Table {
-                owner: "mod_first",
-                ..right
-            },
-        ),
+        ("owner", Table { owner: "mod_first", ..right }),
         ("server_host is", right.server_host_always()),
         ("clustered", right.clustered()),
-        (
-            "no table",
-            Table {
-                name: "first",
-                ..right
-            },
-        ),
+        ("no table", Table { name: "first", ..right }),
     ] {
         let text = check_against_facts(&table).unwrap_err();
         assert!(text.contains(word), "{word}: {text}");
     }
     static LAST: Table = Table::new("last", "mod_last", &[]);
-    static SET: TableSet = TableSet {
-        module: "mod_vcard",
-        version: 7,
-        tables: &[&LAST],
-        updates: &[],
-    };
+    static SET: TableSet =
+        TableSet { module: "mod_vcard", version: 7, tables: &[&LAST], updates: &[] };
     let text = check_set_against_facts(&SET).unwrap_err();
     for word in [
         "vcard_search is missing",
@@ -146,12 +109,7 @@ fn the_comparison_finds_every_kind_of_difference() {
 }
 
 const fn changed(seconds: Column) -> [Column; 4] {
-    [
-        Column::text("username"),
-        Column::text("server_host"),
-        seconds,
-        Column::text("state"),
-    ]
+    [Column::text("username"), Column::text("server_host"), seconds, Column::text("state")]
 }
 
 fn leak(text: &Json) -> &'static str {
@@ -180,10 +138,7 @@ fn kind(word: &str) -> Kind {
 fn from_facts(facts: &Json) -> Table {
     let array = |json: &Json| json.as_array().cloned().unwrap_or_default();
     let file = |name: &Json| {
-        array(&facts["columns"])
-            .into_iter()
-            .find(|column| column["name"] == *name)
-            .unwrap()
+        array(&facts["columns"]).into_iter().find(|column| column["name"] == *name).unwrap()
     };
     let column = |json: &Json| {
         let more = file(&json["name"]);
@@ -195,9 +150,8 @@ fn from_facts(facts: &Json) -> Table {
             Some("0") => DefaultValue::Zero,
             Some(_) => DefaultValue::Now,
         };
-        if let Some((table, key)) = more["references"]
-            .as_str()
-            .and_then(|text| text.split_once('.'))
+        if let Some((table, key)) =
+            more["references"].as_str().and_then(|text| text.split_once('.'))
         {
             let key = key.split(' ').next().unwrap();
             column = column.references(table.to_owned().leak(), key.to_owned().leak());
@@ -205,25 +159,14 @@ fn from_facts(facts: &Json) -> Table {
         column
     };
     let index = |json: &Json| Index {
-        columns: array(&json["columns"])
-            .iter()
-            .map(leak)
-            .collect::<Vec<_>>()
-            .leak(),
+        columns: array(&json["columns"]).iter().map(leak).collect::<Vec<_>>().leak(),
         unique: json["unique"] == true,
     };
-    let columns: Vec<Column> = array(&facts["auto"]["columns"])
-        .iter()
-        .map(column)
-        .collect();
+    let columns: Vec<Column> = array(&facts["auto"]["columns"]).iter().map(column).collect();
     let indexes: Vec<Index> = array(&facts["auto"]["indexes"]).iter().map(index).collect();
     let table = Table::new(leak(&facts["name"]), leak(&facts["owner"]), columns.leak())
         .indexes(indexes.leak());
-    if facts["server_host_column"] == "both schemas" {
-        table.server_host_always()
-    } else {
-        table
-    }
+    if facts["server_host_column"] == "both schemas" { table.server_host_always() } else { table }
 }
 
 #[test]
@@ -245,10 +188,7 @@ fn all_tables_of_ejabberd_come_out_right_in_sqlite() {
         let columns = "SELECT count(*) FROM sqlite_schema s, pragma_table_info(s.name) c
             WHERE s.type = 'table' AND s.name NOT IN ('auth_fast_tokens', 'schema_version', 'sqlite_sequence')";
         let count: i64 = connection.query_row(columns, [], |row| row.get(0)).unwrap();
-        assert_eq!(
-            Json::from(count),
-            facts["counts"][format!("columns_{mode}_host")]
-        );
+        assert_eq!(Json::from(count), facts["counts"][format!("columns_{mode}_host")]);
     }
 }
 
@@ -265,16 +205,10 @@ fn compare(connection: &rusqlite::Connection, table: &Table, facts: &Json, mode:
         if at > 0 {
             key.push((at, column.clone()));
         }
-        let fact = facts["columns"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|one| one["name"] == column)
-            .unwrap();
-        let (declared, serial) = (
-            row.get::<_, String>(1).unwrap().to_lowercase(),
-            fact["pgsql"] == "bigserial",
-        );
+        let fact =
+            facts["columns"].as_array().unwrap().iter().find(|one| one["name"] == column).unwrap();
+        let (declared, serial) =
+            (row.get::<_, String>(1).unwrap().to_lowercase(), fact["pgsql"] == "bigserial");
         if let Some(sqlite) = fact["sqlite"].as_str() {
             let sqlite = sqlite
                 .trim_end_matches(" auto_increment")
@@ -288,9 +222,8 @@ fn compare(connection: &rusqlite::Connection, table: &Table, facts: &Json, mode:
             );
         }
         let default = row.get::<_, Option<String>>(3).unwrap();
-        let expected = fact["default"]
-            .as_str()
-            .map(|text| text.replace("now()", "CURRENT_TIMESTAMP"));
+        let expected =
+            fact["default"].as_str().map(|text| text.replace("now()", "CURRENT_TIMESTAMP"));
         assert_eq!(default, expected, "{mode} {name}.{column}");
     }
     key.sort();
@@ -307,31 +240,19 @@ fn compare(connection: &rusqlite::Connection, table: &Table, facts: &Json, mode:
         return;
     }
     let unique = std::iter::once(&file["primary_key"])
-        .chain(
-            file["unique"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .map(|one| &one["columns"]),
-        )
+        .chain(file["unique"].as_array().into_iter().flatten().map(|one| &one["columns"]))
         .map(names)
         .filter(|columns| !columns.is_empty());
     let unique: BTreeSet<Vec<String>> = unique.collect();
     let (ours, others) = indexes(connection, name);
-    let ours: BTreeSet<Vec<String>> = ours
-        .into_iter()
-        .chain([key])
-        .filter(|columns| !columns.is_empty())
-        .collect();
+    let ours: BTreeSet<Vec<String>> =
+        ours.into_iter().chain([key]).filter(|columns| !columns.is_empty()).collect();
     assert_eq!(ours, unique, "{mode} {name}: unique");
     let covered = |columns: &Vec<String>| {
         others.contains(columns) || ours.iter().any(|one| one.starts_with(columns))
     };
     for index in file["indexes"].as_array().into_iter().flatten() {
-        assert!(
-            covered(&names(&index["columns"])),
-            "{mode} {name}: {index} is missing"
-        );
+        assert!(covered(&names(&index["columns"])), "{mode} {name}: {index} is missing");
     }
 }
 
@@ -341,9 +262,7 @@ fn indexes(connection: &rusqlite::Connection, table: &str) -> (Vec<Vec<String>>,
         GROUP BY l.name, l.\"unique\" ORDER BY l.name, i.seqno";
     let mut statement = connection.prepare(sql).unwrap();
     let rows = statement
-        .query_map([table], |row| {
-            Ok((row.get::<_, bool>(1)?, row.get::<_, String>(2)?))
-        })
+        .query_map([table], |row| Ok((row.get::<_, bool>(1)?, row.get::<_, String>(2)?)))
         .unwrap();
     let (unique, others): (Vec<_>, Vec<_>) =
         rows.map(Result::unwrap).partition(|(unique, _)| *unique);
@@ -367,10 +286,7 @@ fn statements_are_as_ejabberd_derives_them() {
         ]
     );
     let single = USERS.create(Dialect::Sqlite, Layout::SingleHost);
-    assert!(
-        single[0].ends_with("PRIMARY KEY (\"username\", \"type\")\n)"),
-        "{single:?}"
-    );
+    assert!(single[0].ends_with("PRIMARY KEY (\"username\", \"type\")\n)"), "{single:?}");
     assert!(!single[0].contains("server_host"));
     assert_eq!(single.len(), 1);
 }
