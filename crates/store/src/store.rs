@@ -45,6 +45,9 @@ pub struct OpenOptions {
     pub reads_waiting_max: usize,
     /// How long a reader thread without work stays.
     pub reader_idle: Duration,
+    /// How long a commit waits while another program keeps the database locked. Changes that wait
+    /// meanwhile share the outcome.
+    pub lock_wait: Duration,
     /// A limit of the size of the database in pages of 4096 bytes; `None` leaves it to the disk.
     pub pages_max: Option<u32>,
 }
@@ -60,6 +63,7 @@ impl OpenOptions {
             readers_max: 2,
             reads_waiting_max: 1024,
             reader_idle: Duration::from_secs(10),
+            lock_wait: Duration::from_secs(5),
             pages_max: None,
         }
     }
@@ -130,6 +134,7 @@ impl Store {
         let path = place.file();
         let engine = |source| migrate::engine(&place, source);
         let opened = sqlite::Connection::open_writer(path).map_err(engine)?;
+        opened.wait_for_locks(options.lock_wait).map_err(engine)?;
         if let Some(pages) = options.pages_max {
             opened.pragma("max_page_count", &pages.to_string()).map_err(engine)?;
         }

@@ -99,6 +99,9 @@ pub(crate) struct Writer {
     connection: Connection,
     /// Changes of the open transaction that wait for its commit.
     pending: Vec<Box<dyn Job>>,
+    /// Why the current group cannot have a transaction: the changes in it need not wait one by one for
+    /// a lock that the first of them did not get.
+    refused: Option<StoreError>,
     group_max: usize,
     counters: Arc<Counters>,
     /// Held as long as the database is open, so that no second server opens it.
@@ -112,7 +115,7 @@ impl Writer {
         counters: Arc<Counters>,
         lock: Lock,
     ) -> Self {
-        Self { connection, pending: Vec::new(), group_max, counters, _lock: lock }
+        Self { connection, pending: Vec::new(), refused: None, group_max, counters, _lock: lock }
     }
 
     /// Serves the queue until somebody asks to close or nobody is left, then closes the database.
@@ -142,6 +145,7 @@ impl Writer {
     ) -> Option<oneshot::Sender<Result<(), StoreError>>> {
         let mut next = Some(first);
         let mut ran = 0;
+        self.refused = None;
         while let Some(message) = next {
             match message {
                 Message::Write(job) => self.run(job),
@@ -209,12 +213,16 @@ impl Writer {
     }
 
     fn prepare(&mut self) -> Result<(), StoreError> {
-        if self.pending.is_empty() {
-            self.roll_back();
-            self.connection.control(Control::BeginWrite)
-        } else {
-            self.connection.control(Control::Savepoint)
+        if let Some(error) = &self.refused {
+            return Err(error.clone());
         }
+        if !self.pending.is_empty() {
+            return self.connection.control(Control::Savepoint);
+        }
+        self.roll_back();
+        let begun = self.connection.control(Control::BeginWrite);
+        self.refused = begun.clone().err();
+        begun
     }
 
     /// Commits the open transaction and answers those whose changes it carries.

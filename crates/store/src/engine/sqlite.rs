@@ -21,7 +21,7 @@ const WRITER_CACHE: &str = "-1024";
 const READER_CACHE: &str = "-256";
 /// Statements that stay prepared in each connection.
 const STATEMENTS_MAX: usize = 160;
-/// How long a connection waits for a lock of another process, for instance of a backup program.
+/// How long a connection that reads waits for a lock of another process, which it rarely meets.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection to SQLite.
@@ -152,6 +152,11 @@ impl Connection {
         let id: i32 =
             self.inner.query_row(sql, [], |row| row.get(0)).map_err(|error| map(sql, error))?;
         Ok(id.cast_unsigned())
+    }
+
+    /// How long a statement waits for a lock of another process, for instance of a backup program.
+    pub(crate) fn wait_for_locks(&self, time: Duration) -> Result<(), StoreError> {
+        self.inner.busy_timeout(time).map_err(|error| map("busy_timeout", error))
     }
 
     /// Moves the journal into the main file and empties it; the number of readers in the way is no error.

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::Write;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -44,6 +45,29 @@ async fn a_database_at_its_limit_says_so_and_recovers() {
     store.write(|tx| insert(tx, 1000)).await.unwrap();
     assert_eq!(ids(&store).await, [0, 1, 2, 3, 1000]);
     assert_eq!(store.integrity_check().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_lock_of_another_program_is_waited_for_once_a_group() {
+    let directory = ScratchDirectory::new();
+    let store = open(&directory, |options| options.lock_wait = Duration::from_millis(50));
+    let other = rusqlite::Connection::open(store.path()).unwrap();
+    let release = hold(&store);
+    let waiting: Vec<_> = (0..40).map(|id| submit(&store, move |tx| insert(tx, id))).collect();
+    drop(release);
+    for answer in waiting {
+        answer.recv().unwrap().unwrap();
+    }
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let begun = Instant::now();
+    let refused: Vec<_> = (40..80).map(|id| submit(&store, move |tx| insert(tx, id))).collect();
+    for answer in refused {
+        assert!(matches!(answer.recv().unwrap(), Err(StoreError::Busy(_))));
+    }
+    assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
+    assert_eq!(ids(&store).await.len(), 40);
+    other.execute_batch("ROLLBACK").unwrap();
+    store.write(|tx| insert(tx, 40)).await.unwrap();
 }
 
 #[tokio::test]
