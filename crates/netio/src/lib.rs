@@ -26,3 +26,6 @@ pub use proxy_protocol::{PROXY_HEADER_BYTES_MAX, PROXY_HEADER_TIMEOUT, ProxyHead
 pub use shaper::Shaper;
 pub use tls::{HANDSHAKE_TIMEOUT, TlsEndpoint, TlsNote, TlsOptions};
 pub use transport::{READ_BURST_BYTES, TLS_RECORD_BYTES_MAX, TlsInfo, Transport};
+
+#[cfg(test)]
+mod tests;
