@@ -207,17 +207,16 @@ async fn broken_records_end_the_stream_with_an_alert() {
 #[test]
 fn an_idle_transport_is_small() {
     // The socket, the tag and the slot; TLS is one allocation behind a pointer.
-    assert!(size_of::<Transport>() <= 56, "{}", size_of::<Transport>());
+    assert!(size_of::<Transport>() <= 72, "{}", size_of::<Transport>());
     assert!(size_of::<crate::tls_stream::TlsStream>() <= 1400, "{}", size_of::<crate::tls_stream::TlsStream>());
     // A session's future carries those of its transport for ever: they must stay small, too.
     let site = Site::new(&["a.example"]);
     let endpoint = site.endpoint(&TlsOptions::default());
     let (mut near, far) = Transport::pair(1);
-    let sizes = [
-        (size_of_val(&near.read_burst(|_| {})), 64),
-        (size_of_val(&near.write_all(b"")), 64),
-        (size_of_val(&near.shutdown(DAY)), 256),
-        (size_of_val(&far.start_tls(&endpoint, None, DAY)), 512),
-    ];
+    let reading = size_of_val(&near.read_burst(|_| {}));
+    let writing = size_of_val(&near.write_all(b""));
+    let closing = size_of_val(&near.shutdown(DAY));
+    let securing = size_of_val(&far.start_tls(&endpoint, None, DAY));
+    let sizes = [(reading, 64), (writing, 64), (closing, 256), (securing, 512)];
     assert!(sizes.iter().all(|(size, max)| size <= max), "{sizes:?}");
 }
