@@ -2,6 +2,7 @@
 
 mod certificates;
 mod client_certificates;
+mod configuration;
 mod handshakes;
 mod listeners;
 mod streams;
