@@ -1,0 +1,124 @@
+//! From the client: envelope checks, the stamped `from`, hooks, routing (RFC 6120 §8.1, §10.3).
+
+use kernel::hooks::{Flow, Outgoing, OwnPresence, SelfPresence, UserSend};
+use kernel::{Delivery, Receipt};
+use jid::Jid;
+use xmlstream::RawElement;
+use xmpp_wire::sm::SmElement;
+use xmpp_wire::{IqType, PresenceType, Stanza, StanzaKind, StreamError, ns};
+
+use super::session::{ClientSession, Ending, Next};
+
+impl ClientSession {
+    /// One first-level element from the client.
+    pub(super) async fn element(&mut self, element: RawElement, out: &mut Vec<u8>) -> Next {
+        if element.ns() == ns::SM {
+            return self.sm_element(&element, out).await;
+        }
+        let receipt = self.sm.as_ref().map(|sm| sm.inbound.received());
+        match Stanza::from_raw(element) {
+            Ok(stanza) => self.stanza(stanza, receipt, out).await,
+            Err(error) => match error.reply() {
+                // The sender's fault in one stanza; the stream goes on.
+                Some(reply) => self.render(vec![Delivery::new(*reply)], out).await,
+                None => Next::End(Ending::WithError(error.stream_error())),
+            },
+        }
+    }
+
+    async fn stanza(&mut self, mut stanza: Stanza, receipt: Option<Receipt>, out: &mut Vec<u8>) -> Next {
+        if !self.stamp(&mut stanza) {
+            return Next::End(Ending::WithError(StreamError::invalid_from()));
+        }
+        if stanza.lang().is_none()
+            && let Some(lang) = &self.lang
+        {
+            stanza.set_lang(Some(lang));
+        }
+        let generation = self.session.generation();
+        if let Some(chain) = generation.chains().get::<UserSend>() {
+            let mut event = Outgoing { stanza: &mut stanza, session: &mut self.session };
+            if chain.run(&mut event).await == Flow::Stop {
+                return Next::Go;
+            }
+        }
+        match (stanza.kind(), stanza.to()) {
+            (StanzaKind::Presence(kind), None) => self.own_presence(kind, stanza).await,
+            (StanzaKind::Iq(IqType::Set), to) if to.is_none_or(|to| to.as_str() == self.session.host().name()) && is_session(&stanza) => {
+                // The session request of RFC 3921, which does nothing since RFC 6121.
+                return self.render(vec![Delivery::new(stanza.result_reply(None))], out).await;
+            }
+            (_, None) => {
+                // RFC 6120 §10.3: what has no address is for the sender's own account.
+                stanza.set_to(Some(Jid::from(self.session.account().clone())));
+                self.session.kernel().clone().route(Delivery { stanza, receipt }).await;
+            }
+            (_, Some(_)) => self.session.kernel().clone().route(Delivery { stanza, receipt }).await,
+        }
+        Next::Go
+    }
+
+    /// RFC 6120 §8.1.2.1: whatever the client says about itself must be true; then the full JID is stamped.
+    fn stamp(&self, stanza: &mut Stanza) -> bool {
+        let own = self.session.jid();
+        if let Some(from) = stanza.from() {
+            let claimed = from.as_str();
+            if claimed != own.as_str() && claimed != self.session.account().as_str() {
+                return false;
+            }
+        }
+        stanza.set_from(Some(Jid::from(own.clone())));
+        true
+    }
+
+    /// Presence without address: the session's own (RFC 6121 §4).
+    async fn own_presence(&mut self, kind: PresenceType, presence: Stanza) {
+        let next = match kind {
+            PresenceType::Available => Some((priority(&presence), presence.clone())),
+            PresenceType::Unavailable => None,
+            // Nothing else means anything without an address.
+            _ => return,
+        };
+        let available = next.is_some();
+        let previous = self.session.handle().set_presence(next);
+        if !available && previous.is_none() {
+            return;
+        }
+        if let Some(sm) = &self.sm {
+            let interested = self.session.handle().is_interested();
+            sm.journal.remember_presence(available.then_some(&presence), interested);
+        }
+        let generation = self.session.generation();
+        let mut event = OwnPresence { presence: &presence, previous, session: &mut self.session };
+        generation.chains().run::<SelfPresence>(&mut event).await;
+    }
+
+    async fn sm_element(&mut self, element: &RawElement, out: &mut Vec<u8>) -> Next {
+        match SmElement::parse(element) {
+            Ok(SmElement::Request) => {
+                if let Some(sm) = &mut self.sm {
+                    sm.owes_ack = true;
+                    self.acknowledge(out);
+                }
+                Next::Go
+            }
+            Ok(SmElement::Ack(h)) => self.acknowledged(h),
+            Ok(SmElement::Enable { resume, max }) => self.enable_sm(resume, max, out).await,
+            Ok(SmElement::Resume { .. }) => {
+                SmElement::failed(xmpp_wire::Condition::UnexpectedRequest, None).write(out, "");
+                Next::Go
+            }
+            _ => Next::End(Ending::WithError(StreamError::unsupported_stanza_type())),
+        }
+    }
+}
+
+/// The priority of a presence; what is no number from -128 to 127 counts as 0 (RFC 6121 §4.7.2.3).
+pub(super) fn priority(presence: &Stanza) -> i8 {
+    let text = presence.child("priority", ns::CLIENT).map(|child| child.parse().text());
+    text.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+}
+
+fn is_session(stanza: &Stanza) -> bool {
+    stanza.payload().is_some_and(|payload| payload.is("session", ns::SESSION))
+}
