@@ -121,7 +121,7 @@ impl Accounts {
     pub fn host_options(&self, host: &str) -> Result<HostOptions, AccountError> {
         let settled = self.settled();
         let host = served(&settled, host)?;
-        Ok(settled.options.hosts.get(&host).cloned().unwrap_or_default())
+        Ok(settled.options.hosts.get(&host).expect("a served host has options").clone())
     }
 
     /// The key for inventing verifiers of unknown accounts ([`sasl::Context::decoy_key`]); the same

@@ -1,6 +1,7 @@
 //! Accounts in scratch stores: what a caller sees, and what lies in ejabberd's table.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -223,6 +224,24 @@ async fn an_upgrade_never_overwrites_a_password_set_meanwhile() {
     assert!(bench.is_right("juliet", "arise").await);
 }
 
+/// A caller that stops waiting must not leave a stale cache behind.
+#[tokio::test]
+async fn a_change_nobody_waits_for_still_reaches_the_cache() {
+    let bench = Bench::new(stores(&[SHA1])).await;
+    bench.register("juliet", "wherefore").await.unwrap();
+    assert_eq!(bench.exists("juliet").await, Ok(true));
+    {
+        let mut removal = std::pin::pin!(bench.accounts.remove("juliet", "example.org"));
+        let polled = std::future::poll_fn(|context| {
+            std::task::Poll::Ready(removal.as_mut().poll(context).is_pending())
+        });
+        assert!(polled.await, "the change is queued, and its answer is not awaited");
+    }
+    // A later change is committed after the one that was given up.
+    bench.execute("DELETE FROM users WHERE username = 'romeo'").await;
+    assert_eq!(bench.exists("juliet").await, Ok(false));
+}
+
 /// The whole way through SCRAM with what is stored, for a real client's arithmetic see the crate
 /// `sasl`.
 #[tokio::test]
@@ -402,19 +421,16 @@ async fn unknown_accounts_cost_as_much_as_wrong_passwords() {
 async fn many_log_ins_at_once_all_get_an_answer() {
     let bench = Arc::new(Bench::new(stores(&[SHA256])).await);
     bench.register("juliet", "wherefore").await.unwrap();
-    let tasks: Vec<_> = (0..40)
-        .map(|number| {
-            let bench = Arc::clone(&bench);
-            tokio::spawn(async move {
-                let right = number % 2 == 0;
-                let password = if right { "wherefore" } else { "arise" };
-                assert_eq!(bench.is_right("juliet", password).await, right);
-            })
-        })
-        .collect();
-    for task in tasks {
-        task.await.unwrap();
+    let mut log_ins = tokio::task::JoinSet::new();
+    for number in 0..40 {
+        let bench = Arc::clone(&bench);
+        log_ins.spawn(async move {
+            let right = number % 2 == 0;
+            let password = if right { "wherefore" } else { "arise" };
+            assert_eq!(bench.is_right("juliet", password).await, right);
+        });
     }
+    log_ins.join_all().await;
     assert_eq!(bench.accounts.stats().hashing, 0);
 }
 

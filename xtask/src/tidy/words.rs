@@ -47,7 +47,11 @@ const OWNED: [Owned; 4] = [
     Owned {
         rule: "spawn",
         marks: &["tokio::spawn", "task::spawn", "spawn_local("],
-        owners: &["crates/kernel/src/tasks.rs", "crates/netio/src/tasks.rs"],
+        owners: &[
+            "crates/accounts/src/hashing.rs",
+            "crates/kernel/src/tasks.rs",
+            "crates/netio/src/tasks.rs",
+        ],
         mend: "spawn through the kernel's tasks, which supervise and stop it",
         free_in_tests: true,
     },

@@ -6,6 +6,8 @@ use proptest::prelude::*;
 use sasl::ScramHash;
 use settings::{Inputs, Source};
 use stdx::{Secret, SecretBytes};
+use store::testing::ScratchDirectory;
+use store::{Column, DefaultValue, Index, Kind, OpenOptions, Store, Table, TableSet};
 
 use super::*;
 use crate::stored::UserRow;
@@ -66,6 +68,49 @@ async fn rows_of_every_type_are_read() {
         let kept = bench.accounts.verifier("juliet", "example.org", hash).await.unwrap();
         assert_eq!(kept, Some(found), "and kept the verifier there was");
     }
+}
+
+/// The table as releases before 25.03 made it: one row an account, no column `type`.
+#[tokio::test]
+async fn an_older_table_is_brought_up_to_date_and_served() {
+    static COLUMNS: [Column; 7] = [
+        Column::text("username"),
+        Column::text("server_host"),
+        Column::text("password"),
+        Column::new("serverkey", Kind::TextMax(128)).or(DefaultValue::Empty),
+        Column::new("salt", Kind::TextMax(128)).or(DefaultValue::Empty),
+        Column::new("iterationcount", Kind::Integer).or(DefaultValue::Zero),
+        Column::created_at(),
+    ];
+    static OLD: Table = Table::new("users", "ejabberd_auth", &COLUMNS)
+        .indexes(&[Index::unique(&["server_host", "username"])]);
+    static OLD_SET: TableSet =
+        TableSet { module: "ejabberd_auth", version: 1, tables: &[&OLD], updates: &[] };
+
+    let directory = ScratchDirectory::new();
+    let place = OpenOptions::new(directory.path().join("database"));
+    let store = Store::open(&place, &[&OLD_SET]).unwrap();
+    let found = verifier(ScramHash::Sha256, "wherefore", b"salt of ejabberd", 50);
+    let (stored_key, server_key, salt) = keys(&found);
+    let password = format!("sha256:{stored_key}");
+    let change = move |tx: &mut store::Tx<'_>| {
+        tx.execute(
+            "INSERT INTO users (username, server_host, password, serverkey, salt, iterationcount) \
+             VALUES ('juliet', 'example.org', ?1, ?2, ?3, 50)",
+            &[&password, &server_key, &salt],
+        )
+    };
+    store.write(change).await.unwrap().into_inner();
+    store.close().await.unwrap();
+    drop(store);
+
+    let store = Store::open(&place, &TABLES).unwrap();
+    let accounts = Accounts::open(store, options(HostOptions::default()), random).await.unwrap();
+    let right = accounts.check_password("juliet", "example.org", &Secret::new("wherefore")).await;
+    assert_eq!(right, Ok(Check::Right(Method::Sql)));
+    let stored = accounts.stored("juliet", "example.org").await.unwrap().unwrap();
+    assert_eq!(stored.verifier(ScramHash::Sha256), Some(&found));
+    assert_eq!(stored.forms().len(), 3);
 }
 
 #[tokio::test]

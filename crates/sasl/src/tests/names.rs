@@ -3,7 +3,7 @@
 use jid::BareJid;
 
 use super::{condition, context, host, verifier};
-use crate::{Condition, Failure, Mechanism, Negotiation, ScramHash, Step};
+use crate::{Condition, Failure, Mechanism, Negotiation, ScramHash, Step, authzid, saslprep};
 
 fn plain(message: &[u8]) -> Step {
     Negotiation::new(Mechanism::Plain, context()).start(Some(message))
@@ -256,4 +256,27 @@ fn the_identity_is_the_account_that_was_checked() {
             }
         }
     }
+}
+
+/// Attack class 44: preparing is idempotent for every code point, so two accounts never become one
+/// later. Ranges of thousands of like characters (ideographs, syllables, private use) are sampled.
+#[test]
+fn preparing_a_name_twice_changes_nothing() {
+    let alike = [0x3400..0xD800_u32, 0xE000..0xF900, 0x1_7000..0x1_8D00, 0x2_0000..0x11_0000];
+    let skipped =
+        |code: u32| !code.is_multiple_of(97) && alike.iter().any(|range| range.contains(&code));
+    let mut accepted = 0;
+    for c in (0..0x11_0000).filter(|code| !skipped(*code)).filter_map(char::from_u32) {
+        let name = format!("a{c}");
+        if let Ok(once) = saslprep(&name) {
+            assert_eq!(saslprep(&once).as_deref(), Ok(&*once), "{c:?}");
+        }
+        if let Ok(once) = authzid::account(&name, &host()) {
+            let node = once.node().unwrap().as_str();
+            assert_eq!(authzid::account(node, &host()).as_ref(), Ok(&once), "{c:?}");
+            assert_eq!(authzid::confirm(once.as_str(), &once), Ok(()), "{c:?}");
+            accepted += 1;
+        }
+    }
+    assert!(accepted > 10_000, "{accepted}");
 }
