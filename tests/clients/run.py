@@ -6,7 +6,7 @@
 
 One line a test, a closing line `N passed, N failed`, exit code 0 only if none failed. A deviation which is
 listed in allowed.txt with its reason counts as allowed; a listed test that passes is a failure too, so that
-the list stays true.
+the list stays true (unless it is marked as one that deviates only sometimes).
 """
 
 from __future__ import annotations
@@ -51,12 +51,13 @@ def collect(only: str | None) -> list[tuple[str, object, tuple[object, ...]]]:
 
 def allowed(subject: str) -> dict[str, str]:
     """Tests in which this subject may deviate, with the reason. Line: subject, test, reason, split by ` | `."""
+    # A subject with a question mark deviates only sometimes.
     table = {}
     for line in (HERE / "allowed.txt").read_text().splitlines():
         if line.strip() and not line.startswith("#"):
             who, test, reason = (part.strip() for part in line.split(" | ", 2))
-            if who == subject:
-                table[test] = reason
+            if who.rstrip("?") == subject:
+                table[test] = ("sometimes: " if who.endswith("?") else "") + reason
     return table
 
 
@@ -71,7 +72,7 @@ class Report:
     def line(self, name: str, seconds: float, error: BaseException | None) -> None:
         """One test's line."""
         reason = self.allowed.get(name)
-        if error is None and reason is None:
+        if error is None and (reason is None or reason.startswith("sometimes: ")):
             self.passed += 1
             print(f"ok      {name} ({seconds:.2f} s)", flush=True)
         elif error is not None and reason is not None:

@@ -60,6 +60,7 @@ class Managed:
         if answer.tag == q(NS_SM, "enabled"):
             self.ident = answer.get("id", "")
             stream.tap = self._tap
+            stream.send_stanza = self.send
         return answer
 
     async def request(self) -> None:
@@ -82,6 +83,7 @@ class Managed:
         if answer.tag == q(NS_SM, "resumed"):
             self.stream = stream
             stream.tap = self._tap
+            stream.send_stanza = self.send
             # Stanzas that came in the same read as the answer were not seen by the tap.
             stream.inbox = [e for e in stream.inbox if not self._tap(e)]
             for stanza in self.queue:

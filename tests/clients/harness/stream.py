@@ -90,6 +90,8 @@ class Stream:
         self.raw_in = b""
         # Called with each top-level element before it is handed out; True means taken.
         self.tap: Callable[[ET.Element], bool] | None = None
+        # Sends a stanza; stream management puts its counting here.
+        self.send_stanza: Callable[[str], None] = self.send
 
     # Transport.
 
@@ -270,7 +272,7 @@ class Stream:
         """Send an IQ and give its answer; stanzas that come meanwhile stay in the inbox."""
         ident = secrets.token_hex(6)
         address = f" to='{to}'" if to else ""
-        self.send(f"<iq type='{kind}' id='{ident}'{address}>{payload}</iq>")
+        self.send_stanza(f"<iq type='{kind}' id='{ident}'{address}>{payload}</iq>")
         return await self.pick(lambda e: local(e) == "iq" and e.get("id") == ident
                                and e.get("type") in ("result", "error"), timeout)
 

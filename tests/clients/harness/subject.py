@@ -173,6 +173,10 @@ class Subject:
             self.process.wait()
         self.process = None
 
+    def sibling(self, config_text: str) -> Subject:
+        """Another server of the same kind with another configuration, in a folder of its own."""
+        return make(self.name, config_text, getattr(self, "bin", None))
+
     def __enter__(self) -> Subject:
         return self
 
