@@ -40,8 +40,11 @@ class Managed:
         if not self.acked <= count <= self.sent:
             raise AssertionError(f"server acknowledges {count}; sent {self.sent}, acknowledged before {self.acked}")
         while self.acked < count:
-            self.queue.popleft()
+            self.acknowledged(self.queue.popleft())
             self.acked += 1
+
+    def acknowledged(self, stanza: str) -> None:
+        """Called for each stanza that the server has taken over."""
 
     def send(self, stanza: str) -> None:
         """Send a stanza and remember it until acknowledged."""
