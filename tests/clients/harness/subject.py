@@ -208,7 +208,7 @@ class Ejabberd(Subject):
         self.ctl_config = self.folder / "ejabberdctl.cfg"
         self.ctl_config.write_text(
             f"ERLANG_NODE={self.node}\nERL_DIST_PORT={self.dist_port}\n"
-            f'ERL_OPTIONS="-setcookie {self.cookie} -kernel inet_dist_use_interface {{127,0,0,1}}"\n')
+            f'ERL_OPTIONS="-setcookie {self.cookie} -kernel inet_dist_use_interface {{127,0,0,1}} +S 1:1 +sbwt none"\n')
         self.home = self.folder / "home"
         self.home.mkdir(exist_ok=True)
         (self.folder / "inetrc").write_text('{lookup, ["file", "native"]}.\n')
