@@ -15,7 +15,7 @@ struct Owned {
     free_in_tests: bool,
 }
 
-/// Crates that drive a server from outside and are not part of it; examples are treated alike.
+/// Crates that drive a server from outside and are not part of it.
 const DRIVERS: [&str; 4] = ["tests/", "bench/", "xtask/", "crates/testkit/"];
 
 const OWNED: [Owned; 4] = [
@@ -87,7 +87,7 @@ pub(crate) fn check(path: &str, text: &str, source: &Source) -> Vec<Finding> {
 }
 
 fn is_driver(path: &str) -> bool {
-    DRIVERS.iter().any(|driver| path.starts_with(driver)) || path.contains("/examples/")
+    DRIVERS.iter().any(|driver| path.starts_with(driver))
 }
 
 /// A file that holds only tests, examples or measurements.
