@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use netio::{BindError, ConnectionLimit, Inherited, Link, ListenAddress, ListenSpec, Listener, UnixSocketOptions};
+use netio::{BindError, ConnectionLimit, Inherited, Link, ListenAddress, ListenSpec, Listener, Local, UnixSocketOptions};
 use parking_lot::Mutex;
 use settings::{Config, Endpoint, ListenerConfig, Problem, Transport};
 use tokio::sync::watch;
@@ -209,7 +209,7 @@ impl Doors {
 fn start(kernel: &Kernel, config: ListenerConfig, door: Arc<dyn AnyDoor>, listener: Listener) -> OpenListener {
     let serving = Arc::new(Serving::from_pointee(door));
     let (stop, stopped) = watch::channel(false);
-    let (local, port) = (listener.local().to_string(), listener.port());
+    let (local, port) = (place(listener.local()), listener.port());
     kernel.tasks().spawn("listener", accept_all(kernel.clone(), listener, serving.clone(), stopped));
     OpenListener { config, serving, stop, local, port }
 }
@@ -222,8 +222,16 @@ async fn accept_all(kernel: Kernel, mut listener: Listener, serving: Arc<Serving
             _ = stop.wait_for(|stop| *stop) => return,
             () = stopping.wait() => return,
         };
-        let door = Arc::clone(&serving.load());
+        let door: Arc<dyn AnyDoor> = Arc::clone(&**serving.load());
         kernel.tasks().spawn("connection", door.serve(link));
+    }
+}
+
+fn place(local: &Local) -> String {
+    match local {
+        Local::Ip(address) => address.to_string(),
+        Local::Unix(path) => format!("unix:{}", path.display()),
+        Local::Memory => "memory".to_owned(),
     }
 }
 

@@ -32,6 +32,11 @@ impl Host {
         self.jid.as_str()
     }
 
+    /// The domain as an address without node.
+    pub fn bare(&self) -> &BareJid {
+        &self.jid
+    }
+
     /// The domain as an address.
     pub fn jid(&self) -> Jid {
         self.jid.clone().into()
@@ -130,14 +135,18 @@ impl Generation {
         entries: &[&'static [ModuleEntry]],
         previous: Option<&Generation>,
     ) -> Result<Self, Vec<Problem>> {
-        let options = config.host(host);
-        let access = Arc::new(Access::of_host(config, host)?);
+        let options = config.host(host).clone();
+        let (access, notes) = Access::from_config(config, Some(host))?;
+        for note in &notes {
+            tracing::warn!(host, "{}", note.problem.title());
+        }
+        let access = Arc::new(access);
         let mut draft = Draft::default();
         let mut modules = HashMap::new();
         let mut problems = Vec::new();
         // The order of the list, not of the file, decides the order within a stage.
         for entry in entries.iter().copied().flatten() {
-            let Some(wanted) = config.modules(host).iter().find(|wanted| wanted.name == entry.name) else { continue };
+            let Some(wanted) = config.modules(host).iter().find(|wanted| wanted.module.name == entry.name) else { continue };
             let previous = previous.and_then(|previous| previous.modules.get(entry.name));
             let start = StartAny { kernel, host, options: &wanted.options, previous };
             match (entry.start)(&start, &mut draft) {

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use store::Committed;
 use tokio::sync::oneshot;
 use xmlstream::Element;
-use xmpp_wire::{Stanza, StanzaError};
+use xmpp_wire::{Stanza, StanzaCondition, StanzaError};
 
 use crate::host::Host;
 use crate::Kernel;
@@ -107,13 +107,13 @@ impl IqTables {
     /// and whatever the handler says.
     pub async fn answer(&self, at: At, set: bool, request: &IqRequest) -> Result<Option<Element>, StanzaError> {
         let Some(pair) = self.0.get(&(at, request.payload.ns())) else {
-            return Err(StanzaError::service_unavailable());
+            return Err(StanzaCondition::ServiceUnavailable.into());
         };
         match (set, &pair.get, &pair.set) {
             (false, Some(handler), _) => handler.answer(request).await,
             // The reply is built from the committed value, so it cannot leave before the commit.
-            (true, _, Some(handler)) => handler.answer(request).await.map(Committed::into_value),
-            _ => Err(StanzaError::not_allowed()),
+            (true, _, Some(handler)) => handler.answer(request).await.map(Committed::into_inner),
+            _ => Err(StanzaCondition::NotAllowed.into()),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jid::{BareJid, Jid};
 use parking_lot::RwLock;
-use xmpp_wire::{IqType, MessageType, PresenceType, Stanza, StanzaError, StanzaKind};
+use xmpp_wire::{IqType, MessageType, PresenceType, Stanza, StanzaCondition, StanzaError, StanzaKind};
 
 use crate::Kernel;
 use crate::host::Host;
@@ -62,7 +62,7 @@ impl Kernel {
         } else if let Some(route) = self.routes().get(domain) {
             route.deliver(self, delivery);
         } else {
-            Box::pin(self.bounce(delivery, &StanzaError::remote_server_not_found())).await;
+            Box::pin(self.bounce(delivery, &StanzaError::new(StanzaCondition::RemoteServerNotFound))).await;
         }
     }
 
@@ -140,7 +140,7 @@ impl Kernel {
     /// RFC 6121 §8.5.2: a message to the bare JID.
     async fn message_to_bare(&self, host: &Arc<Host>, kind: MessageType, sessions: AccountSessions, delivery: Delivery) {
         match kind {
-            MessageType::Groupchat => self.bounce(delivery, &StanzaError::service_unavailable()).await,
+            MessageType::GroupChat => self.bounce(delivery, &StanzaError::new(StanzaCondition::ServiceUnavailable)).await,
             MessageType::Error => {}
             MessageType::Chat | MessageType::Normal | MessageType::Headline => {
                 let targets = message_targets(&sessions, kind == MessageType::Headline);
@@ -162,8 +162,8 @@ impl Kernel {
                 let sessions = delivery.stanza.to().map(|to| self.sessions().of(bare_str(to))).unwrap_or_default();
                 self.message_to_bare(host, kind, sessions, delivery).await;
             }
-            StanzaKind::Message(MessageType::Groupchat) | StanzaKind::Iq(IqType::Get | IqType::Set) => {
-                self.bounce(delivery, &StanzaError::service_unavailable()).await;
+            StanzaKind::Message(MessageType::GroupChat) | StanzaKind::Iq(IqType::Get | IqType::Set) => {
+                self.bounce(delivery, &StanzaError::new(StanzaCondition::ServiceUnavailable)).await;
             }
             StanzaKind::Message(MessageType::Headline | MessageType::Error)
             | StanzaKind::Presence(_)
@@ -179,7 +179,7 @@ impl Kernel {
         let mut event = Undelivered { kernel: self, host, account: &account, delivery: &mut left };
         generation.chains().run::<Offline>(&mut event).await;
         if let Some(delivery) = left {
-            self.bounce(delivery, &StanzaError::service_unavailable()).await;
+            self.bounce(delivery, &StanzaError::new(StanzaCondition::ServiceUnavailable)).await;
         }
     }
 
@@ -187,11 +187,9 @@ impl Kernel {
         let Delivery { stanza, receipt } = delivery;
         let reply = match self.answer_iq_of(host, at, &stanza).await {
             Ok(payload) => stanza.result_reply(payload.as_ref()),
-            Err(error) => match stanza.error_reply(&error) {
-                Some(reply) => reply,
-                None => return,
-            },
+            Err(error) => stanza.error_reply(&error),
         };
+        let Some(reply) = reply else { return };
         Box::pin(self.route(reply.into())).await;
         drop(receipt);
     }
@@ -203,7 +201,7 @@ impl Kernel {
         stanza: &Stanza,
     ) -> Result<Option<xmlstream::Element>, StanzaError> {
         let (Some(from), Some(to), Some(payload)) = (stanza.from(), stanza.to(), stanza.payload()) else {
-            return Err(StanzaError::bad_request());
+            return Err(StanzaCondition::BadRequest.into());
         };
         let request = IqRequest {
             kernel: self.clone(),
@@ -215,6 +213,11 @@ impl Kernel {
         };
         let set = stanza.kind() == StanzaKind::Iq(IqType::Set);
         host.generation().iq().answer(at, set, &request).await
+    }
+
+    /// The same as [`Kernel::bounce`] by condition alone.
+    pub async fn refuse(&self, delivery: Delivery, condition: StanzaCondition) {
+        self.bounce(delivery, &StanzaError::new(condition)).await;
     }
 
     /// Sends one presence to many, sharing its payload.

@@ -33,7 +33,7 @@ pub struct Parts {
     /// The accounts.
     pub accounts: Accounts,
     /// The certificates.
-    pub certs: CertStore,
+    pub certs: Arc<CertStore>,
     /// The clocks.
     pub clock: Clock,
     /// The lists of known modules, in the order in which they run within a stage.
@@ -58,10 +58,10 @@ impl Kernel {
     ///
     /// # Errors
     /// Every problem that access rules and modules found in their options.
-    pub fn start(parts: Parts, config: Arc<Config>) -> Result<Self, Vec<Problem>> {
+    pub fn start(parts: Parts, config: Config) -> Result<Self, Vec<Problem>> {
         let kernel = Self(Arc::new(Inner {
             parts,
-            config: ArcSwap::new(config.clone()),
+            config: ArcSwap::from_pointee(config.clone()),
             hosts: ArcSwap::default(),
             commands: ArcSwap::default(),
             sessions: Sessions::default(),
@@ -79,10 +79,11 @@ impl Kernel {
     ///
     /// # Errors
     /// Every problem found; nothing has changed then.
-    pub fn reload(&self, config: Arc<Config>) -> Result<(), Vec<Problem>> {
+    pub fn reload(&self, config: Config) -> Result<(), Vec<Problem>> {
         let present = self.0.hosts.load_full();
         let mut built = Vec::new();
         let mut problems = Vec::new();
+        let accounts = accounts::Options::from_config(&config);
         for name in config.hosts() {
             let previous = present.get(name).map(|host| host.generation());
             match Generation::build(self, &config, name, self.0.parts.modules, previous.as_deref()) {
@@ -109,8 +110,8 @@ impl Kernel {
         }
         self.0.commands.store(Arc::new(self.collect_commands(&hosts)));
         self.0.hosts.store(Arc::new(hosts));
-        self.0.parts.accounts.reconfigure(&config);
-        self.0.config.store(config);
+        self.0.parts.accounts.reconfigure(accounts);
+        self.0.config.store(Arc::new(config));
         Ok(())
     }
 
@@ -138,8 +139,8 @@ impl Kernel {
     }
 
     /// The configuration in force.
-    pub fn config(&self) -> Arc<Config> {
-        self.0.config.load_full()
+    pub fn config(&self) -> Config {
+        Config::clone(&self.0.config.load())
     }
 
     /// The database.
@@ -153,7 +154,7 @@ impl Kernel {
     }
 
     /// The certificates.
-    pub fn certs(&self) -> &CertStore {
+    pub fn certs(&self) -> &Arc<CertStore> {
         &self.0.parts.certs
     }
 
