@@ -5,7 +5,7 @@ use std::time::Duration;
 use access::{Access, RuleRef, ShaperRef};
 use kernel::doors::Open;
 use netio::TlsOptions;
-use settings::{Config, Problem, Section};
+use settings::{Problem, Section};
 use xmlstream::Limits;
 
 /// What the listener honours besides the common options.
@@ -81,7 +81,11 @@ impl C2sOptions {
             direct_tls: options.bool("tls"),
             starttls: options.bool("starttls") || required || verify,
             starttls_required: required,
-            tls: tls(open.config, options, verify),
+            tls: TlsOptions {
+                // COMPAT: the top-level `c2s_*` options win over the listener's.
+                alpn: vec![b"xmpp-client".to_vec()],
+                ..TlsOptions::for_c2s(options, global, global)
+            },
             limits: Limits {
                 stanza_bytes_max: bytes("max_stanza_size", STANZA_BYTES_MAX),
                 ..Limits::standard()
@@ -111,25 +115,5 @@ fn shaper(options: &Section, read: impl FnOnce(&settings::Node) -> Read<ShaperRe
     match options.node("shaper") {
         Some(node) => read(node).map(|(rule, _)| rule),
         None => Ok(ShaperRef::named("none")),
-    }
-}
-
-/// COMPAT: the top-level `c2s_*` options win over the listener's.
-fn tls(config: &Config, options: &Section, verify: bool) -> TlsOptions {
-    let global = config.global();
-    let text = |top: &str, own: &str| global.text(top).or_else(|| options.text(own)).map(str::to_owned);
-    let list = |top: &str, own: &str| {
-        let top = global.texts(top);
-        let chosen = if top.is_empty() { options.texts(own) } else { top };
-        chosen.into_iter().map(str::to_owned).collect()
-    };
-    TlsOptions {
-        ciphers: text("c2s_ciphers", "ciphers"),
-        protocol_options: list("c2s_protocol_options", "protocol_options"),
-        dhfile: text("c2s_dhfile", "dhfile").map(Into::into),
-        cafile: text("c2s_cafile", "cafile").map(Into::into),
-        tls_compression: global.bool_if_set("c2s_tls_compression").or_else(|| options.bool_if_set("tls_compression")),
-        verify_client: verify,
-        alpn: vec![b"xmpp-client".to_vec()],
     }
 }
