@@ -40,8 +40,11 @@ fn main() -> ExitCode {
 }
 
 /// The folder of the workspace, which holds this crate's folder.
+///
+/// `cargo run` says it; several checkouts that share a target folder share this program.
 fn workspace() -> PathBuf {
-    let own = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let own = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or(env!("CARGO_MANIFEST_DIR").into());
+    let own = PathBuf::from(own);
     own.parent().map(PathBuf::from).unwrap_or(own)
 }
 

@@ -47,6 +47,8 @@ fn file_of(folder: &Path, host: &str) -> PathBuf {
             name.push_str(&format!("%{byte:02x}"));
         }
     }
+    // Nothing is left of a host that consists of dots.
+    let name = if name.is_empty() { "%".to_owned() } else { name };
     folder.join(format!("{name}.pem"))
 }
 

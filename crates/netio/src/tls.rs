@@ -69,6 +69,7 @@ pub struct TlsEndpoint {
     base: ServerConfig,
     store: Arc<CertStore>,
     client_roots: Option<Arc<ClientRoots>>,
+    verify_client: bool,
     /// One configuration per certificate, because the library does not tell which certificate it presented.
     configs: Mutex<HashMap<[u8; 32], Arc<ServerConfig>>>,
 }
@@ -135,7 +136,8 @@ impl TlsEndpoint {
         if options.tls_compression == Some(true) {
             notes.push(TlsNote::new("tls_compression", "has no effect: TLS compression leaks secrets and does not exist here"));
         }
-        Ok((Self { base, store, client_roots, configs: Mutex::default() }, notes))
+        let verify_client = options.verify_client;
+        Ok((Self { base, store, client_roots, verify_client, configs: Mutex::default() }, notes))
     }
 
     fn provider(
@@ -190,7 +192,7 @@ impl TlsEndpoint {
 
     /// Whether clients are asked for a certificate.
     pub fn verifies_clients(&self) -> bool {
-        self.client_roots.is_some()
+        self.verify_client
     }
 
     /// The certificate for a host name, and the configuration that presents it.

@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_stuck_writer_costs_lines_and_no_time() {
-        let (open, gate) = mpsc::channel();
+        let (open, gate) = mpsc::sync_channel(1);
         let written = Arc::new(Mutex::new(Vec::new()));
         let queue = LogQueue::start(Sink::Test(Box::new(Stuck { gate, written: Arc::clone(&written) }))).unwrap();
         let line = [b'x'; 1024];

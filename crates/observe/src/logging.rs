@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use settings::{Section, Value};
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
 use tracing::{Dispatch, Metadata, Subscriber};
@@ -25,6 +26,11 @@ const OUR_CRATES: &[&str] = &[
     "rookery", "server", "ctl", "stdx", "xmlstream", "xmpp_wire", "sasl", "settings", "observe", "netio", "store",
     "access", "accounts", "kernel", "xmpp", "modules", "admin", "testkit",
 ];
+
+/// The top-level options that the log honours, for the listing of options in force; `hide_sensitive_log_data` is
+/// honoured where JIDs and addresses are logged, with [`Redacted`](crate::Redacted).
+pub const LOG_OPTIONS: &[&str] =
+    &["loglevel", "log_rotate_size", "log_rotate_count", "log_modules_fully", "hide_sensitive_log_data"];
 
 /// `loglevel`: what is logged, and everything above it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -133,6 +139,23 @@ impl Default for LogOptions {
 }
 
 impl LogOptions {
+    /// The options of the log in a configuration; format and file come from elsewhere.
+    pub fn from_section(global: &Section, format: LogFormat, file: Option<PathBuf>) -> Self {
+        let level = match global.get("loglevel") {
+            Value::Int(number) => number.to_string().parse(),
+            value => value.as_str().unwrap_or("info").parse(),
+        };
+        Self {
+            // The catalogue lets nothing else through.
+            level: level.unwrap_or_default(),
+            format,
+            file,
+            rotate_size: global.limit("log_rotate_size").finite(),
+            rotate_count: u32::try_from(global.int("log_rotate_count")).unwrap_or(u32::MAX),
+            modules_fully: global.texts("log_modules_fully").into_iter().map(str::to_owned).collect(),
+        }
+    }
+
     fn rotation(&self) -> Rotation {
         Rotation { size: self.rotate_size, count: self.rotate_count }
     }

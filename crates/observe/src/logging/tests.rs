@@ -152,3 +152,23 @@ fn a_file_that_cannot_be_written_is_an_error_with_its_name() {
     let error = Logging::build(&options(Path::new("/proc/nowhere/log"), LogFormat::Text)).unwrap_err();
     assert!(error.to_string().contains("/proc/nowhere/log"), "{error}");
 }
+
+#[test]
+fn the_options_come_from_the_configuration() {
+    let read = |text: &str| {
+        let source = settings::Source::Text { name: "test.yml".into(), text: text.into() };
+        let loaded = settings::load(&source, &settings::Inputs::default()).map_err(|_| text).unwrap();
+        LogOptions::from_section(loaded.config.global(), LogFormat::Text, None)
+    };
+    assert_eq!(read("hosts: [a.example]"), LogOptions::default());
+    let options = read("hosts: [a.example]\nloglevel: 5\nlog_rotate_size: infinity\nlog_rotate_count: 4\nlog_modules_fully: [mod_ping]");
+    let expected = LogOptions {
+        level: LogLevel::Debug,
+        rotate_size: None,
+        rotate_count: 4,
+        modules_fully: vec!["mod_ping".to_owned()],
+        ..LogOptions::default()
+    };
+    assert_eq!(options, expected);
+    assert_eq!(read("hosts: [a.example]\nloglevel: notice").level, LogLevel::Notice);
+}
