@@ -66,14 +66,21 @@ pub(crate) fn install(root: &Path) -> Result<(), String> {
 }
 
 fn debian_packages(root: &Path, wanted: &[String]) -> Result<(), String> {
-    let by_hand = || format!("install these Debian packages: {}", wanted.join(" "));
-    if !run::exists("dpkg-query") || !run::exists("apt-get") {
-        return Err(format!("this is no Debian system; {} (or their like)", by_hand()));
-    }
-    let absent: Vec<&str> =
-        wanted.iter().map(String::as_str).filter(|name| !is_installed(root, name)).collect();
+    let packages: Vec<&str> = wanted.iter().map(|need| package_and_command(need).0).collect();
+    let by_hand = || format!("install these Debian packages: {}", packages.join(" "));
+    let absent: Vec<&str> = wanted
+        .iter()
+        .map(|need| package_and_command(need))
+        .filter(|(package, command)| {
+            !command.is_some_and(run::exists) && !is_installed(root, package)
+        })
+        .map(|(package, _)| package)
+        .collect();
     if absent.is_empty() {
         return Ok(());
+    }
+    if !run::exists("dpkg-query") || !run::exists("apt-get") {
+        return Err(format!("this is no Debian system; {} (or their like)", by_hand()));
     }
     say(&format!("installing {}", absent.join(" ")));
     let sudo = if is_root(root)? {
@@ -94,6 +101,14 @@ fn debian_packages(root: &Path, wanted: &[String]) -> Result<(), String> {
     install.extend(&absent);
     apt(&install)?;
     quiet.disable(&absent)
+}
+
+/// `package` or `package=command`.
+fn package_and_command(need: &str) -> (&str, Option<&str>) {
+    match need.split_once('=') {
+        Some((package, command)) => (package, Some(command)),
+        None => (need, None),
+    }
 }
 
 /// `program` as root.
@@ -210,8 +225,10 @@ mod tests {
 
     #[test]
     fn the_list_is_read_and_checked() {
-        let needs = Needs::read("# all\napt a b # why\n\npip c==1\nnpm @d/e@2\n").unwrap();
-        assert_eq!(needs.apt, ["a", "b"]);
+        let needs = Needs::read("# all\napt a b=c # why\n\npip c==1\nnpm @d/e@2\n").unwrap();
+        assert_eq!(needs.apt, ["a", "b=c"]);
+        let split: Vec<_> = needs.apt.iter().map(|need| package_and_command(need)).collect();
+        assert_eq!(split, [("a", None), ("b", Some("c"))]);
         assert_eq!((needs.pip, needs.npm), (vec!["c==1".to_owned()], vec!["@d/e@2".to_owned()]));
         assert!(Needs::read("apt a\nbrew b").unwrap_err().contains("tests/needs.txt:2"));
     }
