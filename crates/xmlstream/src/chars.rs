@@ -48,6 +48,19 @@ fn is_name_char(c: char) -> bool {
     is_name_start(c) || matches!(c, '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}'..='\u{2040}')
 }
 
+/// Whether an ASCII byte may begin a name.
+#[inline]
+pub(crate) fn begins_name(byte: u8) -> bool {
+    CLASS[usize::from(byte)] & START != 0
+}
+
+/// Where the ASCII characters of a name end that begins at `at`.
+#[inline]
+pub(crate) fn plain_name_end(data: &[u8], at: usize) -> usize {
+    let rest = data.get(at..).unwrap_or_default();
+    at + rest.iter().position(|&byte| CLASS[usize::from(byte)] & NAME == 0).unwrap_or(rest.len())
+}
+
 /// White space of XML 1.0 §2.3.
 #[inline]
 pub(crate) fn is_space(byte: u8) -> bool {
@@ -56,7 +69,6 @@ pub(crate) fn is_space(byte: u8) -> bool {
 
 /// The end of an NCName that begins at `at`; equal to `at` when none does. `More` if the bytes end before the
 /// name is known to have ended.
-#[inline]
 pub(crate) fn ncname(data: &[u8], at: usize) -> Result<usize, Stop> {
     let mut pos = at;
     let mut wanted = START;
@@ -121,14 +133,20 @@ const REFERENCE_BYTES_MAX: usize = 32;
 pub(crate) fn reference(data: &[u8], at: usize) -> Result<(char, usize), Stop> {
     let window = &data[at + 1..data.len().min(at + REFERENCE_BYTES_MAX)];
     let Some(length) = window.iter().position(|&b| b == b';') else {
-        let strange = window.iter().any(|&b| !(CLASS[b as usize] & NAME != 0 || b == b'#' || b == b':' || b >= 0x80));
+        let strange = window
+            .iter()
+            .any(|&b| !(CLASS[b as usize] & NAME != 0 || b == b'#' || b == b':' || b >= 0x80));
         if strange {
             return malformed(at, "an ampersand begins no reference");
         }
         if window.len() + 1 < REFERENCE_BYTES_MAX {
             return Err(Stop::More);
         }
-        return Err(Stop::Refused(XmlError::Restricted, at, "only the five predefined entities are allowed"));
+        return Err(Stop::Refused(
+            XmlError::Restricted,
+            at,
+            "only the five predefined entities are allowed",
+        ));
     };
     let name = &window[..length];
     let c = match name {
@@ -140,7 +158,11 @@ pub(crate) fn reference(data: &[u8], at: usize) -> Result<(char, usize), Stop> {
         [b'#', b'x', digits @ ..] => number(digits, 16, at)?,
         [b'#', digits @ ..] => number(digits, 10, at)?,
         _ if std::str::from_utf8(name).is_ok_and(|n| n.split(':').all(is_ncname)) => {
-            return Err(Stop::Refused(XmlError::Restricted, at, "only the five predefined entities are allowed"));
+            return Err(Stop::Refused(
+                XmlError::Restricted,
+                at,
+                "only the five predefined entities are allowed",
+            ));
         }
         _ => return malformed(at, "an ampersand begins no reference"),
     };
@@ -149,7 +171,10 @@ pub(crate) fn reference(data: &[u8], at: usize) -> Result<(char, usize), Stop> {
 
 fn number(digits: &[u8], radix: u32, at: usize) -> Result<char, Stop> {
     let all_digits = !digits.is_empty() && digits.iter().all(|&b| char::from(b).is_digit(radix));
-    let code = std::str::from_utf8(digits).ok().filter(|_| all_digits).and_then(|d| u32::from_str_radix(d, radix).ok());
+    let code = std::str::from_utf8(digits)
+        .ok()
+        .filter(|_| all_digits)
+        .and_then(|d| u32::from_str_radix(d, radix).ok());
     match code.and_then(char::from_u32).filter(|&c| is_xml_char(c)) {
         Some(c) => Ok(c),
         None => malformed(at, "a character reference names no character"),
