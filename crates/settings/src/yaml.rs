@@ -67,7 +67,7 @@ fn syntax_help(problem: Problem, text: &str, line: usize) -> Problem {
         .split(|c: char| !c.is_whitespace())
         .next()
         .unwrap_or("");
-    if indent.contains('\t') || written.contains('\t') {
+    if indent.contains('\t') || problem.title().contains("tab") {
         return problem.help("YAML is indented with spaces; replace the tab characters");
     }
     problem.help("compare the indentation of this line with the lines above it, and close every quote and bracket")
