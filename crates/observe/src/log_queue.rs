@@ -83,7 +83,10 @@ impl LogQueue {
         let queue = Arc::new(Self::default());
         let theirs = Arc::clone(&queue);
         // A thread of its own and no task: it blocks, and it must outlive the runtime to say how that ended.
-        thread::Builder::new().name("log".to_owned()).stack_size(128 << 10).spawn(move || theirs.run(sink))?;
+        thread::Builder::new()
+            .name("log".to_owned())
+            .stack_size(128 << 10)
+            .spawn(move || theirs.run(sink))?;
         Ok(queue)
     }
 
@@ -181,7 +184,10 @@ impl LogQueue {
             }
         }
         if work.dropped > 0 {
-            let note = format!("... {} log lines were lost here: the log could not keep up\n", work.dropped);
+            let note = format!(
+                "... {} log lines were lost here: the log could not keep up\n",
+                work.dropped
+            );
             work.lines.extend_from_slice(note.as_bytes());
         }
         if !work.lines.is_empty() {
@@ -228,9 +234,11 @@ mod tests {
 
     #[test]
     fn a_stuck_writer_costs_lines_and_no_time() {
-        let (open, gate) = mpsc::channel();
+        let (open, gate) = mpsc::sync_channel(1);
         let written = Arc::new(Mutex::new(Vec::new()));
-        let queue = LogQueue::start(Sink::Test(Box::new(Stuck { gate, written: Arc::clone(&written) }))).unwrap();
+        let queue =
+            LogQueue::start(Sink::Test(Box::new(Stuck { gate, written: Arc::clone(&written) })))
+                .unwrap();
         let line = [b'x'; 1024];
         let begin = Instant::now();
         for _ in 0..4096 {

@@ -46,6 +46,11 @@ impl<T> OutQueue<T> {
         Self { items: VecDeque::new(), acked: Counter::default(), bytes: 0, items_max, bytes_max }
     }
 
+    /// An empty queue of a session that goes on: the peer has acknowledged `acked` stanzas in all.
+    pub fn resumed(acked: Counter, items_max: usize, bytes_max: usize) -> Self {
+        Self { acked, ..Self::new(items_max, bytes_max) }
+    }
+
     /// Notes that a stanza of some size was sent.
     ///
     /// # Errors
