@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use observe::names;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
@@ -113,20 +114,45 @@ impl ConnectionLimit {
             if self.semaphore.available_permits() > self.max / 10 {
                 self.complained.store(false, Ordering::Relaxed);
             }
-            return Slot(Some(permit));
+            return Slot::new(Some(permit));
         }
         if !self.complained.swap(true, Ordering::Relaxed) {
             let open = self.max;
             tracing::warn!(%address, open, "the limit of open connections is reached: new ones wait");
         }
         // The semaphore is never closed; if it were, a connection without a slot is the lesser evil.
-        Slot(Arc::clone(&self.semaphore).acquire_owned().await.ok())
+        Slot::new(Arc::clone(&self.semaphore).acquire_owned().await.ok())
     }
 }
 
 /// One connection's place in a [`ConnectionLimit`], free again when dropped.
 #[derive(Debug)]
-pub struct Slot(#[expect(dead_code, reason = "it is only held")] Option<OwnedSemaphorePermit>);
+pub struct Slot {
+    permit: Option<OwnedSemaphorePermit>,
+    /// Whether a connection has it; a slot that waits for one is not counted as open.
+    taken: bool,
+}
+
+impl Slot {
+    fn new(permit: Option<OwnedSemaphorePermit>) -> Self {
+        Self { permit, taken: false }
+    }
+
+    fn take(mut self) -> Self {
+        self.taken = true;
+        metrics::gauge!(names::CONNECTIONS_OPEN).increment(1);
+        self
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if self.taken {
+            metrics::gauge!(names::CONNECTIONS_OPEN).decrement(1);
+        }
+        drop(self.permit.take());
+    }
+}
 
 /// An accepted connection.
 #[derive(Debug)]
@@ -266,7 +292,10 @@ impl Listener {
                 Ok((transport, peer, local)) => {
                     self.complained.store(false, Ordering::Relaxed);
                     self.next_accept = Instant::now() + self.spec.accept_interval;
-                    let transport = transport.with_slot(slot);
+                    let listener = self.spec.address.to_string();
+                    metrics::counter!(names::CONNECTIONS_ACCEPTED, "listener" => listener)
+                        .increment(1);
+                    let transport = transport.with_slot(slot.take());
                     return Link {
                         transport,
                         peer,

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
+use observe::names;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -273,9 +274,14 @@ impl Transport {
         let Layer::Clear(raw) = self.layer else { return Err(TlsError::AlreadyTls) };
         // The handshake's state is on the heap so that the session's own future stays small.
         let handshake = Box::pin(TlsStream::accept(raw, endpoint, host));
-        let stream = tokio::time::timeout(limit, handshake)
-            .await
-            .map_err(|_| TlsError::Timeout { after: limit })??;
+        let done = tokio::time::timeout(limit, handshake).await;
+        let result = match &done {
+            Ok(Ok(_)) => "ok",
+            Ok(Err(_)) => "failed",
+            Err(_) => "timeout",
+        };
+        metrics::counter!(names::TLS_HANDSHAKES, "result" => result).increment(1);
+        let stream = done.map_err(|_| TlsError::Timeout { after: limit })??;
         Ok(Self { layer: Layer::Tls(Box::new(stream)), slot: self.slot })
     }
 

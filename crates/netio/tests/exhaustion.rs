@@ -47,6 +47,7 @@ fn limit_descriptors(current: u64) {
 
 #[tokio::test]
 async fn accepting_pauses_says_so_once_and_goes_on() {
+    let metrics = observe::Metrics::install().unwrap();
     let errors = Arc::new(AtomicUsize::new(0));
     let _guard = tracing::subscriber::set_default(Errors(Arc::clone(&errors)));
     let spec = ListenSpec::tcp(Ipv4Addr::LOCALHOST, 0);
@@ -63,5 +64,11 @@ async fn accepting_pauses_says_so_once_and_goes_on() {
     limit_descriptors(before);
     assert!(refused.is_err());
     assert_eq!(errors.load(Ordering::Relaxed), 1);
-    timeout(Duration::from_secs(5), listener.accept()).await.unwrap();
+    let link = timeout(Duration::from_secs(5), listener.accept()).await.unwrap();
+    // Only what was accepted is counted, and only while it is open.
+    let text = metrics.render();
+    let accepted = "rookery_connections_accepted_total{listener=\"127.0.0.1:0\"} 1\n";
+    assert!(text.contains(accepted) && text.contains("rookery_connections_open 1\n"), "{text}");
+    drop(link);
+    assert!(metrics.render().contains("rookery_connections_open 0\n"));
 }

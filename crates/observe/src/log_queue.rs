@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use crate::log_file::{LogFile, Rotation};
+use crate::metric_names::names;
 
 /// Bytes of lines that wait at most; lines beyond are dropped and counted.
 pub(crate) const QUEUE_BYTES_MAX: usize = 1 << 20;
@@ -95,7 +96,9 @@ impl LogQueue {
         let mut state = self.state.lock();
         if state.waiting.stop || state.waiting.lines.len() + line.len() > QUEUE_BYTES_MAX {
             state.waiting.dropped += 1;
+            drop(state);
             self.dropped.fetch_add(1, Ordering::Relaxed);
+            metrics::counter!(names::LOG_LINES_DROPPED).increment(1);
             return;
         }
         state.waiting.lines.extend_from_slice(line);

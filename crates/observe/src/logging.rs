@@ -45,7 +45,7 @@ const OUR_CRATES: &[&str] = &[
 
 /// The top-level options that the log honours, for the listing of options in force; `hide_sensitive_log_data` is
 /// honoured where JIDs and addresses are logged, with [`Redacted`](crate::Redacted).
-pub const LOG_OPTIONS: &[&str] = &[
+pub const OPTIONS: &[&str] = &[
     "loglevel",
     "log_rotate_size",
     "log_rotate_count",

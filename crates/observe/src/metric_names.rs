@@ -32,6 +32,12 @@ pub mod names {
     pub const CONNECTIONS_OPEN: &str = "rookery_connections_open";
     /// TLS handshakes finished or failed.
     pub const TLS_HANDSHAKES: &str = "rookery_tls_handshakes_total";
+    /// Bytes of XML that clients have sent.
+    pub const C2S_RECEIVED_BYTES: &str = "rookery_c2s_received_bytes_total";
+    /// Clients that failed to authenticate.
+    pub const C2S_AUTH_FAILURES: &str = "rookery_c2s_auth_failures_total";
+    /// Tasks that ended in a panic.
+    pub const TASK_PANICS: &str = "rookery_task_panics_total";
     /// Attempts to authenticate.
     pub const AUTHENTICATIONS: &str = "rookery_authentications_total";
     /// Sessions with a bound resource, including those waiting to be resumed.
@@ -77,7 +83,10 @@ pub const METRICS: &[Metric] = &[
         &["listener"],
         "Connections accepted.",
     ),
-    metric(names::CONNECTIONS_OPEN, MetricKind::Gauge, &["listener"], "Connections open now."),
+    metric(names::CONNECTIONS_OPEN, MetricKind::Gauge, &[], "Connections open now."),
+    metric(names::C2S_RECEIVED_BYTES, MetricKind::Counter, &[], "Bytes of XML from clients."),
+    metric(names::C2S_AUTH_FAILURES, MetricKind::Counter, &[], "Clients that failed to log in."),
+    metric(names::TASK_PANICS, MetricKind::Counter, &[], "Tasks that ended in a panic."),
     metric(
         names::TLS_HANDSHAKES,
         MetricKind::Counter,
