@@ -4,11 +4,12 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use memchr::memmem;
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{AddressFamily, SocketType};
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -108,6 +109,7 @@ pub(crate) struct Connection {
     tls: Option<Box<ClientConnection>>,
     inbox: Vec<u8>,
     peer: String,
+    busy_waiting: bool,
 }
 
 /// What has been counted in received bytes.
@@ -126,9 +128,17 @@ impl Connection {
     pub(crate) fn open(port: u16, source: Option<Ipv4Addr>) -> Result<Self, BenchError> {
         let target = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
         let tcp = connect(target, source).doing(|| format!("connect to {target}"))?;
-        tcp.set_nodelay(true).doing(|| "set TCP_NODELAY".to_owned())?;
-        tcp.set_read_timeout(Some(ANSWER_TIMEOUT)).doing(|| "set the read timeout".to_owned())?;
-        Ok(Self { tcp, tls: None, inbox: Vec::new(), peer: target.to_string() })
+        tcp.set_nodelay(true)
+            .doing(|| "set TCP_NODELAY".to_owned())?;
+        tcp.set_read_timeout(Some(ANSWER_TIMEOUT))
+            .doing(|| "set the read timeout".to_owned())?;
+        Ok(Self {
+            tcp,
+            tls: None,
+            inbox: Vec::new(),
+            peer: target.to_string(),
+            busy_waiting: false,
+        })
     }
 
     /// Connects and negotiates TLS, by STARTTLS or directly.
@@ -180,23 +190,36 @@ impl Connection {
     /// Sends initial presence (RFC 6121 §4.2) and waits until the server has sent it back.
     pub(crate) fn become_available(&mut self) -> Result<(), BenchError> {
         self.send(b"<presence/>")?;
-        self.element(&["presence"], "waiting for the own presence").map(drop)
+        self.element(&["presence"], "waiting for the own presence")
+            .map(drop)
     }
 
     /// Enables stream management (XEP-0198); the counters begin at 0 with the next stanza.
     pub(crate) fn enable_stream_management(&mut self) -> Result<(), BenchError> {
         self.send(b"<enable xmlns='urn:xmpp:sm:3' resume='true'/>")?;
-        self.element(&["enabled"], "enabling stream management").map(drop)
+        self.element(&["enabled"], "enabling stream management")
+            .map(drop)
+    }
+
+    /// From now on waits for bytes by asking again and again, so that the other end does not pay for waking this one.
+    pub(crate) fn wait_busily(&mut self) {
+        self.busy_waiting = true;
     }
 
     /// Sends bytes in one write.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<(), BenchError> {
         let Some(tls) = &mut self.tls else {
-            return self.tcp.write_all(bytes).doing(|| format!("write to {}", self.peer));
+            return self
+                .tcp
+                .write_all(bytes)
+                .doing(|| format!("write to {}", self.peer));
         };
-        tls.writer().write_all(bytes).doing(|| "encrypt".to_owned())?;
+        tls.writer()
+            .write_all(bytes)
+            .doing(|| "encrypt".to_owned())?;
         while tls.wants_write() {
-            tls.write_tls(&mut self.tcp).doing(|| format!("write to {}", self.peer))?;
+            tls.write_tls(&mut self.tcp)
+                .doing(|| format!("write to {}", self.peer))?;
         }
         Ok(())
     }
@@ -224,11 +247,21 @@ impl Connection {
 
     /// Protocol version, cipher suite and key exchange group in words.
     pub(crate) fn tls_words(&self) -> String {
-        let Some(tls) = &self.tls else { return "no TLS".to_owned() };
+        let Some(tls) = &self.tls else {
+            return "no TLS".to_owned();
+        };
         let version = tls.protocol_version().map(|version| format!("{version:?}"));
-        let suite = tls.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite()));
-        let group = tls.negotiated_key_exchange_group().map(|group| format!("{:?}", group.name()));
-        [version, suite, group].into_iter().flatten().collect::<Vec<_>>().join(", ")
+        let suite = tls
+            .negotiated_cipher_suite()
+            .map(|suite| format!("{:?}", suite.suite()));
+        let group = tls
+            .negotiated_key_exchange_group()
+            .map(|group| format!("{:?}", group.name()));
+        [version, suite, group]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     /// Sends a stream header (RFC 6120 §4.2).
@@ -249,7 +282,11 @@ impl Connection {
         let Some(tls) = &mut self.tls else {
             let count = self.tcp.read(&mut chunk).doing(reading)?;
             self.inbox.extend_from_slice(&chunk[..count]);
-            return if count == 0 { Err(self.unexpected("reading", "end of stream")) } else { Ok(()) };
+            return if count == 0 {
+                Err(self.unexpected("reading", "end of stream"))
+            } else {
+                Ok(())
+            };
         };
         loop {
             match tls.reader().read(&mut chunk) {
@@ -259,14 +296,25 @@ impl Connection {
                     return Ok(());
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    if self.busy_waiting {
+                        wait_readable(&self.tcp).doing(reading)?;
+                    }
                     let count = tls.read_tls(&mut self.tcp).doing(reading)?;
                     tls.process_new_packets()
-                        .map_err(|source| BenchError::Tls { peer: self.peer.clone(), source })?;
+                        .map_err(|source| BenchError::Tls {
+                            peer: self.peer.clone(),
+                            source,
+                        })?;
                     if count == 0 {
                         return Err(self.unexpected("reading", "end of stream"));
                     }
                 }
-                Err(source) => return Err(BenchError::Io { what: reading(), source }),
+                Err(source) => {
+                    return Err(BenchError::Io {
+                        what: reading(),
+                        source,
+                    });
+                }
             }
         }
     }
@@ -274,11 +322,16 @@ impl Connection {
     /// Performs the TLS handshake on the open connection.
     pub(crate) fn handshake(&mut self, tls: &Tls) -> Result<(), BenchError> {
         let name = ServerName::try_from(HOST).expect("a valid DNS name");
-        let broken = |source| BenchError::Tls { peer: self.peer.clone(), source };
+        let broken = |source| BenchError::Tls {
+            peer: self.peer.clone(),
+            source,
+        };
         let mut session = ClientConnection::new(Arc::clone(&tls.0), name).map_err(broken)?;
         self.inbox.clear();
         while session.is_handshaking() || session.wants_write() {
-            session.complete_io(&mut self.tcp).doing(|| format!("TLS handshake with {}", self.peer))?;
+            session
+                .complete_io(&mut self.tcp)
+                .doing(|| format!("TLS handshake with {}", self.peer))?;
         }
         self.tls = Some(Box::new(session));
         Ok(())
@@ -293,7 +346,9 @@ impl Connection {
         } else {
             let exchange = Exchange::new(&account.user);
             let first = exchange.first();
-            self.send(format!("<auth xmlns='{NS}' mechanism='SCRAM-SHA-1'>{first}</auth>").as_bytes())?;
+            self.send(
+                format!("<auth xmlns='{NS}' mechanism='SCRAM-SHA-1'>{first}</auth>").as_bytes(),
+            )?;
             let (name, challenge) = self.element(&["challenge", "failure"], DOING)?;
             let last = exchange.last(content(&challenge), &account.password);
             let Some(last) = last.filter(|_| name == "challenge") else {
@@ -302,7 +357,11 @@ impl Connection {
             self.send(format!("<response xmlns='{NS}'>{last}</response>").as_bytes())?;
         }
         let (name, answer) = self.element(&["success", "failure"], DOING)?;
-        if name == "success" { Ok(()) } else { Err(self.unexpected(DOING, &answer)) }
+        if name == "success" {
+            Ok(())
+        } else {
+            Err(self.unexpected(DOING, &answer))
+        }
     }
 
     /// Waits for the first complete element with one of `names`, drops everything up to its end, and returns its text.
@@ -329,7 +388,11 @@ impl Connection {
 
     fn unexpected(&self, doing: &'static str, answer: &str) -> BenchError {
         let answer = answer.chars().take(300).collect();
-        BenchError::Protocol { peer: self.peer.clone(), doing, answer }
+        BenchError::Protocol {
+            peer: self.peer.clone(),
+            doing,
+            answer,
+        }
     }
 }
 
@@ -344,12 +407,23 @@ fn connect(target: SocketAddrV4, source: Option<Ipv4Addr>) -> std::io::Result<Tc
     Ok(TcpStream::from(socket))
 }
 
+/// Asks the kernel until the socket can be read. Polling does not lock the socket, which reading would.
+fn wait_readable(tcp: &TcpStream) -> std::io::Result<()> {
+    let begin = Instant::now();
+    let mut fds = [PollFd::new(tcp, PollFlags::IN)];
+    while rustix::event::poll(&mut fds, Some(&Timespec::default()))? == 0 {
+        if begin.elapsed() > ANSWER_TIMEOUT {
+            return Err(std::io::ErrorKind::TimedOut.into());
+        }
+    }
+    Ok(())
+}
+
 /// Start and end of the first complete `<name …>…</name>` or `<name …/>` that does not contain itself.
 fn find_element(bytes: &[u8], name: &str) -> Option<(usize, usize)> {
     let open = format!("<{name}");
-    let start = memmem::find_iter(bytes, &open).find(|at| {
-        matches!(bytes.get(at + open.len()), Some(b' ' | b'/' | b'>' | b'\n'))
-    })?;
+    let start = memmem::find_iter(bytes, &open)
+        .find(|at| matches!(bytes.get(at + open.len()), Some(b' ' | b'/' | b'>' | b'\n')))?;
     let head_end = start + memchr::memchr(b'>', &bytes[start..])? + 1;
     if bytes[head_end - 2] == b'/' {
         return Some((start, head_end));
@@ -371,7 +445,10 @@ fn take_tally(inbox: &mut Vec<u8>) -> Tally {
     let mut done = 0;
     for at in memchr::memchr_iter(b'>', inbox) {
         let chunk = &inbox[done..=at];
-        let tag = chunk.iter().rposition(|byte| *byte == b'<').map_or(chunk, |from| &chunk[from..]);
+        let tag = chunk
+            .iter()
+            .rposition(|byte| *byte == b'<')
+            .map_or(chunk, |from| &chunk[from..]);
         if tag == b"</message>" {
             tally.messages += 1;
         } else if tag.starts_with(b"<r ") || tag == b"<r/>" {
@@ -433,7 +510,10 @@ mod tests {
         let text = b"<a/><iqs/><iq id='1'><x/></iq><iq";
         assert_eq!(find_element(text, "iq"), Some((10, 30)));
         assert_eq!(find_element(b"<iq id='1'><x/>", "iq"), None);
-        assert_eq!(find_element(b"<success xmlns='x'/>..", "success"), Some((0, 20)));
+        assert_eq!(
+            find_element(b"<success xmlns='x'/>..", "success"),
+            Some((0, 20))
+        );
     }
 
     #[test]

@@ -59,7 +59,11 @@ struct Options {
     #[arg(long)]
     rookeryctl: Option<PathBuf>,
     /// Servers to measure
-    #[arg(long, value_delimiter = ',', default_value = "ejabberd,prosody,relay,rookery")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "ejabberd,prosody,relay,rookery"
+    )]
     subjects: Vec<Kind>,
     /// Rounds over all servers
     #[arg(long, default_value_t = 5)]
@@ -82,6 +86,9 @@ struct Options {
     /// TLS from the first byte instead of STARTTLS
     #[arg(long)]
     direct_tls: bool,
+    /// Let chat clients sleep while they wait, so that servers pay for waking them
+    #[arg(long)]
+    sleeping_clients: bool,
     /// Processor for the servers
     #[arg(long, default_value_t = 0)]
     server_core: usize,
@@ -115,13 +122,31 @@ fn main() -> ExitCode {
     let none = Selection::default();
     let outcome = match Cli::parse().command {
         Command::Relay(options) => relay::serve(&options).map(|()| true),
-        Command::All(options) => {
-            run(&options, Selection { start: true, login: true, chat: true, idle: true })
-        }
+        Command::All(options) => run(
+            &options,
+            Selection {
+                start: true,
+                login: true,
+                chat: true,
+                idle: true,
+            },
+        ),
         Command::Chat(options) => run(&options, Selection { chat: true, ..none }),
         Command::Idle(options) => run(&options, Selection { idle: true, ..none }),
-        Command::Login(options) => run(&options, Selection { login: true, ..none }),
-        Command::Start(options) => run(&options, Selection { start: true, ..none }),
+        Command::Login(options) => run(
+            &options,
+            Selection {
+                login: true,
+                ..none
+            },
+        ),
+        Command::Start(options) => run(
+            &options,
+            Selection {
+                start: true,
+                ..none
+            },
+        ),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -135,7 +160,9 @@ fn main() -> ExitCode {
 
 fn run(options: &Options, selection: Selection) -> Result<bool, BenchError> {
     if machine::cores() < 2 || options.server_core == options.load_core {
-        return Err(BenchError::Usage("the servers and the load generator need a processor each".to_owned()));
+        return Err(BenchError::Usage(
+            "the servers and the load generator need a processor each".to_owned(),
+        ));
     }
     let descriptors = machine::raise_descriptor_limit()?;
     let mut results = Results::default();
@@ -183,7 +210,11 @@ fn measure(
     }
     for round in 1..=effort.rounds {
         for subject in &subjects {
-            machine::say(&format!("round {round} of {}: {}", effort.rounds, subject.kind.name()));
+            machine::say(&format!(
+                "round {round} of {}: {}",
+                effort.rounds,
+                subject.kind.name()
+            ));
             if selection.start {
                 figures::start::round(subject, &effort, results)?;
             }
@@ -198,7 +229,10 @@ fn measure(
     if selection.idle {
         idle(&mut subjects, &effort, descriptors, results)?;
     }
-    results.fact("Load average at the end", format!("{:.1}", machine::load_average()));
+    results.fact(
+        "Load average at the end",
+        format!("{:.1}", machine::load_average()),
+    );
     Ok(absent)
 }
 
@@ -255,10 +289,23 @@ fn subjects(
 }
 
 fn effort(options: &Options) -> Effort {
-    let security = if options.direct_tls { Security::Direct } else { Security::StartTls };
+    let security = if options.direct_tls {
+        Security::Direct
+    } else {
+        Security::StartTls
+    };
+    let sleeping_clients = options.sleeping_clients;
     if options.quick {
         let chat = Duration::from_millis(300);
-        return Effort { rounds: 1, chat, logins: 20, idle: 50, idle_many: 0, security };
+        return Effort {
+            rounds: 1,
+            chat,
+            logins: 20,
+            idle: 50,
+            idle_many: 0,
+            security,
+            sleeping_clients,
+        };
     }
     Effort {
         rounds: options.rounds.max(1),
@@ -267,41 +314,75 @@ fn effort(options: &Options) -> Effort {
         idle: options.idle_sessions.max(1),
         idle_many: options.idle_many,
         security,
+        sleeping_clients,
     }
 }
 
 fn machine_facts(results: &mut Results, options: &Options, descriptors: u64) {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     results.fact("Date", machine::today());
-    results.fact("Command", format!("`cargo run --release -p bench -- {}`", arguments.join(" ")));
+    results.fact(
+        "Command",
+        format!("`cargo run --release -p bench -- {}`", arguments.join(" ")),
+    );
     results.fact(
         "Machine",
-        format!("{} × {}, {} GiB", machine::cores(), machine::processor(), machine::memory_gib()),
+        format!(
+            "{} × {}, {} GiB",
+            machine::cores(),
+            machine::processor(),
+            machine::memory_gib()
+        ),
     );
     results.fact("Kernel", machine::kernel());
     results.fact("Descriptor limit", descriptors.to_string());
     results.fact(
         "Pinning",
-        format!("servers on processor {}, load generator on {}", options.server_core, options.load_core),
+        format!(
+            "servers on processor {}, load generator on {}",
+            options.server_core, options.load_core
+        ),
     );
     if options.nice != 0 {
         results.fact("Priority", options.nice.to_string());
     }
-    results.fact("TLS begins", if options.direct_tls { "directly" } else { "by STARTTLS (relay: directly)" });
-    results.fact("Load average at the start", format!("{:.1}", machine::load_average()));
+    let waiting = if options.sleeping_clients {
+        "sleeping"
+    } else {
+        "by polling"
+    };
+    results.fact("Chat clients wait", waiting);
+    results.fact(
+        "TLS begins",
+        if options.direct_tls {
+            "directly"
+        } else {
+            "by STARTTLS (relay: directly)"
+        },
+    );
+    results.fact(
+        "Load average at the start",
+        format!("{:.1}", machine::load_average()),
+    );
 }
 
 fn results_path(options: &Options, selection: Selection) -> Option<PathBuf> {
     let all = selection.start && selection.login && selection.chat && selection.idle;
     let usual = || Path::new(env!("CARGO_MANIFEST_DIR")).join("RESULTS.md");
-    options.out.clone().or_else(|| (all && !options.quick).then(usual))
+    options
+        .out
+        .clone()
+        .or_else(|| (all && !options.quick).then(usual))
 }
 
 /// Makes the folder of the run with a key, a certificate and a password that are used nowhere else.
 fn site(options: &Options) -> Result<Site, BenchError> {
     let dir = std::env::temp_dir().join(format!("rookery-bench-{}", std::process::id()));
-    fs::DirBuilder::new().mode(0o700).create(&dir).doing(|| format!("create {}", dir.display()))?;
-    let pair = rcgen::generate_simple_self_signed(vec![client::HOST.to_owned()])
+    fs::DirBuilder::new()
+        .mode(0o700)
+        .create(&dir)
+        .doing(|| format!("create {}", dir.display()))?;
+    let (key, certificate) = certificate()
         .map_err(|error| BenchError::Usage(format!("no certificate could be made: {error}")))?;
     let pem = dir.join("localhost.pem");
     let mut file = fs::OpenOptions::new()
@@ -310,12 +391,13 @@ fn site(options: &Options) -> Result<Site, BenchError> {
         .mode(0o600)
         .open(&pem)
         .doing(|| format!("create {}", pem.display()))?;
-    file.write_all(pair.signing_key.serialize_pem().as_bytes())
-        .and_then(|()| file.write_all(pair.cert.pem().as_bytes()))
+    file.write_all(key.as_bytes())
+        .and_then(|()| file.write_all(certificate.as_bytes()))
         .doing(|| format!("write {}", pem.display()))?;
     let mut random = [0_u8; 12];
     aws_lc_rs::rand::fill(&mut random).expect("the kernel's random source works");
-    let absolute = |path: &Path| std::path::absolute(path).doing(|| format!("resolve {}", path.display()));
+    let absolute =
+        |path: &Path| std::path::absolute(path).doing(|| format!("resolve {}", path.display()));
     let rookery = absolute(&options.rookery)?;
     let rookeryctl = match &options.rookeryctl {
         Some(path) => absolute(path)?,
@@ -330,4 +412,15 @@ fn site(options: &Options) -> Result<Site, BenchError> {
         rookery,
         rookeryctl,
     })
+}
+
+/// An ECDSA P-256 key and a certificate signed by it, both in PEM.
+fn certificate() -> Result<(String, String), rcgen::Error> {
+    let key = rcgen::KeyPair::generate()?;
+    let mut params = rcgen::CertificateParams::new(vec![client::HOST.to_owned()])?;
+    // rcgen's usual years, 1975 to 4096, are too many for the certificate handling of ejabberd.
+    params.not_before = rcgen::date_time_ymd(2024, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2049, 1, 1);
+    let certificate = params.self_signed(&key)?;
+    Ok((key.serialize_pem(), certificate.pem()))
 }

@@ -22,12 +22,21 @@ pub(crate) struct CpuTime {
 impl CpuTime {
     /// Nanoseconds from `self` to the later reading `end`.
     pub(crate) fn until(&self, end: &Self) -> u64 {
-        let run = |(tid, ns): (&u32, &u64)| ns.saturating_sub(self.threads.get(tid).copied().unwrap_or(0));
+        let run = |(tid, ns): (&u32, &u64)| {
+            ns.saturating_sub(self.threads.get(tid).copied().unwrap_or(0))
+        };
         let exact: u64 = end.threads.iter().map(run).sum();
-        let thread_ended = self.threads.keys().any(|tid| !end.threads.contains_key(tid));
+        let thread_ended = self
+            .threads
+            .keys()
+            .any(|tid| !end.threads.contains_key(tid));
         let coarse = end.whole.saturating_sub(self.whole);
         // A thread can also begin and end in between: then the coarse reading is larger by more than its own error.
-        if thread_ended || coarse > exact + exact / 20 + 3 * TICK_NS { coarse.max(exact) } else { exact }
+        if thread_ended || coarse > exact + exact / 20 + 3 * TICK_NS {
+            coarse.max(exact)
+        } else {
+            exact
+        }
     }
 }
 
@@ -36,13 +45,24 @@ pub(crate) fn cpu_time(root: u32) -> Result<CpuTime, BenchError> {
     let mut time = CpuTime::default();
     for pid in descendants(root)? {
         for tid in threads(pid) {
-            let Ok(text) = fs::read_to_string(format!("/proc/{pid}/task/{tid}/schedstat")) else { continue };
-            let ns = text.split_whitespace().next().and_then(|field| field.parse().ok());
+            let Ok(text) = fs::read_to_string(format!("/proc/{pid}/task/{tid}/schedstat")) else {
+                continue;
+            };
+            let ns = text
+                .split_whitespace()
+                .next()
+                .and_then(|field| field.parse().ok());
             time.threads.insert(tid, ns.unwrap_or(0));
         }
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
-        let ticks = fields.skip(STAT_UTIME).take(4).filter_map(|field| field.parse::<u64>().ok());
+        let fields = stat
+            .rsplit_once(')')
+            .map_or("", |(_, rest)| rest)
+            .split_whitespace();
+        let ticks = fields
+            .skip(STAT_UTIME)
+            .take(4)
+            .filter_map(|field| field.parse::<u64>().ok());
         time.whole += ticks.sum::<u64>() * TICK_NS;
     }
     Ok(time)
@@ -63,7 +83,9 @@ pub(crate) fn resident_bytes(root: u32) -> Result<u64, BenchError> {
 
 fn descendants(root: u32) -> Result<Vec<u32>, BenchError> {
     if !fs::exists(format!("/proc/{root}/stat")).unwrap_or(false) {
-        return Err(BenchError::Usage(format!("process {root} has ended during the measurement")));
+        return Err(BenchError::Usage(format!(
+            "process {root} has ended during the measurement"
+        )));
     }
     let mut found = vec![root];
     let mut next = 0;
@@ -72,15 +94,23 @@ fn descendants(root: u32) -> Result<Vec<u32>, BenchError> {
         for tid in threads(pid) {
             let path = format!("/proc/{pid}/task/{tid}/children");
             let children = fs::read_to_string(path).unwrap_or_default();
-            found.extend(children.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+            found.extend(
+                children
+                    .split_whitespace()
+                    .filter_map(|pid| pid.parse::<u32>().ok()),
+            );
         }
     }
     Ok(found)
 }
 
 fn threads(pid: u32) -> Vec<u32> {
-    let Ok(entries) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
-    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
+    let Ok(entries) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return Vec::new();
+    };
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect()
 }
 
 #[cfg(test)]
@@ -89,10 +119,19 @@ mod tests {
 
     #[test]
     fn ended_thread_falls_back_to_ticks() {
-        let start = CpuTime { threads: HashMap::from([(1, 5), (2, 7)]), whole: 0 };
-        let same = CpuTime { threads: HashMap::from([(1, 15), (2, 8), (3, 4)]), whole: TICK_NS };
+        let start = CpuTime {
+            threads: HashMap::from([(1, 5), (2, 7)]),
+            whole: 0,
+        };
+        let same = CpuTime {
+            threads: HashMap::from([(1, 15), (2, 8), (3, 4)]),
+            whole: TICK_NS,
+        };
         assert_eq!(start.until(&same), 15);
-        let fewer = CpuTime { threads: HashMap::from([(1, 15)]), whole: 2 * TICK_NS };
+        let fewer = CpuTime {
+            threads: HashMap::from([(1, 15)]),
+            whole: 2 * TICK_NS,
+        };
         assert_eq!(start.until(&fewer), 2 * TICK_NS);
     }
 

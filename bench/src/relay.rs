@@ -2,7 +2,7 @@
 //! from one to the other, re-encrypted. It keeps no buffer per connection: one read, one write.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -16,6 +16,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -59,28 +60,73 @@ pub(crate) fn serve(options: &RelayOptions) -> Result<(), BenchError> {
     })
 }
 
-/// The connection that has no partner yet.
-type Waiting = Rc<RefCell<Option<TlsStream<TcpStream>>>>;
+/// The way to the connection that has no partner yet.
+type Waiting = Rc<RefCell<Option<oneshot::Sender<TlsStream<TcpStream>>>>>;
 
 async fn serve_one(tcp: TcpStream, acceptor: TlsAcceptor, waiting: Waiting) {
-    let Ok(()) = tcp.set_nodelay(true) else { return };
-    let Ok(stream) = acceptor.accept(tcp).await else { return };
+    let Ok(()) = tcp.set_nodelay(true) else {
+        return;
+    };
+    let Ok(stream) = acceptor.accept(tcp).await else {
+        return;
+    };
     let partner = waiting.borrow_mut().take();
-    match partner {
-        None => *waiting.borrow_mut() = Some(stream),
-        // A task of its own, so that the larger state of the handshake is freed.
-        Some(partner) => drop(tokio::task::spawn_local(relay(partner, stream))),
-    }
+    let stream = match partner {
+        None => stream,
+        Some(partner) => match partner.send(stream) {
+            Ok(()) => return,
+            // The one that waited has gone.
+            Err(stream) => stream,
+        },
+    };
+    let (sender, receiver) = oneshot::channel();
+    *waiting.borrow_mut() = Some(sender);
+    // A task of its own, so that the larger state of the handshake is freed.
+    drop(tokio::task::spawn_local(relay(stream, receiver)));
 }
 
-async fn relay(mut one: TlsStream<TcpStream>, mut other: TlsStream<TcpStream>) {
+async fn relay(
+    mut one: TlsStream<TcpStream>,
+    mut partner: oneshot::Receiver<TlsStream<TcpStream>>,
+) {
     let (mut forth, mut back) = (Vec::new(), Vec::new());
+    let Some(mut other) = poll_fn(|cx| wait(cx, &mut one, &mut partner, &mut forth)).await else {
+        return;
+    };
     poll_fn(|cx| {
         let forth = copy(cx, &mut one, &mut other, &mut forth);
         let back = copy(cx, &mut other, &mut one, &mut back);
-        if forth.is_ready() || back.is_ready() { Poll::Ready(()) } else { Poll::Pending }
+        if forth.is_ready() || back.is_ready() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     })
     .await;
+}
+
+/// Waits for a partner; what `one` sends early is kept, at most two records of it. `None` when `one` has closed or failed.
+fn wait(
+    cx: &mut Context<'_>,
+    one: &mut TlsStream<TcpStream>,
+    partner: &mut oneshot::Receiver<TlsStream<TcpStream>>,
+    early: &mut Vec<u8>,
+) -> Poll<Option<TlsStream<TcpStream>>> {
+    if let Poll::Ready(partner) = Pin::new(partner).poll(cx) {
+        return Poll::Ready(partner.ok());
+    }
+    while early.len() < RECORD_BYTES_MAX {
+        let closed = BUFFER.with_borrow_mut(|buffer| {
+            let mut read = ReadBuf::new(buffer);
+            let read_result = ready!(Pin::new(&mut *one).poll_read(cx, &mut read));
+            early.extend_from_slice(read.filled());
+            Poll::Ready(read_result.is_err() || read.filled().is_empty())
+        });
+        if ready!(closed) {
+            return Poll::Ready(None);
+        }
+    }
+    Poll::Pending
 }
 
 /// Copies until nothing can be read or written; ready when one end has closed or failed. `blocked` holds what the writer could
@@ -144,7 +190,10 @@ fn tls_config(options: &RelayOptions) -> Result<ServerConfig, BenchError> {
     let mut config = ServerConfig::builder()
         .with_no_client_auth()
         .with_single_cert(chain, key)
-        .map_err(|source| BenchError::Tls { peer: "the relay's own configuration".to_owned(), source })?;
+        .map_err(|source| BenchError::Tls {
+            peer: "the relay's own configuration".to_owned(),
+            source,
+        })?;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     config.alpn_protocols = vec![b"xmpp-client".to_vec()];

@@ -77,7 +77,9 @@ impl Figure {
             Self::LoginScram => ("Log-in, SCRAM-SHA-1, X25519", "ms CPU", AtMost(0.8)),
             Self::LoginPlain => ("Log-in, PLAIN, X25519", "ms CPU", AtMost(3.0)),
             Self::Handshake => ("TLS handshake alone, X25519", "ms CPU", None),
-            Self::LoginScramHybrid => ("Log-in, SCRAM-SHA-1, X25519MLKEM768", "ms CPU", AtMost(0.8)),
+            Self::LoginScramHybrid => {
+                ("Log-in, SCRAM-SHA-1, X25519MLKEM768", "ms CPU", AtMost(0.8))
+            }
             Self::HandshakeHybrid => ("TLS handshake alone, X25519MLKEM768", "ms CPU", None),
             Self::Idle => ("Idle session", "KiB", AtMost(14.0)),
             Self::IdleMany => ("Idle session, many", "KiB", AtMost(14.0)),
@@ -108,7 +110,11 @@ impl Results {
     /// Adds one sample.
     pub(crate) fn add(&mut self, figure: Figure, kind: Kind, value: f64) {
         let (name, unit, _) = figure.definition();
-        crate::machine::say(&format!("  {:<9} {name}: {} {unit}", kind.name(), number(value)));
+        crate::machine::say(&format!(
+            "  {:<9} {name}: {} {unit}",
+            kind.name(),
+            number(value)
+        ));
         self.samples.entry((figure, kind)).or_default().push(value);
     }
 
@@ -122,7 +128,9 @@ impl Results {
 
     /// Whether every target that could be judged was met.
     pub(crate) fn targets_met(&self) -> bool {
-        FIGURES.iter().all(|figure| self.judge(*figure) != Some(false))
+        FIGURES
+            .iter()
+            .all(|figure| self.judge(*figure) != Some(false))
     }
 
     /// The page in Markdown; `absent` says why a subject has no figures.
@@ -135,7 +143,9 @@ impl Results {
             line(&mut page, format_args!("| {name} | {value} |"));
         }
         page.push_str("\n| figure | unit |");
-        kinds.iter().for_each(|kind| page.push_str(&format!(" {} |", kind.name())));
+        kinds
+            .iter()
+            .for_each(|kind| page.push_str(&format!(" {} |", kind.name())));
         page.push_str(" target for Rookery | met |\n|---|---|");
         kinds.iter().for_each(|_| page.push_str("---:|"));
         page.push_str("---|---|\n");
@@ -143,13 +153,19 @@ impl Results {
             self.row(&mut page, figure, kinds);
         }
         for (kind, reason) in absent {
-            line(&mut page, format_args!("\n{}: not measured: {reason}", kind.name()));
+            line(
+                &mut page,
+                format_args!("\n{}: not measured: {reason}", kind.name()),
+            );
         }
         page
     }
 
     fn row(&self, page: &mut String, figure: Figure, kinds: &[Kind]) {
-        let cells: Vec<_> = kinds.iter().map(|kind| self.spread(figure, *kind)).collect();
+        let cells: Vec<_> = kinds
+            .iter()
+            .map(|kind| self.spread(figure, *kind))
+            .collect();
         if cells.iter().all(Option::is_none) {
             return;
         }
@@ -157,7 +173,12 @@ impl Results {
         page.push_str(&format!("| {name} | {unit} |"));
         for cell in cells {
             let text = cell.map_or("–".to_owned(), |cell| {
-                format!("{} ({}–{})", number(cell.median), number(cell.least), number(cell.most))
+                format!(
+                    "{} ({}–{})",
+                    number(cell.median),
+                    number(cell.least),
+                    number(cell.most)
+                )
             });
             page.push_str(&format!(" {text} |"));
         }
@@ -201,7 +222,11 @@ impl Results {
         } else {
             f64::midpoint(sorted[middle - 1], sorted[middle])
         };
-        Some(Spread { median, least, most })
+        Some(Spread {
+            median,
+            least,
+            most,
+        })
     }
 }
 
@@ -214,7 +239,10 @@ pub(crate) fn percentile(sorted: &[f64], share: f64) -> f64 {
         reason = "an index of a few million"
     )]
     let index = ((sorted.len() as f64) * share) as usize;
-    sorted.get(index.min(sorted.len().saturating_sub(1))).copied().unwrap_or(0.0)
+    sorted
+        .get(index.min(sorted.len().saturating_sub(1)))
+        .copied()
+        .unwrap_or(0.0)
 }
 
 /// Three significant digits.
@@ -258,7 +286,10 @@ mod tests {
         let mut results = Results::default();
         results.add(Figure::Idle, Kind::Ejabberd, 80.0);
         let page = results.page(&[Kind::Ejabberd, Kind::Rookery], &[]);
-        assert!(page.contains("| Idle session | KiB | 80.0 (80.0–80.0) | – | ≤ 14 | pending |"), "{page}");
+        assert!(
+            page.contains("| Idle session | KiB | 80.0 (80.0–80.0) | – | ≤ 14 | pending |"),
+            "{page}"
+        );
     }
 
     #[test]

@@ -11,8 +11,11 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 /// Iterations of every account that the benchmark makes, on every server.
 pub(crate) const ITERATIONS: u32 = 4096;
 
-/// Salted passwords by (password, salt, iterations): the load generator must not pay PBKDF2 for each log-in.
-static SALTED: LazyLock<Mutex<HashMap<(String, Vec<u8>, u32), [u8; 20]>>> = LazyLock::new(Mutex::default);
+/// Password, salt and iterations.
+type SaltedFrom = (String, Vec<u8>, u32);
+
+/// Salted passwords: the load generator must not pay PBKDF2 for each log-in.
+static SALTED: LazyLock<Mutex<HashMap<SaltedFrom, [u8; 20]>>> = LazyLock::new(Mutex::default);
 
 /// What a server stores for an account (RFC 5802 §3).
 pub(crate) struct Verifier {
@@ -26,7 +29,10 @@ pub(crate) struct Verifier {
 pub(crate) fn verifier(password: &str, salt: &[u8]) -> Verifier {
     let salted = salted_password(password, salt, ITERATIONS);
     let client_key = mac(&salted, b"Client Key");
-    Verifier { stored_key: sha1(&client_key), server_key: mac(&salted, b"Server Key") }
+    Verifier {
+        stored_key: sha1(&client_key),
+        server_key: mac(&salted, b"Server Key"),
+    }
 }
 
 /// One exchange without channel binding.
@@ -41,7 +47,10 @@ impl Exchange {
         let mut raw = [0_u8; 18];
         rand::fill(&mut raw).expect("the kernel's random source works");
         let nonce = BASE64.encode(raw);
-        Self { first_bare: format!("n={user},r={nonce}"), nonce }
+        Self {
+            first_bare: format!("n={user},r={nonce}"),
+            nonce,
+        }
     }
 
     /// The client-first-message in base64.
@@ -52,7 +61,11 @@ impl Exchange {
     /// The client-final-message in base64, from the server-first-message in base64; `None` if that is not valid.
     pub(crate) fn last(&self, challenge: &str, password: &str) -> Option<String> {
         let challenge = String::from_utf8(BASE64.decode(challenge.trim()).ok()?).ok()?;
-        let field = |name: &str| challenge.split(',').find_map(|part| part.strip_prefix(name));
+        let field = |name: &str| {
+            challenge
+                .split(',')
+                .find_map(|part| part.strip_prefix(name))
+        };
         let nonce = field("r=")?;
         let salt = BASE64.decode(field("s=")?).ok()?;
         let iterations = field("i=")?.parse().ok()?;
@@ -64,7 +77,11 @@ impl Exchange {
         let without_proof = format!("c=biws,r={nonce}");
         let auth_message = format!("{},{challenge},{without_proof}", self.first_bare);
         let signature = mac(&sha1(&client_key), auth_message.as_bytes());
-        let proof: Vec<u8> = client_key.iter().zip(&signature).map(|(key, sign)| key ^ sign).collect();
+        let proof: Vec<u8> = client_key
+            .iter()
+            .zip(&signature)
+            .map(|(key, sign)| key ^ sign)
+            .collect();
         Some(BASE64.encode(format!("{without_proof},p={}", BASE64.encode(proof))))
     }
 }
@@ -76,17 +93,33 @@ fn salted_password(password: &str, salt: &[u8], iterations: u32) -> [u8; 20] {
     }
     let mut salted = [0; 20];
     let count = NonZeroU32::new(iterations).unwrap_or(NonZeroU32::MIN);
-    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA1, count, salt, password.as_bytes(), &mut salted);
-    SALTED.lock().expect("no panic while held").insert(key, salted);
+    pbkdf2::derive(
+        pbkdf2::PBKDF2_HMAC_SHA1,
+        count,
+        salt,
+        password.as_bytes(),
+        &mut salted,
+    );
+    SALTED
+        .lock()
+        .expect("no panic while held")
+        .insert(key, salted);
     salted
 }
 
 fn mac(key: &[u8], data: &[u8]) -> Vec<u8> {
-    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key), data).as_ref().to_vec()
+    hmac::sign(
+        &hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key),
+        data,
+    )
+    .as_ref()
+    .to_vec()
 }
 
 fn sha1(data: &[u8]) -> Vec<u8> {
-    digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, data).as_ref().to_vec()
+    digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, data)
+        .as_ref()
+        .to_vec()
 }
 
 #[cfg(test)]
@@ -100,11 +133,15 @@ mod tests {
             first_bare: "n=user,r=fyko+d2lbbFgONRv9qkxdawL".to_owned(),
             nonce: "fyko+d2lbbFgONRv9qkxdawL".to_owned(),
         };
-        let challenge = BASE64
-            .encode("r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096");
+        let challenge =
+            BASE64.encode("r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096");
         let last = exchange.last(&challenge, "pencil").unwrap();
-        let expected = "c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=";
-        assert_eq!(String::from_utf8(BASE64.decode(last).unwrap()).unwrap(), expected);
+        let expected =
+            "c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=";
+        assert_eq!(
+            String::from_utf8(BASE64.decode(last).unwrap()).unwrap(),
+            expected
+        );
     }
 
     #[test]

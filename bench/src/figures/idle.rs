@@ -34,7 +34,11 @@ pub(crate) fn round(
     instance.stop()
 }
 
-fn open_sessions(subject: &Subject, effort: &Effort, count: u32) -> Result<Vec<Connection>, BenchError> {
+fn open_sessions(
+    subject: &Subject,
+    effort: &Effort,
+    count: u32,
+) -> Result<Vec<Connection>, BenchError> {
     let next = AtomicU32::new(0);
     std::thread::scope(|scope| {
         let work = || {

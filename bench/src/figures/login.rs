@@ -11,7 +11,11 @@ use crate::subject::{Instance, Kind, Subject};
 pub(crate) const ACCOUNTS: u32 = 16;
 
 /// Takes the figures of one round.
-pub(crate) fn round(subject: &Subject, effort: &Effort, results: &mut Results) -> Result<(), BenchError> {
+pub(crate) fn round(
+    subject: &Subject,
+    effort: &Effort,
+    results: &mut Results,
+) -> Result<(), BenchError> {
     let instance = subject.start()?;
     let classic = Tls::new(KeyExchange::Classic);
     let hybrid = Tls::new(KeyExchange::Hybrid);
@@ -29,7 +33,10 @@ pub(crate) fn round(subject: &Subject, effort: &Effort, results: &mut Results) -
             take(Figure::LoginScramHybrid, &hybrid, Mechanism::ScramSha1)?;
         }
     } else {
-        for (figure, tls) in [(Figure::Handshake, &classic), (Figure::HandshakeHybrid, &hybrid)] {
+        for (figure, tls) in [
+            (Figure::Handshake, &classic),
+            (Figure::HandshakeHybrid, &hybrid),
+        ] {
             let ms = milliseconds(&instance, effort.logins, |_| handshake(subject, tls))?;
             results.add(figure, subject.kind, ms);
         }

@@ -37,7 +37,7 @@ password_hash = \"SHA-1\"
 default_iteration_count = {ITERATIONS}
 storage = \"internal\"
 ssl = {{ key = \"{pem}\", certificate = \"{pem}\" }}
-modules_enabled = {{ \"disco\", \"roster\", \"saslauth\", \"tls\", \"smacks\", \"private\", \"vcard_legacy\", \"pep\",
+modules_enabled = {{ \"disco\", \"roster\", \"saslauth\", \"tls\", \"smacks\", \"private\", \"vcard\",
   \"lastactivity\", \"version\", \"uptime\", \"time\", \"ping\" }}
 VirtualHost \"{HOST}\"
 "
@@ -50,7 +50,10 @@ VirtualHost \"{HOST}\"
 /// The server in the foreground.
 pub(super) fn command(subject: &Subject) -> Command {
     let mut command = Command::new("prosody");
-    command.arg("--config").arg(subject.dir.join("prosody.cfg.lua")).arg("-F");
+    command
+        .arg("--config")
+        .arg(subject.dir.join("prosody.cfg.lua"))
+        .arg("-F");
     command
 }
 
