@@ -134,10 +134,11 @@ class Runner:
 
 @dataclass
 class Allowance:
-    """One line of allowed.txt: command pattern | field | pattern of Rookery's value | reason."""
+    """One line of allowed.txt: command pattern | field | pattern of the oracle's value | of Rookery's value | reason."""
 
     command: re.Pattern[str]
     field: str
+    oracle: re.Pattern[str]
     value: re.Pattern[str]
     reason: str
     used: int = 0
@@ -148,10 +149,10 @@ def allowances() -> list[Allowance]:
     found = []
     for line in (HERE / "allowed.txt").read_text().splitlines():
         if line.strip() and not line.startswith("#"):
-            command, field, value, reason = (part.strip() for part in line.split(" | ", 3))
+            command, field, oracle, value, reason = (part.strip() for part in line.split(" | ", 4))
             if field not in FIELDS:
                 raise SystemExit(f"allowed.txt: no such field {field}: {line}")
-            found.append(Allowance(re.compile(command), field, re.compile(value, re.S), reason))
+            found.append(Allowance(re.compile(command), field, re.compile(oracle, re.S), re.compile(value, re.S), reason))
     return found
 
 
@@ -181,7 +182,7 @@ def compare(oracle: list[Answer], ours: list[Answer]) -> int:
                 equal += 1
                 continue
             rule = next((r for r in table if r.field == field and r.command.fullmatch(left.line)
-                         and r.value.fullmatch(b)), None)
+                         and r.oracle.fullmatch(a) and r.value.fullmatch(b)), None)
             if rule:
                 rule.used += 1
                 wanted += 1
