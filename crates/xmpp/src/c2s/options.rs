@@ -27,7 +27,7 @@ pub(crate) const LISTENER_OPTIONS: &[&str] = &[
 ];
 
 /// What is honoured of the top level.
-pub const TOP_LEVEL_OPTIONS: &[&str] = &[
+pub(crate) const TOP_LEVEL_OPTIONS: &[&str] = &[
     "auth_password_types_hidden_in_sasl1",
     "c2s_cafile",
     "c2s_ciphers",
