@@ -1,5 +1,10 @@
 //! Tests of `settings` through its public face, in one binary.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that unwraps nothing says where it failed"
+)]
+
 mod ctlcfg;
 mod docs;
 mod facts;
