@@ -36,7 +36,7 @@ class Pool:
     """Accounts registered before the tests, so that no test waits for a control command."""
 
     SIZES = {"talk.test": 260, "closenew.test": 4, "closeold.test": 4, "setresource.test": 4, "sha256.test": 4,
-             "short.test": 24, "few.test": 6, "bare.test": 4}
+             "short.test": 16, "few.test": 6, "bare.test": 4}
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
