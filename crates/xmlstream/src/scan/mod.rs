@@ -109,6 +109,8 @@ pub(crate) struct Scanner {
     /// element is used, the top element's own name has a prefix, or a namespace is written with references, which
     /// not every parser resolves there.
     pub(crate) context_bound: bool,
+    /// Elements begun so far, the top element among them.
+    elements: u32,
 }
 
 impl Scanner {
@@ -128,6 +130,7 @@ impl Scanner {
             content_end: 0,
             decoded: Vec::new(),
             context_bound: false,
+            elements: 0,
         }
     }
 
@@ -360,6 +363,10 @@ impl Scanner {
         scope: &Scope,
         limits: &Limits,
     ) -> Result<(), Stop> {
+        self.elements = self.elements.saturating_add(1);
+        if self.elements > limits.elements_max {
+            return Err(Stop::Refused(XmlError::TooBig, self.pos, "more elements than allowed"));
+        }
         let depth = self.open.len();
         if depth >= usize::from(limits.depth_max) {
             return Err(Stop::Refused(

@@ -249,6 +249,7 @@ fn limits_are_kept() {
     let limits = Limits {
         stanza_bytes_max: 200,
         depth_max: 3,
+        elements_max: 5,
         attributes_max: 4,
         name_bytes_max: 10,
         namespaces_max: 3,
@@ -264,6 +265,7 @@ fn limits_are_kept() {
     assert_eq!(judge(&format!("<m>{}", "x".repeat(198))), "TooBig");
     assert_eq!(judge("<a><b><c/></b></a>"), "fine");
     assert_eq!(judge("<a><b><c><d/></c></b></a>"), "TooDeep");
+    assert_eq!(judge("<a><b/><b/><b/><b/><b/></a>"), "TooBig");
     assert_eq!(judge("<a b='' c='' d='' e=''/>"), "fine");
     assert_eq!(judge("<a b='' c='' d='' e='' f=''/>"), "TooManyAttributes");
     assert_eq!(judge("<abcdefghij/>"), "fine");

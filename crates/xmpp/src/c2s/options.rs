@@ -15,7 +15,9 @@ pub(crate) const LISTENER_OPTIONS: &[&str] = &[
     "ciphers",
     "dhfile",
     "max_fsm_queue",
+    "max_stanza_elements",
     "max_stanza_size",
+    "pre_auth_max_stanza_elements",
     "pre_auth_max_stanza_size",
     "protocol_options",
     "shaper",
@@ -75,6 +77,9 @@ impl C2sOptions {
             Some(bytes) => u32::try_from(bytes).unwrap_or(Limits::STANZA_BYTES_CEILING),
             None => default,
         };
+        let elements = |name: &str| {
+            options.limit(name).finite().and_then(|count| u32::try_from(count).ok()).unwrap_or(u32::MAX)
+        };
         Ok(Self {
             access: rule(options, |node| access.rule_ref(node))?,
             shaper: shaper(options, |node| access.shaper_ref(node))?,
@@ -88,10 +93,12 @@ impl C2sOptions {
             },
             limits: Limits {
                 stanza_bytes_max: bytes("max_stanza_size", STANZA_BYTES_MAX),
+                elements_max: elements("max_stanza_elements"),
                 ..Limits::standard()
             },
             limits_before_auth: Limits {
                 stanza_bytes_max: bytes("pre_auth_max_stanza_size", PRE_AUTH_BYTES_MAX),
+                elements_max: elements("pre_auth_max_stanza_elements"),
                 ..Limits::before_authentication()
             },
             negotiation_timeout: global.duration("negotiation_timeout").finite().unwrap_or(Duration::from_secs(120)),
