@@ -146,8 +146,8 @@ async fn start_kernel(places: &Places, config: Config, sources: &Sources) -> Res
     let mut tables: Vec<&store::TableSet> = accounts::TABLES.to_vec();
     tables.extend(lists::MODULES.iter().copied().flatten().flat_map(|module| module.tables.iter().copied()));
     let store = Store::open(&OpenOptions::new(database(places, &config)), &tables)?;
-    let source = Arc::new(|bytes: &mut [u8]| random::fill(bytes));
-    let accounts = Accounts::open(store.clone(), accounts::Options::from_config(&config), source).await?;
+    let options = accounts::Options::from_config(&config);
+    let accounts = Accounts::open(store.clone(), options, random::bytes).await?;
     let clock = Clock::system();
     let options = CertOptions::from_config(&config, Some(places.certificates()));
     let (certs, problems) = CertStore::open(&options, clock.wall().into());
