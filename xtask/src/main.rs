@@ -13,7 +13,7 @@ const USAGE: &str = "\
 cargo xtask tidy             check the house rules (STYLE.md)
 cargo xtask needs            install what the tests need (tests/needs.txt)
 cargo xtask test [STEP ...]  run every check and every test, or only the named steps:
-                             needs tidy fmt clippy deny unit clients
+                             needs tidy fmt clippy deny unit clients oracle kill
 ";
 
 fn main() -> ExitCode {
@@ -40,8 +40,11 @@ fn main() -> ExitCode {
 }
 
 /// The folder of the workspace, which holds this crate's folder.
+///
+/// `cargo run` says it; several checkouts that share a target folder share this program.
 fn workspace() -> PathBuf {
-    let own = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let own = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or(env!("CARGO_MANIFEST_DIR").into());
+    let own = PathBuf::from(own);
     own.parent().map(PathBuf::from).unwrap_or(own)
 }
 

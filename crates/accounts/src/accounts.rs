@@ -17,8 +17,8 @@ use crate::cache::{Cache, Entry};
 use crate::hashing::Hashing;
 use crate::{AccountError, HostOptions, Method, Options, Stored};
 
-/// Fills a buffer with random bytes; the kernel's source, passed in.
-pub type RandomSource = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
+/// Gives random bytes: the kernel's source, passed in.
+pub type RandomSource = fn() -> [u8; 32];
 
 /// The accounts of all hosts. Cloning is cheap; all clones share cache and store.
 #[derive(Clone)]
@@ -77,8 +77,8 @@ pub struct Stats {
 }
 
 impl Accounts {
-    /// Opens the accounts in a store that was opened with [`crate::TABLES`]. At the first start a key for invented
-    /// verifiers is drawn and stored.
+    /// Opens the accounts in a store that was opened with [`crate::TABLES`]. At the first start a
+    /// key for invented verifiers is drawn and stored.
     ///
     /// # Errors
     /// The store's.
@@ -88,8 +88,8 @@ impl Accounts {
         random: RandomSource,
     ) -> Result<Self, StoreError> {
         let sql = Sql::new(store);
-        let decoy_key = sql.decoy_key(random_bytes(&random, 32)).await?;
-        let memory_key = hmac::Key::new(hmac::HMAC_SHA256, random_bytes(&random, 32).expose());
+        let decoy_key = sql.decoy_key(SecretBytes::new(random())).await?;
+        let memory_key = hmac::Key::new(hmac::HMAC_SHA256, &random());
         let cache = Arc::new(Cache::new(options.cache));
         Ok(Self(Arc::new(Inner {
             sql,
@@ -121,15 +121,11 @@ impl Accounts {
     pub fn host_options(&self, host: &str) -> Result<HostOptions, AccountError> {
         let settled = self.settled();
         let host = served(&settled, host)?;
-        Ok(settled
-            .options
-            .hosts
-            .get(&host)
-            .cloned()
-            .unwrap_or_default())
+        Ok(settled.options.hosts.get(&host).expect("a served host has options").clone())
     }
 
-    /// The key for inventing verifiers of unknown accounts ([`sasl::Context::decoy_key`]); the same at every start.
+    /// The key for inventing verifiers of unknown accounts ([`sasl::Context::decoy_key`]); the same
+    /// at every start.
     pub fn decoy_key(&self) -> Arc<SecretBytes> {
         Arc::clone(&self.0.decoy_key)
     }
@@ -146,8 +142,9 @@ impl Accounts {
     /// Whether an account exists, or an anonymous session of that name is open.
     ///
     /// # Errors
-    /// [`AccountError::InvalidName`], [`AccountError::UnknownHost`], [`AccountError::MethodNotInForce`] if only such
-    /// a method could say yes, [`AccountError::Store`].
+    /// [`AccountError::InvalidName`], [`AccountError::UnknownHost`],
+    /// [`AccountError::MethodNotInForce`] if only such a method could say yes,
+    /// [`AccountError::Store`].
     pub async fn exists(&self, user: &str, host: &str) -> Result<bool, AccountError> {
         let named = self.named(user, host)?;
         for method in &named.options().methods {
@@ -160,7 +157,8 @@ impl Accounts {
         self.undecided(&named).map_or(Ok(false), Err)
     }
 
-    /// What is stored of an account's password, `None` if there is no account: for reports, not for log-in.
+    /// What is stored of an account's password, `None` if there is no account: for reports, not for
+    /// log-in.
     ///
     /// # Errors
     /// As [`Self::exists`].
@@ -172,9 +170,9 @@ impl Accounts {
         Ok(self.look_up(&named).await?.stored.clone())
     }
 
-    /// The verifier that SCRAM needs, `None` if there is no account or none of that hash: give it to
-    /// [`sasl::Negotiation::verifier`] as it is. Where only clear text is stored, one is derived, with a salt that
-    /// stays the same.
+    /// The verifier that SCRAM needs, `None` if there is no account or none of that hash: give it
+    /// to [`sasl::Negotiation::verifier`] as it is. Where only clear text is stored, one is
+    /// derived, with a salt that stays the same.
     ///
     /// # Errors
     /// As [`Self::exists`], and [`AccountError::Busy`].
@@ -210,11 +208,12 @@ impl Accounts {
         Ok(Some(derived))
     }
 
-    /// Account names of a host that start with `prefix`, sorted by their bytes: at most `limit` after skipping `offset`.
+    /// Account names of a host that start with `prefix`, sorted by their bytes: at most `limit`
+    /// after skipping `offset`.
     ///
     /// # Errors
-    /// [`AccountError::UnknownHost`], [`AccountError::MethodNotInForce`] if no other method is named,
-    /// [`AccountError::Store`].
+    /// [`AccountError::UnknownHost`], [`AccountError::MethodNotInForce`] if no other method is
+    /// named, [`AccountError::Store`].
     pub async fn list(
         &self,
         host: &str,
@@ -245,22 +244,17 @@ impl Accounts {
 
     /// A fresh name for SASL ANONYMOUS: 128 random bits.
     pub fn anonymous_node(&self) -> NodePart {
-        let random = random_bytes(&self.0.random, 16);
-        let name: String = random
-            .expose()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        NodePart::new(&name)
-            .expect("hexadecimal digits are a valid node")
-            .into_owned()
+        let name: String =
+            (self.0.random)().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        NodePart::new(&name).expect("hexadecimal digits are a valid node").into_owned()
     }
 
     /// Opens an anonymous session under a name; it exists until the value is dropped.
     ///
     /// # Errors
-    /// [`AccountError::NotAllowed`] if anonymous log-in is off, [`AccountError::Exists`] if an account has the name, or
-    /// another session has it and `allow_multiple_connections` is off; else as [`Self::exists`].
+    /// [`AccountError::NotAllowed`] if anonymous log-in is off, [`AccountError::Exists`] if an
+    /// account has the name, or another session has it and `allow_multiple_connections` is off;
+    /// else as [`Self::exists`].
     pub async fn open_anonymous(
         &self,
         user: &str,
@@ -274,10 +268,7 @@ impl Accounts {
         if options.methods.contains(&Method::Sql) && self.look_up(&named).await?.stored.is_some() {
             return Err(AccountError::Exists);
         }
-        self.0
-            .anonymous
-            .open(&named.address, options.anonymous_shared)
-            .ok_or(AccountError::Exists)
+        self.0.anonymous.open(&named.address, options.anonymous_shared).ok_or(AccountError::Exists)
     }
 
     fn settled(&self) -> Arc<Settled> {
@@ -291,27 +282,17 @@ impl Accounts {
         let node = NodePart::new(user)
             .map_err(|_| AccountError::InvalidName(user.chars().take(80).collect()))?;
         let user = node.as_str().to_owned();
-        Ok(Named {
-            address: format!("{user}@{host}"),
-            user,
-            host,
-            settled,
-        })
+        Ok(Named { address: format!("{user}@{host}"), user, host, settled })
     }
 
     /// The error for methods that would have to decide and cannot.
     pub(crate) fn undecided(&self, named: &Named) -> Option<AccountError> {
-        named
-            .options()
-            .methods
-            .iter()
-            .find_map(|method| match method {
-                Method::NotInForce(method) => Some(AccountError::MethodNotInForce {
-                    method,
-                    host: named.host.clone(),
-                }),
-                Method::Sql | Method::Anonymous => None,
-            })
+        named.options().methods.iter().find_map(|method| match method {
+            Method::NotInForce(method) => {
+                Some(AccountError::MethodNotInForce { method, host: named.host.clone() })
+            }
+            Method::Sql | Method::Anonymous => None,
+        })
     }
 
     /// What is stored of an account, from the cache or the store.
@@ -377,16 +358,8 @@ impl Accounts {
 
 impl fmt::Debug for Accounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Accounts")
-            .field("stats", &self.stats())
-            .finish_non_exhaustive()
+        f.debug_struct("Accounts").field("stats", &self.stats()).finish_non_exhaustive()
     }
-}
-
-pub(crate) fn random_bytes(random: &RandomSource, length: usize) -> SecretBytes {
-    let mut bytes = vec![0; length];
-    random(&mut bytes);
-    SecretBytes::new(bytes)
 }
 
 /// The prepared name of a served host.
@@ -395,13 +368,10 @@ fn served(settled: &Settled, host: &str) -> Result<String, AccountError> {
     if hosts.contains_key(host) {
         return Ok(host.to_owned());
     }
-    let prepared = DomainPart::new(host)
-        .ok()
-        .filter(|prepared| hosts.contains_key(prepared.as_str()));
+    let prepared =
+        DomainPart::new(host).ok().filter(|prepared| hosts.contains_key(prepared.as_str()));
     let unknown = || AccountError::UnknownHost(host.chars().take(80).collect());
-    prepared
-        .map(|prepared| prepared.as_str().to_owned())
-        .ok_or_else(unknown)
+    prepared.map(|prepared| prepared.as_str().to_owned()).ok_or_else(unknown)
 }
 
 /// Whether a host has a back-end that keeps accounts.
@@ -418,10 +388,7 @@ fn stores(settled: &Settled, host: &str) -> Result<bool, AccountError> {
     });
     match other {
         _ if methods.contains(&Method::Sql) => Ok(true),
-        Some(method) => Err(AccountError::MethodNotInForce {
-            method,
-            host: host.to_owned(),
-        }),
+        Some(method) => Err(AccountError::MethodNotInForce { method, host: host.to_owned() }),
         None => Ok(false),
     }
 }

@@ -23,20 +23,13 @@ pub(crate) struct Entry {
 
 impl Entry {
     pub(crate) fn new(stored: Option<Stored>, whole: bool) -> Self {
-        Self {
-            stored,
-            whole,
-            right: Mutex::default(),
-            derived: Mutex::default(),
-        }
+        Self { stored, whole, right: Mutex::default(), derived: Mutex::default() }
     }
 
     /// Whether the password of this tag was right before.
     pub(crate) fn was_right(&self, tag: &SecretBytes) -> bool {
         let right = self.right.lock();
-        right
-            .as_ref()
-            .is_some_and(|right| right.expose().ct_eq(tag.expose()).into())
+        right.as_ref().is_some_and(|right| right.expose().ct_eq(tag.expose()).into())
     }
 
     pub(crate) fn set_right(&self, tag: SecretBytes) {
@@ -45,11 +38,7 @@ impl Entry {
 
     /// A verifier that was derived from clear text before.
     pub(crate) fn derived(&self, hash: ScramHash) -> Option<ScramVerifier> {
-        self.derived
-            .lock()
-            .iter()
-            .find(|verifier| verifier.hash() == hash)
-            .cloned()
+        self.derived.lock().iter().find(|verifier| verifier.hash() == hash).cloned()
     }
 
     pub(crate) fn set_derived(&self, verifier: &ScramVerifier) {
@@ -70,13 +59,11 @@ impl Cache {
     pub(crate) fn new(limits: CacheLimits) -> Self {
         let mut builder = moka::sync::Cache::builder().max_capacity(limits.entries_max);
         if let Some(life) = limits.life {
-            // moka refuses more than a thousand years, which an administrator may well write for "for ever".
+            // moka refuses more than a thousand years, which an administrator may well write for
+            // "for ever".
             builder = builder.time_to_live(life.min(LIFE_MAX));
         }
-        Self {
-            limits,
-            entries: builder.build(),
-        }
+        Self { limits, entries: builder.build() }
     }
 
     pub(crate) fn limits(&self) -> CacheLimits {

@@ -13,8 +13,8 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AccountError::Exists`], [`AccountError::InvalidName`], [`AccountError::InvalidPassword`],
-    /// [`AccountError::UnknownHost`], [`AccountError::NotAllowed`], [`AccountError::MethodNotInForce`],
-    /// [`AccountError::Busy`], [`AccountError::Store`].
+    /// [`AccountError::UnknownHost`], [`AccountError::NotAllowed`],
+    /// [`AccountError::MethodNotInForce`], [`AccountError::Busy`], [`AccountError::Store`].
     pub async fn register(
         &self,
         user: &str,
@@ -29,11 +29,8 @@ impl Accounts {
             return Err(AccountError::Exists);
         }
         let stored = self.store_form(&named, &prepared).await?;
-        let changed = self
-            .0
-            .sql
-            .create(&named.host, &named.user, &stored, self.forgetting(&named))
-            .await?;
+        let changed =
+            self.0.sql.create(&named.host, &named.user, &stored, self.forgetting(&named)).await?;
         done(changed, AccountError::Exists)
     }
 
@@ -53,11 +50,8 @@ impl Accounts {
             return Err(AccountError::NotFound);
         }
         let stored = self.store_form(&named, &prepared).await?;
-        let changed = self
-            .0
-            .sql
-            .replace(&named.host, &named.user, &stored, self.forgetting(&named))
-            .await?;
+        let changed =
+            self.0.sql.replace(&named.host, &named.user, &stored, self.forgetting(&named)).await?;
         done(changed, AccountError::NotFound)
     }
 
@@ -67,11 +61,7 @@ impl Accounts {
     /// [`AccountError::NotFound`]; else as [`Self::register`].
     pub async fn remove(&self, user: &str, host: &str) -> Result<Committed<()>, AccountError> {
         let named = self.writable(user, host)?;
-        let changed = self
-            .0
-            .sql
-            .remove(&named.host, &named.user, self.forgetting(&named))
-            .await?;
+        let changed = self.0.sql.remove(&named.host, &named.user, self.forgetting(&named)).await?;
         done(changed, AccountError::NotFound)
     }
 
@@ -87,8 +77,7 @@ impl Accounts {
 
     async fn store_form(&self, named: &Named, prepared: &Secret) -> Result<Stored, AccountError> {
         let mut stored = Stored::default();
-        self.add_forms(&mut stored, &named.options().stored, prepared)
-            .await?;
+        self.add_forms(&mut stored, &named.options().stored, prepared).await?;
         Ok(stored)
     }
 

@@ -6,7 +6,7 @@ use sasl::{PASSWORD_BYTES_MAX, ScramVerifier, saslprep_password};
 use stdx::Secret;
 use subtle::ConstantTimeEq;
 
-use crate::accounts::{Accounts, Named, random_bytes};
+use crate::accounts::{Accounts, Named};
 use crate::backend::sql::Changed;
 use crate::cache::Entry;
 use crate::{AccountError, Form, Method, Stored};
@@ -15,7 +15,8 @@ use crate::{AccountError, Form, Method, Stored};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Check {
-    /// It was right for the back-end named; [`Method::Anonymous`] means that the session is an anonymous one.
+    /// It was right for the back-end named; [`Method::Anonymous`] means that the session is an
+    /// anonymous one.
     Right(Method),
     /// It was wrong, or there is no such account.
     Wrong,
@@ -29,12 +30,12 @@ impl Check {
 }
 
 impl Accounts {
-    /// Checks a password against the back-ends of the host in their order. It takes about as long for an account that
-    /// does not exist as for a wrong password (attack class 16).
+    /// Checks a password against the back-ends of the host in their order. It takes about as long
+    /// for an account that does not exist as for a wrong password (attack class 16).
     ///
     /// # Errors
-    /// [`AccountError::InvalidName`], [`AccountError::UnknownHost`], [`AccountError::Busy`], [`AccountError::Store`];
-    /// [`AccountError::MethodNotInForce`] if no other method said yes.
+    /// [`AccountError::InvalidName`], [`AccountError::UnknownHost`], [`AccountError::Busy`],
+    /// [`AccountError::Store`]; [`AccountError::MethodNotInForce`] if no other method said yes.
     pub async fn check_password(
         &self,
         user: &str,
@@ -88,7 +89,8 @@ impl Accounts {
         Ok(right)
     }
 
-    /// Compares a password with what is stored. Where verifiers are stored, PBKDF2 runs once whatever is found.
+    /// Compares a password with what is stored. Where verifiers are stored, PBKDF2 runs once
+    /// whatever is found.
     async fn compare(
         &self,
         named: &Named,
@@ -102,16 +104,9 @@ impl Accounts {
         let Some(verifier) = verifier.or_else(|| self.usual_decoy(named)) else {
             return Ok(plain.unwrap_or(false));
         };
-        let genuine = entry
-            .stored
-            .as_ref()
-            .is_some_and(|stored| stored.cheapest().is_some());
+        let genuine = entry.stored.as_ref().is_some_and(|stored| stored.cheapest().is_some());
         let prepared = prepared.clone();
-        let matches = self
-            .0
-            .hashing
-            .run(move || verifier.matches(&prepared))
-            .await?;
+        let matches = self.0.hashing.run(move || verifier.matches(&prepared)).await?;
         Ok(plain.unwrap_or(matches & genuine))
     }
 
@@ -126,17 +121,14 @@ impl Accounts {
         usual.cheapest().cloned()
     }
 
-    /// Stores the configured forms that are missing, replaces rows of the old kind, and drops clear text if the
-    /// administrator chose forms without it. What fails is tried again at the next log-in.
+    /// Stores the configured forms that are missing, replaces rows of the old kind, and drops clear
+    /// text if the administrator chose forms without it. What fails is tried again at the next
+    /// log-in.
     async fn upgrade(&self, named: &Named, before: &Stored, prepared: &Secret) {
         let options = named.options();
         let forms = before.forms();
-        let missing: Vec<Form> = options
-            .stored
-            .iter()
-            .copied()
-            .filter(|form| !forms.contains(form))
-            .collect();
+        let missing: Vec<Form> =
+            options.stored.iter().copied().filter(|form| !forms.contains(form)).collect();
         let drops_plain = options.stored_explicitly
             && before.plain().is_some()
             && !options.stored.contains(&Form::Plain);
@@ -151,17 +143,15 @@ impl Accounts {
             }
             let (accounts, address) = (self.clone(), named.address.clone());
             let after = move || accounts.forget(&address);
-            let changed = self
-                .0
-                .sql
-                .upgrade(&named.host, &named.user, before, &stored, after)
-                .await?;
+            let changed =
+                self.0.sql.upgrade(&named.host, &named.user, before, &stored, after).await?;
             Ok::<Changed, AccountError>(*changed)
         };
         match result.await {
             Ok(_) => {}
             Err(error) => {
-                tracing::warn!(account = named.address, %error, "the stored forms were not brought up to date")
+                let account = &named.address;
+                tracing::warn!(account, %error, "the stored forms were not brought up to date");
             }
         }
     }
@@ -177,7 +167,7 @@ impl Accounts {
             match form {
                 Form::Plain => stored.set_plain(Some(prepared.clone())),
                 Form::Scram(hash) => {
-                    let salt = random_bytes(&self.0.random, SALT_BYTES).expose().to_vec();
+                    let salt = (self.0.random)()[..SALT_BYTES].to_vec();
                     stored.add(self.derive(*hash, prepared.clone(), salt).await?);
                 }
             }
@@ -199,8 +189,5 @@ pub(crate) fn prepare(password: &Secret) -> Option<Secret> {
 }
 
 fn same(one: &Secret, other: &Secret) -> bool {
-    one.expose()
-        .as_bytes()
-        .ct_eq(other.expose().as_bytes())
-        .into()
+    one.expose().as_bytes().ct_eq(other.expose().as_bytes()).into()
 }

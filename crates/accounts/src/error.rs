@@ -50,8 +50,8 @@ pub enum AccountError {
 }
 
 impl AccountError {
-    /// Whether the same call may succeed later: what a session answers with `temporary-auth-failure`
-    /// (RFC 6120 §6.5.11) or `<wait/>`.
+    /// Whether the same call may succeed later: what a session answers with
+    /// `temporary-auth-failure` (RFC 6120 §6.5.11) or `<wait/>`.
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Busy => true,

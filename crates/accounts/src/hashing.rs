@@ -1,4 +1,5 @@
-//! The gate before PBKDF2: so many at once as there are processors, on blocking threads, and a bounded queue.
+//! The gate before PBKDF2: so many at once as there are processors, on blocking threads, and a
+//! bounded queue.
 //!
 //! Async workers never hash, so a flood of log-ins delays other log-ins and nothing else.
 
@@ -29,10 +30,7 @@ impl Drop for Place {
 impl Hashing {
     pub(crate) fn new() -> Self {
         let at_once = std::thread::available_parallelism().map_or(1, usize::from);
-        Self {
-            gate: Arc::new(Semaphore::new(at_once)),
-            waiting: Arc::default(),
-        }
+        Self { gate: Arc::new(Semaphore::new(at_once)), waiting: Arc::default() }
     }
 
     /// Pieces of work that wait or run.
@@ -40,8 +38,8 @@ impl Hashing {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// Runs `work` on a blocking thread when it is its turn. If the caller stops waiting, work that has begun goes on
-    /// and keeps its place at the gate until it is done.
+    /// Runs `work` on a blocking thread when it is its turn. If the caller stops waiting, work that
+    /// has begun goes on and keeps its place at the gate until it is done.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -51,10 +49,8 @@ impl Hashing {
         if ahead >= WAITING_MAX {
             return Err(AccountError::Busy);
         }
-        let permit = Arc::clone(&self.gate)
-            .acquire_owned()
-            .await
-            .map_err(|_| AccountError::Busy)?;
+        let permit =
+            Arc::clone(&self.gate).acquire_owned().await.map_err(|_| AccountError::Busy)?;
         let done = tokio::task::spawn_blocking(move || {
             let _held = (place, permit);
             work()

@@ -1,12 +1,15 @@
 //! Accounts: who exists on a host, which password is right, and what is stored of it.
 //!
-//! [`Accounts`] is one cheap handle for the whole server. `auth_method` of a host names its back-ends, which are
-//! asked in that order. Those in force are SQL and anonymous log-in; ejabberd's `internal` (`mnesia`) is the same
-//! embedded SQL store here. The others are known and refused by name when they are needed.
+//! [`Accounts`] is one cheap handle for the whole server. `auth_method` of a host names its
+//! back-ends, which are asked in that order. Those in force are SQL and anonymous log-in;
+//! ejabberd's `internal` (`mnesia`) is the same embedded SQL store here. The others are known and
+//! refused by name when they are needed.
 //!
-//! - Names are prepared (nodeprep) here and hosts must be served, so callers pass what they were given.
+//! - Names are prepared (nodeprep) here and hosts must be served, so callers pass what they were
+//!   given.
 //! - Hashing of passwords runs on blocking threads behind a bounded gate, never on an async worker.
-//! - A change is answered with [`store::Committed`]: it is on disk before anybody can acknowledge it.
+//! - A change is answered with [`store::Committed`]: it is on disk before anybody can acknowledge
+//!   it.
 
 mod accounts;
 mod backend;

@@ -95,22 +95,15 @@ impl Default for HostOptions {
 
 /// What is stored when the administrator says nothing.
 ///
-/// COMPAT: a deviation: ejabberd stores clear text then. Verifiers of every hash keep every SCRAM mechanism on offer,
-/// as clear text would, and `auth_password_format: plain` in words is honoured.
-const DEFAULT_STORED: &[Form] = &[
-    Form::Scram(ScramHash::Sha1),
-    Form::Scram(ScramHash::Sha256),
-    Form::Scram(ScramHash::Sha512),
-];
+/// COMPAT: a deviation: ejabberd stores clear text then. Verifiers of every hash keep every SCRAM
+/// mechanism on offer, as clear text would, and `auth_password_format: plain` in words is honoured.
+const DEFAULT_STORED: &[Form] =
+    &[Form::Scram(ScramHash::Sha1), Form::Scram(ScramHash::Sha256), Form::Scram(ScramHash::Sha512)];
 
 impl HostOptions {
     /// Reads the options as they hold for a host ([`Config::host`]).
     pub fn from_section(section: &Section) -> Self {
-        let methods = section
-            .texts("auth_method")
-            .into_iter()
-            .map(Method::from_name)
-            .collect();
+        let methods = section.texts("auth_method").into_iter().map(Method::from_name).collect();
         let (stored, stored_explicitly) = stored_forms(section);
         Self {
             methods,
@@ -146,7 +139,8 @@ impl HostOptions {
         })
     }
 
-    /// The hashes for which SCRAM may be offered: the stored ones, or all where clear text is stored.
+    /// The hashes for which SCRAM may be offered: the stored ones, or all where clear text is
+    /// stored.
     pub fn offers_scram(&self) -> Vec<ScramHash> {
         self.scram_of(&self.stored)
     }
@@ -167,9 +161,7 @@ impl HostOptions {
             return Vec::new();
         }
         let offered = |hash: &ScramHash| {
-            forms
-                .iter()
-                .any(|form| matches!(form, Form::Plain) || *form == Form::Scram(*hash))
+            forms.iter().any(|form| matches!(form, Form::Plain) || *form == Form::Scram(*hash))
         };
         ScramHash::ALL.into_iter().filter(offered).collect()
     }
@@ -188,14 +180,7 @@ fn stored_forms(section: &Section) -> (Vec<Form>, bool) {
     };
     if section.is_set("auth_password_format") {
         let plain = section.text("auth_password_format") == Some("plain");
-        return (
-            vec![if plain {
-                Form::Plain
-            } else {
-                Form::Scram(hash)
-            }],
-            true,
-        );
+        return (vec![if plain { Form::Plain } else { Form::Scram(hash) }], true);
     }
     if section.is_set("auth_scram_hash") {
         return (vec![Form::Scram(hash)], true);
@@ -204,11 +189,8 @@ fn stored_forms(section: &Section) -> (Vec<Form>, bool) {
 }
 
 fn forms(section: &Section, option: &str) -> Vec<Form> {
-    let mut forms: Vec<Form> = section
-        .texts(option)
-        .into_iter()
-        .filter_map(Form::from_option)
-        .collect();
+    let mut forms: Vec<Form> =
+        section.texts(option).into_iter().filter_map(Form::from_option).collect();
     forms.sort_unstable();
     forms.dedup();
     forms
@@ -232,11 +214,7 @@ impl CacheLimits {
 
 impl Default for CacheLimits {
     fn default() -> Self {
-        Self {
-            entries_max: 1000,
-            life: Some(Duration::from_secs(3600)),
-            missed: true,
-        }
+        Self { entries_max: 1000, life: Some(Duration::from_secs(3600)), missed: true }
     }
 }
 

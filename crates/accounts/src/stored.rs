@@ -89,8 +89,9 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// Puts the rows of an account together. A row that is not understood is left out and reported through `skipped`;
-    /// the others count. Where an old row and a new one hold the same form, the new one counts.
+    /// Puts the rows of an account together. A row that is not understood is left out and reported
+    /// through `skipped`; the others count. Where an old row and a new one hold the same form, the
+    /// new one counts.
     pub(crate) fn from_rows(rows: &[UserRow], mut skipped: impl FnMut(StoredError)) -> Self {
         let mut stored = Self::default();
         let (old, new): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.kind == OLD_TYPE);
@@ -132,13 +133,7 @@ impl Stored {
     /// The forms there are.
     pub fn forms(&self) -> Vec<Form> {
         let plain = self.plain.iter().map(|_| Form::Plain);
-        plain
-            .chain(
-                self.verifiers
-                    .iter()
-                    .map(|verifier| Form::Scram(verifier.hash())),
-            )
-            .collect()
+        plain.chain(self.verifiers.iter().map(|verifier| Form::Scram(verifier.hash()))).collect()
     }
 
     /// The clear text, if it is stored.
@@ -148,9 +143,7 @@ impl Stored {
 
     /// The verifier of a hash, if it is stored.
     pub fn verifier(&self, hash: ScramHash) -> Option<&ScramVerifier> {
-        self.verifiers
-            .iter()
-            .find(|verifier| verifier.hash() == hash)
+        self.verifiers.iter().find(|verifier| verifier.hash() == hash)
     }
 
     /// The verifier that is cheapest to check a password against.
@@ -168,14 +161,13 @@ impl Stored {
     }
 
     pub(crate) fn add(&mut self, verifier: ScramVerifier) {
-        self.verifiers
-            .retain(|other| other.hash() != verifier.hash());
+        self.verifiers.retain(|other| other.hash() != verifier.hash());
         self.verifiers.push(verifier);
     }
 }
 
-/// Relative time of PBKDF2. SHA-1 and SHA-256 have processor instructions and cost about the same; SHA-512 does not
-/// on most and is six times as slow.
+/// Relative time of PBKDF2. SHA-1 and SHA-256 have processor instructions and cost about the same;
+/// SHA-512 does not on most and is six times as slow.
 fn cost(verifier: &ScramVerifier) -> u64 {
     let of_hash = match verifier.hash() {
         ScramHash::Sha256 => 10,
@@ -187,10 +179,7 @@ fn cost(verifier: &ScramVerifier) -> u64 {
 
 impl fmt::Debug for Stored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stored")
-            .field("forms", &self.forms())
-            .field("old", &self.old)
-            .finish()
+        f.debug_struct("Stored").field("forms", &self.forms()).field("old", &self.old).finish()
     }
 }
 
@@ -206,7 +195,8 @@ fn read(row: &UserRow) -> Result<Read, StoredError> {
         2 => (ScramHash::Sha1, text),
         3 => (ScramHash::Sha256, text),
         4 => (ScramHash::Sha512, text),
-        // COMPAT: in an old row clear text has no salt and no iterations, and a prefix names a hash other than SHA-1.
+        // COMPAT: in an old row clear text has no salt and no iterations, and a prefix names a hash
+        // other than SHA-1.
         OLD_TYPE if row.iterationcount == 0 && row.salt.is_empty() => {
             return Ok(Read::Plain(row.password.clone()));
         }

@@ -36,21 +36,18 @@ impl From<Stanza> for Delivery {
 pub enum Control {
     /// End the session: another one took its place, an administrator asked for it, or its account is gone.
     Close(CloseReason),
-    /// The stanza that this session received as number `.0` has been handled for good.
-    Handled(u32),
     /// A connection resumes this session; what is inside is known to the door alone.
     Attach(Box<dyn std::any::Any + Send>),
-    /// Something the owner of the session understands, such as a module's timer.
-    Wake(u32),
+    /// Something that the session waits for has happened; it knows what.
+    Wake,
 }
 
 impl fmt::Debug for Control {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Close(reason) => write!(f, "Close({reason:?})"),
-            Self::Handled(seq) => write!(f, "Handled({seq})"),
             Self::Attach(_) => f.write_str("Attach"),
-            Self::Wake(token) => write!(f, "Wake({token})"),
+            Self::Wake => f.write_str("Wake"),
         }
     }
 }

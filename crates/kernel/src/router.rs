@@ -215,6 +215,11 @@ impl Kernel {
         host.generation().iq().answer(at, set, &request).await
     }
 
+    /// The same as [`Kernel::bounce`] by condition alone.
+    pub async fn refuse(&self, delivery: Delivery, condition: StanzaCondition) {
+        self.bounce(delivery, &StanzaError::new(condition)).await;
+    }
+
     /// Sends one presence to many, sharing its payload.
     pub async fn broadcast_presence(&self, presence: &Stanza, to: impl IntoIterator<Item = BareJid>) {
         for contact in to {

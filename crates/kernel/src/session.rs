@@ -134,7 +134,7 @@ pub struct Session {
     host: Arc<Host>,
     handle: Arc<SessionHandle>,
     account: BareJid,
-    slots: Vec<(TypeId, Box<dyn Any + Send>)>,
+    slots: Vec<(TypeId, Box<dyn Any + Send + Sync>)>,
     effects: Vec<Effect>,
 }
 
@@ -201,7 +201,7 @@ impl Session {
     }
 
     /// A module's own state in this session, created when first asked for. It survives a resumption.
-    pub fn slot<T: Default + Send + 'static>(&mut self) -> &mut T {
+    pub fn slot<T: Default + Send + Sync + 'static>(&mut self) -> &mut T {
         let id = TypeId::of::<T>();
         let place = match self.slots.iter().position(|(key, _)| *key == id) {
             Some(place) => place,
@@ -215,7 +215,7 @@ impl Session {
     }
 
     /// A module's state if it ever asked for it.
-    pub fn existing_slot<T: Send + 'static>(&self) -> Option<&T> {
+    pub fn existing_slot<T: Send + Sync + 'static>(&self) -> Option<&T> {
         let id = TypeId::of::<T>();
         self.slots.iter().find(|(key, _)| *key == id)?.1.downcast_ref()
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use settings::{Section, Value};
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
 use tracing::{Dispatch, Metadata, Subscriber};
@@ -22,8 +23,34 @@ const FLUSH_AT_END: Duration = Duration::from_secs(1);
 
 /// Crates whose debug lines are part of this server; others speak up from warnings on.
 const OUR_CRATES: &[&str] = &[
-    "rookery", "server", "ctl", "stdx", "xmlstream", "xmpp_wire", "sasl", "settings", "observe", "netio", "store",
-    "access", "accounts", "kernel", "xmpp", "modules", "admin", "testkit",
+    "rookery",
+    "server",
+    "ctl",
+    "stdx",
+    "xmlstream",
+    "xmpp_wire",
+    "sasl",
+    "settings",
+    "observe",
+    "netio",
+    "store",
+    "access",
+    "accounts",
+    "kernel",
+    "xmpp",
+    "modules",
+    "admin",
+    "testkit",
+];
+
+/// The top-level options that the log honours, for the listing of options in force; `hide_sensitive_log_data` is
+/// honoured where JIDs and addresses are logged, with [`Redacted`](crate::Redacted).
+pub const OPTIONS: &[&str] = &[
+    "loglevel",
+    "log_rotate_size",
+    "log_rotate_count",
+    "log_modules_fully",
+    "hide_sensitive_log_data",
 ];
 
 /// `loglevel`: what is logged, and everything above it.
@@ -86,7 +113,11 @@ impl FromStr for LogLevel {
     fn from_str(text: &str) -> Result<Self, LogError> {
         // COMPAT: the numbers of old configurations skip the levels that came later.
         let by_number = ["none", "critical", "error", "warning", "info", "debug"];
-        let word = text.parse().ok().and_then(|number: usize| by_number.get(number).copied()).unwrap_or(text);
+        let word = text
+            .parse()
+            .ok()
+            .and_then(|number: usize| by_number.get(number).copied())
+            .unwrap_or(text);
         let found = Self::WORDS.into_iter().find(|(known, _)| *known == word);
         found.map(|(_, level)| level).ok_or_else(|| LogError::Level(text.to_owned()))
     }
@@ -133,6 +164,27 @@ impl Default for LogOptions {
 }
 
 impl LogOptions {
+    /// The options of the log in a configuration; format and file come from elsewhere.
+    pub fn from_section(global: &Section, format: LogFormat, file: Option<PathBuf>) -> Self {
+        let level = match global.get("loglevel") {
+            Value::Int(number) => number.to_string().parse(),
+            value => value.as_str().unwrap_or("info").parse(),
+        };
+        Self {
+            // The catalogue lets nothing else through.
+            level: level.unwrap_or_default(),
+            format,
+            file,
+            rotate_size: global.limit("log_rotate_size").finite(),
+            rotate_count: u32::try_from(global.int("log_rotate_count")).unwrap_or(u32::MAX),
+            modules_fully: global
+                .texts("log_modules_fully")
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
+        }
+    }
+
     fn rotation(&self) -> Rotation {
         Rotation { size: self.rotate_size, count: self.rotate_count }
     }
@@ -142,7 +194,9 @@ impl LogOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// Not a level.
-    #[error("loglevel: `{0}` is none of none, emergency, alert, critical, error, warning, notice, info, debug or 0 to 5")]
+    #[error(
+        "loglevel: `{0}` is none of none, emergency, alert, critical, error, warning, notice, info, debug or 0 to 5"
+    )]
     Level(String),
     /// The file cannot be written.
     #[error(transparent)]
@@ -178,7 +232,11 @@ impl Passing {
             return true;
         }
         let krate = metadata.target().split("::").next().unwrap_or_default();
-        let most = if OUR_CRATES.contains(&krate) { self.level.filter() } else { self.level.filter().min(LevelFilter::WARN) };
+        let most = if OUR_CRATES.contains(&krate) {
+            self.level.filter()
+        } else {
+            self.level.filter().min(LevelFilter::WARN)
+        };
         *metadata.level() <= most
     }
 }
@@ -258,9 +316,12 @@ impl Logging {
         let gate = Gate(Arc::clone(&passing));
         let registry = tracing_subscriber::registry();
         let dispatch = match options.format {
-            LogFormat::Text => Dispatch::new(registry.with(lines.event_format(TextLine)).with(gate)),
+            LogFormat::Text => {
+                Dispatch::new(registry.with(lines.event_format(TextLine)).with(gate))
+            }
             LogFormat::Json => {
-                let lines = lines.json().flatten_event(true).with_span_list(false).with_timer(LocalTime);
+                let lines =
+                    lines.json().flatten_event(true).with_span_list(false).with_timer(LocalTime);
                 Dispatch::new(registry.with(lines).with(gate))
             }
         };

@@ -1,6 +1,8 @@
-//! Names on the wire: the authentication identity becomes an address, and the authorization identity has to be it.
+//! Names on the wire: the authentication identity becomes an address, and the authorization
+//! identity has to be it.
 //!
-//! Attack class 8: the session's address is always the proven identity; an authorization identity can only confirm it.
+//! Attack class 8: the session's address is always the proven identity; an authorization identity
+//! can only confirm it.
 
 use jid::{BareJid, Jid, NodePart};
 
@@ -21,9 +23,11 @@ pub(crate) fn account(authcid: &str, host: &BareJid) -> Result<BareJid, Failure>
     Ok(BareJid::from_parts(Some(&node), host.domain()))
 }
 
-/// Checks that a non-empty authorization identity is the identity itself (RFC 6120 §6.3.8: a bare address).
+/// Checks that a non-empty authorization identity is the identity itself (RFC 6120 §6.3.8: a bare
+/// address).
 ///
-/// COMPAT: ejabberd also takes the user name alone; it names the same identity, so it can do no harm.
+/// COMPAT: ejabberd also takes the user name alone; it names the same identity, so it can do no
+/// harm.
 pub(crate) fn confirm(authzid: &str, identity: &BareJid) -> Result<(), Failure> {
     if authzid.len() > 2 * NAME_BYTES_MAX + 1 {
         return Err(BAD_AUTHZID);
@@ -31,11 +35,8 @@ pub(crate) fn confirm(authzid: &str, identity: &BareJid) -> Result<(), Failure> 
     let same = if authzid.contains('@') || identity.node().is_none() {
         parse(authzid).is_some_and(|claimed| claimed == *identity)
     } else {
-        NodePart::new(authzid).is_ok_and(|node| {
-            identity
-                .node()
-                .is_some_and(|own| own.as_str() == node.as_str())
-        })
+        NodePart::new(authzid)
+            .is_ok_and(|node| identity.node().is_some_and(|own| own.as_str() == node.as_str()))
     };
     if same { Ok(()) } else { Err(BAD_AUTHZID) }
 }

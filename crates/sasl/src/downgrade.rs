@@ -10,8 +10,8 @@ const WITHIN: &str = "\u{1E}";
 /// Stands between the two lists.
 const BETWEEN: &str = "\u{1F}";
 
-/// The value of attribute `h` (XEP-0474 §5.1): base64 of the hash over the sorted mechanisms and, if channel-binding
-/// types were advertised (XEP-0440), the sorted types.
+/// The value of attribute `h` (XEP-0474 §5.1): base64 of the hash over the sorted mechanisms and,
+/// if channel-binding types were advertised (XEP-0440), the sorted types.
 pub(crate) fn hash_of_offer(
     hash: ScramHash,
     offered: &[Mechanism],
@@ -35,10 +35,7 @@ mod tests {
 
     #[test]
     fn the_example_of_xep_0474() {
-        let offered = [
-            Mechanism::ScramPlus(ScramHash::Sha1),
-            Mechanism::Scram(ScramHash::Sha1),
-        ];
+        let offered = [Mechanism::ScramPlus(ScramHash::Sha1), Mechanism::Scram(ScramHash::Sha1)];
         let types = [BindingType::TlsServerEndPoint, BindingType::TlsExporter];
         assert_eq!(
             hash_of_offer(ScramHash::Sha1, &offered, Some(&types)),

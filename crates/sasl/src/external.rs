@@ -1,10 +1,12 @@
-//! EXTERNAL (RFC 4422 appendix A) with the identities of a verified TLS certificate, as XEP-0178 uses it.
+//! EXTERNAL (RFC 4422 appendix A) with the identities of a verified TLS certificate, as XEP-0178
+//! uses it.
 
 use jid::BareJid;
 
 use crate::{Condition, Failure, authzid};
 
-/// Chooses the identity that a message of EXTERNAL claims among those the certificate proves (XEP-0178 §2 and §3).
+/// Chooses the identity that a message of EXTERNAL claims among those the certificate proves
+/// (XEP-0178 §2 and §3).
 ///
 /// An empty message means "the one in my certificate", which has to be exactly one.
 pub(crate) fn message(claimed: &[u8], certified: &[BareJid]) -> Result<BareJid, Failure> {
@@ -32,9 +34,6 @@ pub(crate) fn message(claimed: &[u8], certified: &[BareJid]) -> Result<BareJid, 
     if certified.contains(&claimed) {
         Ok(claimed)
     } else {
-        Err(Failure::new(
-            Condition::InvalidAuthzid,
-            "The certificate does not name this identity",
-        ))
+        Err(Failure::new(Condition::InvalidAuthzid, "The certificate does not name this identity"))
     }
 }

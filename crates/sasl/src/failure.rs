@@ -46,13 +46,15 @@ impl Condition {
     }
 }
 
-/// A failed attempt: the condition to send and a fixed text that says what was wrong without naming the account.
+/// A failed attempt: the condition to send and a fixed text that says what was wrong without naming
+/// the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {text}", .condition.as_str())]
 pub struct Failure {
     /// The condition to send.
     pub condition: Condition,
-    /// An explanation for the client's developer; the same for unknown accounts and wrong passwords.
+    /// An explanation for the client's developer; the same for unknown accounts and wrong
+    /// passwords.
     pub text: &'static str,
 }
 
@@ -65,7 +67,8 @@ impl Failure {
         Self::new(Condition::MalformedRequest, text)
     }
 
-    /// The one failure for a wrong password, an unknown account and an account without this kind of verifier.
+    /// The one failure for a wrong password, an unknown account and an account without this kind of
+    /// verifier.
     pub(crate) const CREDENTIALS: Self =
         Self::new(Condition::NotAuthorized, "Invalid username or password");
 }

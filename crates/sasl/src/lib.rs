@@ -1,7 +1,8 @@
 //! The server side of SASL (RFC 4422): one file for each mechanism, each a pure state machine.
 //!
-//! Nothing here reads a clock, draws randomness or waits: nonces and keys are passed in, and where an account has to
-//! be looked up the machine stops with a [`Step`] that says what it needs. The caller answers when it knows.
+//! Nothing here reads a clock, draws randomness or waits: nonces and keys are passed in, and where
+//! an account has to be looked up the machine stops with a [`Step`] that says what it needs. The
+//! caller answers when it knows.
 //!
 //! ```text
 //! Negotiation::new(mechanism, context)          one attempt

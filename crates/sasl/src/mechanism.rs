@@ -54,8 +54,9 @@ pub enum Mechanism {
 impl Mechanism {
     /// Every mechanism, in the order in which they are offered.
     ///
-    /// A conforming client has its own order of preference (RFC 6120 §6.3.3). For one that takes the first it knows,
-    /// the strongest come first, and PLAIN after everything that keeps the password from the wire.
+    /// A conforming client has its own order of preference (RFC 6120 §6.3.3). For one that takes
+    /// the first it knows, the strongest come first, and PLAIN after everything that keeps the
+    /// password from the wire.
     pub const ALL: [Self; 9] = [
         Self::External,
         Self::ScramPlus(ScramHash::Sha512),
@@ -83,11 +84,10 @@ impl Mechanism {
         }
     }
 
-    /// The mechanism of that name. Names are upper case on the wire and compared as bytes (RFC 4422 §3.1).
+    /// The mechanism of that name. Names are upper case on the wire and compared as bytes (RFC 4422
+    /// §3.1).
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|mechanism| mechanism.name() == name)
+        Self::ALL.into_iter().find(|mechanism| mechanism.name() == name)
     }
 
     /// The SCRAM hash, if it is a SCRAM mechanism.
@@ -113,11 +113,13 @@ impl fmt::Display for Mechanism {
 /// What decides which mechanisms a stream is offered.
 #[derive(Clone, Debug, Default)]
 pub struct Offer<'a> {
-    /// Anonymous log-in by SASL is on (`auth_method: anonymous` with `anonymous_protocol: sasl_anon` or `both`).
+    /// Anonymous log-in by SASL is on (`auth_method: anonymous` with `anonymous_protocol:
+    /// sasl_anon` or `both`).
     pub anonymous: bool,
     /// Some back-end of the host can check a password.
     pub passwords: bool,
-    /// The SCRAM hashes the back-ends can give verifiers for: all of them where clear text is stored.
+    /// The SCRAM hashes the back-ends can give verifiers for: all of them where clear text is
+    /// stored.
     pub scram_hashes: &'a [ScramHash],
     /// The stream is encrypted.
     pub encrypted: bool,
@@ -127,27 +129,22 @@ pub struct Offer<'a> {
     ///
     /// Attack class 9: it never is unless an administrator asked for it in words.
     pub plain_unencrypted: bool,
-    /// The client showed a certificate that was verified and names at least one account of the host.
+    /// The client showed a certificate that was verified and names at least one account of the
+    /// host.
     pub certificate: bool,
-    /// Names removed by the administrator (`disable_sasl_mechanisms`), compared without regard to case.
+    /// Names removed by the administrator (`disable_sasl_mechanisms`), compared without regard to
+    /// case.
     pub disabled: &'a [String],
 }
 
 impl Offer<'_> {
     /// The mechanisms to offer, in the order of [`Mechanism::ALL`].
     pub fn mechanisms(&self) -> Vec<Mechanism> {
-        Mechanism::ALL
-            .into_iter()
-            .filter(|&mechanism| self.allows(mechanism))
-            .collect()
+        Mechanism::ALL.into_iter().filter(|&mechanism| self.allows(mechanism)).collect()
     }
 
     fn allows(&self, mechanism: Mechanism) -> bool {
-        if self
-            .disabled
-            .iter()
-            .any(|name| name.eq_ignore_ascii_case(mechanism.name()))
-        {
+        if self.disabled.iter().any(|name| name.eq_ignore_ascii_case(mechanism.name())) {
             return false;
         }
         match mechanism {
@@ -177,11 +174,7 @@ mod tests {
     }
 
     fn names(offer: &Offer<'_>) -> Vec<&'static str> {
-        offer
-            .mechanisms()
-            .into_iter()
-            .map(Mechanism::name)
-            .collect()
+        offer.mechanisms().into_iter().map(Mechanism::name).collect()
     }
 
     #[test]
@@ -193,10 +186,7 @@ mod tests {
             certificate: true,
             ..Offer::default()
         };
-        assert_eq!(
-            names(&offer),
-            ["SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1"]
-        );
+        assert_eq!(names(&offer), ["SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1"]);
         offer.encrypted = true;
         assert_eq!(
             names(&offer),
@@ -216,15 +206,8 @@ mod tests {
         offer.channel_binding = false;
         offer.certificate = false;
         offer.anonymous = true;
-        assert_eq!(
-            names(&offer),
-            ["SCRAM-SHA-512", "SCRAM-SHA-256", "ANONYMOUS"]
-        );
-        let unencrypted = Offer {
-            passwords: true,
-            plain_unencrypted: true,
-            ..Offer::default()
-        };
+        assert_eq!(names(&offer), ["SCRAM-SHA-512", "SCRAM-SHA-256", "ANONYMOUS"]);
+        let unencrypted = Offer { passwords: true, plain_unencrypted: true, ..Offer::default() };
         assert_eq!(names(&unencrypted), ["PLAIN"]);
     }
 }

@@ -41,9 +41,7 @@ impl BindingType {
 
     /// The type of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::TlsExporter, Self::TlsServerEndPoint]
-            .into_iter()
-            .find(|kind| kind.name() == name)
+        [Self::TlsExporter, Self::TlsServerEndPoint].into_iter().find(|kind| kind.name() == name)
     }
 }
 
@@ -71,7 +69,8 @@ pub struct Context {
     pub downgrade_protection: bool,
     /// Fresh random bytes for this attempt: the server's part of the SCRAM nonce.
     pub nonce: [u8; 18],
-    /// The server's key for inventing verifiers of unknown accounts. It has to stay the same for as long as possible.
+    /// The server's key for inventing verifiers of unknown accounts. It has to stay the same for as
+    /// long as possible.
     pub decoy_key: Arc<SecretBytes>,
     /// The iteration count of invented verifiers: that of newly stored ones.
     pub decoy_iterations: u32,
@@ -94,10 +93,11 @@ impl fmt::Debug for Context {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Step {
-    /// Send this to the client (base64 is the stream's business) and give its answer to [`Negotiation::respond`].
+    /// Send this to the client (base64 is the stream's business) and give its answer to
+    /// [`Negotiation::respond`].
     Challenge(Vec<u8>),
-    /// Look up the account's verifier and call [`Negotiation::verifier`], with `None` if there is no such account or
-    /// it has no verifier of that hash.
+    /// Look up the account's verifier and call [`Negotiation::verifier`], with `None` if there is
+    /// no such account or it has no verifier of that hash.
     NeedsVerifier {
         /// The account, prepared.
         user: BareJid,
@@ -147,11 +147,7 @@ enum State {
 impl Negotiation {
     /// An attempt with a mechanism. Nothing happens before [`Self::start`].
     pub fn new(mechanism: Mechanism, context: Context) -> Self {
-        Self {
-            mechanism,
-            context,
-            state: State::Started,
-        }
+        Self { mechanism, context, state: State::Started }
     }
 
     /// The mechanism of this attempt.
@@ -159,7 +155,8 @@ impl Negotiation {
         self.mechanism
     }
 
-    /// Starts with the initial response: `None` if there was none, `Some(b"")` for `=` (RFC 6120 §6.4.2).
+    /// Starts with the initial response: `None` if there was none, `Some(b"")` for `=` (RFC 6120
+    /// §6.4.2).
     pub fn start(&mut self, initial_response: Option<&[u8]>) -> Step {
         let State::Started = std::mem::replace(&mut self.state, State::Done) else {
             return Step::Failure(OUT_OF_ORDER);
@@ -186,10 +183,7 @@ impl Negotiation {
             State::AwaitsFirst => self.first(message),
             State::AwaitsFinal(_) if message.len() > MESSAGE_BYTES_MAX => Step::Failure(TOO_LONG),
             State::AwaitsFinal(challenged) => match challenged.finish(message) {
-                Ok((identity, data)) => Step::Success {
-                    identity,
-                    additional_data: Some(data),
-                },
+                Ok((identity, data)) => Step::Success { identity, additional_data: Some(data) },
                 Err(failure) => Step::Failure(failure),
             },
             _ => Step::Failure(OUT_OF_ORDER),
@@ -202,12 +196,8 @@ impl Negotiation {
         else {
             return Step::Failure(OUT_OF_ORDER);
         };
-        let (challenged, challenge) = first.challenge(
-            hash,
-            found,
-            &self.context,
-            &STANDARD.encode(self.context.nonce),
-        );
+        let (challenged, challenge) =
+            first.challenge(hash, found, &self.context, &STANDARD.encode(self.context.nonce));
         self.state = State::AwaitsFinal(Box::new(challenged));
         Step::Challenge(challenge)
     }
@@ -219,10 +209,7 @@ impl Negotiation {
             return Step::Failure(OUT_OF_ORDER);
         };
         if right {
-            Step::Success {
-                identity,
-                additional_data: None,
-            }
+            Step::Success { identity, additional_data: None }
         } else {
             Step::Failure(Failure::CREDENTIALS)
         }
@@ -234,10 +221,7 @@ impl Negotiation {
             return Step::Failure(OUT_OF_ORDER);
         };
         if exists {
-            Step::Success {
-                identity,
-                additional_data: None,
-            }
+            Step::Success { identity, additional_data: None }
         } else {
             Step::Failure(Failure::CREDENTIALS)
         }
@@ -284,8 +268,6 @@ const OUT_OF_ORDER: Failure = Failure::malformed("This message is out of order")
 
 impl fmt::Debug for Negotiation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Negotiation")
-            .field("mechanism", &self.mechanism)
-            .finish_non_exhaustive()
+        f.debug_struct("Negotiation").field("mechanism", &self.mechanism).finish_non_exhaustive()
     }
 }

@@ -1,9 +1,10 @@
 //! PBKDF2 with HMAC (RFC 8018 §5.2) for one digest of output: `Hi` of RFC 5802 §2.2.
 //!
-//! Every iteration is exactly two runs of the hash's compression function from states computed once, on a block that
-//! is padded once. The compression functions are those of `sha1` and `sha2`, which choose the processor's
-//! instructions at run time. It is a quarter faster than going through the hashes' streaming interface, and log-in
-//! with a clear-text password is almost nothing but this loop.
+//! Every iteration is exactly two runs of the hash's compression function from states computed
+//! once, on a block that is padded once. The compression functions are those of `sha1` and `sha2`,
+//! which choose the processor's instructions at run time. It is a quarter faster than going through
+//! the hashes' streaming interface, and log-in with a clear-text password is almost nothing but
+//! this loop.
 
 use sha1::block_api::compress as compress_sha1;
 use sha2::block_api::{compress256, compress512};
@@ -44,13 +45,7 @@ struct Sha1;
 impl Compression for Sha1 {
     type State = [u32; 5];
     type Block = [u8; 64];
-    const INITIAL: Self::State = [
-        0x6745_2301,
-        0xefcd_ab89,
-        0x98ba_dcfe,
-        0x1032_5476,
-        0xc3d2_e1f0,
-    ];
+    const INITIAL: Self::State = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
     const ZEROS: Self::Block = [0; 64];
 
     fn compress(state: &mut Self::State, block: &Self::Block) {
@@ -168,7 +163,8 @@ fn keyed<C: Compression>(hash: ScramHash, key: &[u8], pad: u8) -> C::State {
     state
 }
 
-/// The second and last block of a message: room for a digest of `length` bytes, then the padding of FIPS 180-4 §5.1.
+/// The second and last block of a message: room for a digest of `length` bytes, then the padding of
+/// FIPS 180-4 §5.1.
 fn padded<C: Compression>(length: usize) -> C::Block {
     let mut block = C::ZEROS;
     let bytes = block.as_mut();
@@ -205,16 +201,8 @@ mod tests {
     #[test]
     fn known_vectors() {
         let cases = [
-            (
-                ScramHash::Sha1,
-                1,
-                "0c60c80f961f0e71f3a9b524af6012062fe037a6",
-            ),
-            (
-                ScramHash::Sha1,
-                4096,
-                "4b007901b765489abead49d926f721d065a429c1",
-            ),
+            (ScramHash::Sha1, 1, "0c60c80f961f0e71f3a9b524af6012062fe037a6"),
+            (ScramHash::Sha1, 4096, "4b007901b765489abead49d926f721d065a429c1"),
             (
                 ScramHash::Sha256,
                 4096,
@@ -229,11 +217,7 @@ mod tests {
         ];
         for (hash, iterations, expected) in cases {
             let salted = salted_password(hash, b"password", b"salt", iterations);
-            let shown: String = salted
-                .expose()
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
+            let shown: String = salted.expose().iter().map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(shown, expected, "{hash:?} {iterations}");
         }
     }

@@ -21,9 +21,7 @@ pub(crate) fn message(bytes: &[u8], host: &BareJid) -> Result<(BareJid, Secret),
         return Err(SHAPE);
     }
     if authcid.len() > 2 * NAME_BYTES_MAX + 1 || password.len() > PASSWORD_BYTES_MAX {
-        return Err(Failure::malformed(
-            "The user name or the password is too long",
-        ));
+        return Err(Failure::malformed("The user name or the password is too long"));
     }
     let user = authzid::account(own_host_removed(authcid, host), host)?;
     if !claimed.is_empty() {
@@ -34,8 +32,8 @@ pub(crate) fn message(bytes: &[u8], host: &BareJid) -> Result<(BareJid, Secret),
     Ok((user, password))
 }
 
-/// COMPAT: clients that send their full address as user name are let in by ejabberd; here only if the host is the
-/// stream's own, where ejabberd does not look.
+/// COMPAT: clients that send their full address as user name are let in by ejabberd; here only if
+/// the host is the stream's own, where ejabberd does not look.
 fn own_host_removed<'a>(authcid: &'a str, host: &BareJid) -> &'a str {
     match authcid.rsplit_once('@') {
         Some((node, domain)) if authzid::parse(domain).is_some_and(|domain| domain == *host) => {

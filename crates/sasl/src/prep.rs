@@ -24,8 +24,8 @@ pub enum PrepError {
 
 /// Prepares a user name or password with SASLprep.
 ///
-/// Code points that Unicode 3.2 did not assign are allowed, as RFC 4013 §2.5 lets "queries" have them: a password of
-/// emoji has to work, and what a client of SCRAM derived from it has to match.
+/// Code points that Unicode 3.2 did not assign are allowed, as RFC 4013 §2.5 lets "queries" have
+/// them: a password of emoji has to work, and what a client of SCRAM derived from it has to match.
 pub fn saslprep(text: &str) -> Result<Cow<'_, str>, PrepError> {
     if text.is_empty() {
         return Err(PrepError::Empty);
@@ -36,13 +36,7 @@ pub fn saslprep(text: &str) -> Result<Cow<'_, str>, PrepError> {
     let prepared: String = text
         .chars()
         .filter(|&c| !tables::commonly_mapped_to_nothing(c))
-        .map(|c| {
-            if tables::non_ascii_space_character(c) {
-                ' '
-            } else {
-                c
-            }
-        })
+        .map(|c| if tables::non_ascii_space_character(c) { ' ' } else { c })
         .nfkc()
         .collect();
     if prepared.is_empty() {
@@ -79,7 +73,8 @@ fn prohibited(c: char) -> bool {
         || tables::tagging_character(c)
 }
 
-/// RFC 3454 §6: text with any right-to-left letter has no left-to-right one, and starts and ends right-to-left.
+/// RFC 3454 §6: text with any right-to-left letter has no left-to-right one, and starts and ends
+/// right-to-left.
 fn directions_agree(text: &str) -> bool {
     if !text.contains(tables::bidi_r_or_al) {
         return true;
@@ -107,11 +102,7 @@ mod tests {
             ("\u{627}1", Err(PrepError::Bidirectional)),
         ];
         for (text, expected) in cases {
-            assert_eq!(
-                saslprep(text).as_deref(),
-                expected.as_ref().map(|text| *text),
-                "{text:?}"
-            );
+            assert_eq!(saslprep(text).as_deref(), expected.as_ref().map(|text| *text), "{text:?}");
         }
     }
 

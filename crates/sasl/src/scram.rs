@@ -1,7 +1,7 @@
 //! SCRAM with and without channel binding (RFC 5802, RFC 7677), server side.
 //!
-//! The grammar of RFC 5802 §7 is taken strictly: attributes stand in their order, extensions are skipped, a mandatory
-//! extension (`m=`) is refused, base64 is canonical.
+//! The grammar of RFC 5802 §7 is taken strictly: attributes stand in their order, extensions are
+//! skipped, a mandatory extension (`m=`) is refused, base64 is canonical.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -61,17 +61,13 @@ pub(crate) fn first(bytes: &[u8], plus: bool, context: &Context) -> Result<First
         return Err(BAD_EXTENSION);
     }
     let name = unescape(name.strip_prefix("n=").ok_or(SHAPE)?)?;
-    let nonce = attributes
-        .next()
-        .and_then(|attribute| attribute.strip_prefix("r="))
-        .ok_or(SHAPE)?;
+    let nonce =
+        attributes.next().and_then(|attribute| attribute.strip_prefix("r=")).ok_or(SHAPE)?;
     if nonce.is_empty()
         || nonce.len() > CLIENT_NONCE_BYTES_MAX
         || !nonce.bytes().all(|byte| byte.is_ascii_graphic())
     {
-        return Err(Failure::malformed(
-            "The nonce is empty, too long or not printable",
-        ));
+        return Err(Failure::malformed("The nonce is empty, too long or not printable"));
     }
     extensions(attributes)?;
 
@@ -81,19 +77,15 @@ pub(crate) fn first(bytes: &[u8], plus: bool, context: &Context) -> Result<First
         None if claimed.is_empty() => {}
         None => return Err(SHAPE),
     }
-    Ok(First {
-        user,
-        expected_binding,
-        bare: bare.to_owned(),
-        nonce: nonce.to_owned(),
-    })
+    Ok(First { user, expected_binding, bare: bare.to_owned(), nonce: nonce.to_owned() })
 }
 
 /// The channel-binding data that the GS2 flag calls for (RFC 5802 §6).
 fn binding_data<'c>(flag: &str, plus: bool, context: &'c Context) -> Result<&'c [u8], Failure> {
     match flag {
         "n" if !plus => Ok(&[]),
-        // The client could have bound and believes that we cannot: someone removed -PLUS from our offer.
+        // The client could have bound and believes that we cannot: someone removed -PLUS from our
+        // offer.
         "y" if !plus && context.offered.iter().any(|mechanism| mechanism.is_plus()) => {
             Err(Failure::new(
                 Condition::NotAuthorized,
@@ -103,14 +95,9 @@ fn binding_data<'c>(flag: &str, plus: bool, context: &'c Context) -> Result<&'c 
         "y" if !plus => Ok(&[]),
         "n" | "y" => Err(BAD_BINDING),
         _ => {
-            let name = flag
-                .strip_prefix("p=")
-                .ok_or(Failure::malformed("Unknown GS2 flag"))?;
+            let name = flag.strip_prefix("p=").ok_or(Failure::malformed("Unknown GS2 flag"))?;
             let wanted = BindingType::from_name(name);
-            let found = context
-                .bindings
-                .iter()
-                .find(|binding| Some(binding.kind) == wanted);
+            let found = context.bindings.iter().find(|binding| Some(binding.kind) == wanted);
             match found {
                 Some(binding) if plus => Ok(&binding.data),
                 _ => Err(BAD_BINDING),
@@ -120,7 +107,8 @@ fn binding_data<'c>(flag: &str, plus: bool, context: &'c Context) -> Result<&'c 
 }
 
 impl First {
-    /// Makes the challenge (RFC 5802 §7, `server-first-message`); without a verifier, one that looks the same.
+    /// Makes the challenge (RFC 5802 §7, `server-first-message`); without a verifier, one that
+    /// looks the same.
     pub(crate) fn challenge(
         self,
         hash: ScramHash,
@@ -139,45 +127,25 @@ impl First {
             )
         });
         let nonce = format!("{}{server_nonce}", self.nonce);
-        let mut challenge = format!(
-            "r={nonce},s={},i={}",
-            STANDARD.encode(verifier.salt()),
-            verifier.iterations()
-        );
+        let mut challenge =
+            format!("r={nonce},s={},i={}", STANDARD.encode(verifier.salt()), verifier.iterations());
         if context.downgrade_protection {
-            let types: Vec<BindingType> = context
-                .bindings
-                .iter()
-                .map(|binding| binding.kind)
-                .collect();
+            let types: Vec<BindingType> =
+                context.bindings.iter().map(|binding| binding.kind).collect();
             let advertised = (context.bindings_advertised && !types.is_empty()).then_some(&*types);
             challenge.push_str(",h=");
-            challenge.push_str(&downgrade::hash_of_offer(
-                hash,
-                &context.offered,
-                advertised,
-            ));
+            challenge.push_str(&downgrade::hash_of_offer(hash, &context.offered, advertised));
         }
         let auth_message = format!("{},{challenge},", self.bare);
-        let Self {
-            user,
-            expected_binding,
-            ..
-        } = self;
-        let state = Challenged {
-            user,
-            expected_binding,
-            nonce,
-            auth_message,
-            verifier,
-            genuine,
-        };
+        let Self { user, expected_binding, .. } = self;
+        let state = Challenged { user, expected_binding, nonce, auth_message, verifier, genuine };
         (state, challenge.into_bytes())
     }
 }
 
 impl Challenged {
-    /// Checks the client's final message and returns the proven identity with `v=…` (RFC 5802 §3 and §7).
+    /// Checks the client's final message and returns the proven identity with `v=…` (RFC 5802 §3
+    /// and §7).
     pub(crate) fn finish(self, bytes: &[u8]) -> Result<(BareJid, Vec<u8>), Failure> {
         let text =
             str::from_utf8(bytes).map_err(|_| Failure::malformed("The message is not UTF-8"))?;
@@ -216,14 +184,12 @@ impl Challenged {
             return Err(Failure::CREDENTIALS);
         }
         let signature = keys::hmac(hash, self.verifier.server_key().expose(), &auth_message);
-        Ok((
-            self.user,
-            format!("v={}", STANDARD.encode(signature)).into_bytes(),
-        ))
+        Ok((self.user, format!("v={}", STANDARD.encode(signature)).into_bytes()))
     }
 }
 
-/// Refuses what is not an attribute and every mandatory extension; optional ones are skipped (RFC 5802 §5.1).
+/// Refuses what is not an attribute and every mandatory extension; optional ones are skipped (RFC
+/// 5802 §5.1).
 fn extensions<'a>(attributes: impl Iterator<Item = &'a str>) -> Result<(), Failure> {
     for attribute in attributes {
         match attribute.as_bytes() {
@@ -235,7 +201,8 @@ fn extensions<'a>(attributes: impl Iterator<Item = &'a str>) -> Result<(), Failu
     Ok(())
 }
 
-/// Decodes a `saslname`: `=2C` is a comma, `=3D` an equals sign, any other `=` an error (RFC 5802 §5.1).
+/// Decodes a `saslname`: `=2C` is a comma, `=3D` an equals sign, any other `=` an error (RFC 5802
+/// §5.1).
 fn unescape(name: &str) -> Result<String, Failure> {
     const BAD: Failure = Failure::malformed("A name is empty or holds an unknown escape");
     let mut parts = name.split('=');
@@ -252,17 +219,11 @@ fn unescape(name: &str) -> Result<String, Failure> {
         };
         plain.push_str(rest);
     }
-    if plain.is_empty() {
-        Err(BAD)
-    } else {
-        Ok(plain)
-    }
+    if plain.is_empty() { Err(BAD) } else { Ok(plain) }
 }
 
 fn decode(text: &str) -> Result<Vec<u8>, Failure> {
-    STANDARD
-        .decode(text)
-        .map_err(|_| Failure::malformed("An attribute is not base64"))
+    STANDARD.decode(text).map_err(|_| Failure::malformed("An attribute is not base64"))
 }
 
 #[cfg(test)]

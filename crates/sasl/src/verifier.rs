@@ -1,4 +1,5 @@
-//! What a server keeps of a password for SCRAM (RFC 5802 §3): enough to check a proof, not enough to make one.
+//! What a server keeps of a password for SCRAM (RFC 5802 §3): enough to check a proof, not enough
+//! to make one.
 
 use std::fmt;
 
@@ -58,19 +59,13 @@ impl ScramVerifier {
         if stored_key.expose().len() != length || server_key.expose().len() != length {
             return Err(VerifierError::KeyLength);
         }
-        Ok(Self {
-            hash,
-            iterations,
-            salt,
-            stored_key,
-            server_key,
-        })
+        Ok(Self { hash, iterations, salt, stored_key, server_key })
     }
 
     /// Derives a verifier from a password that went through [`crate::saslprep_password`].
     ///
-    /// This is the expensive step (PBKDF2): keep it off the async workers. `salt` comes from the kernel's randomness;
-    /// 16 bytes are customary.
+    /// This is the expensive step (PBKDF2): keep it off the async workers. `salt` comes from the
+    /// kernel's randomness; 16 bytes are customary.
     pub fn derive(
         hash: ScramHash,
         prepared: &Secret,
@@ -79,25 +74,22 @@ impl ScramVerifier {
     ) -> Result<Self, VerifierError> {
         check(iterations, &salt)?;
         let (stored_key, server_key) = derive_keys(hash, prepared, &salt, iterations);
-        Ok(Self {
-            hash,
-            iterations,
-            salt,
-            stored_key,
-            server_key,
-        })
+        Ok(Self { hash, iterations, salt, stored_key, server_key })
     }
 
-    /// Whether a prepared password is the one this verifier was made from. As expensive as [`Self::derive`].
+    /// Whether a prepared password is the one this verifier was made from. As expensive as
+    /// [`Self::derive`].
     pub fn matches(&self, prepared: &Secret) -> bool {
         let (stored_key, _) = derive_keys(self.hash, prepared, &self.salt, self.iterations);
         bool::from(stored_key.expose().ct_eq(self.stored_key.expose()))
     }
 
-    /// A verifier for an account that does not exist: the same for the same name as long as `key` is the same, equal
-    /// in form to a real one, and matched by no password anyone knows (attack class 16: user enumeration).
+    /// A verifier for an account that does not exist: the same for the same name as long as `key`
+    /// is the same, equal in form to a real one, and matched by no password anyone knows (attack
+    /// class 16: user enumeration).
     ///
-    /// `user` is the prepared bare address. An `iterations` out of range is replaced by [`DEFAULT_ITERATIONS`].
+    /// `user` is the prepared bare address. An `iterations` out of range is replaced by
+    /// [`DEFAULT_ITERATIONS`].
     pub fn decoy(hash: ScramHash, key: &SecretBytes, user: &str, iterations: u32) -> Self {
         let iterations = if (1..=ITERATIONS_MAX).contains(&iterations) {
             iterations
@@ -106,13 +98,7 @@ impl ScramVerifier {
         };
         // Purpose and hash name end in a zero byte, so no two inputs share a hashed text.
         let part = |purpose: &str| {
-            let parts = [
-                purpose.as_bytes(),
-                b"\0",
-                hash.name().as_bytes(),
-                b"\0",
-                user.as_bytes(),
-            ];
+            let parts = [purpose.as_bytes(), b"\0", hash.name().as_bytes(), b"\0", user.as_bytes()];
             keys::hmac(hash, key.expose(), &parts)
         };
         let mut salt = part("salt");

@@ -1,6 +1,7 @@
 //! The whole checked configuration: global options, hosts, listeners and modules.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -52,7 +53,7 @@ pub enum Transport {
 }
 
 /// One entry of `listen`.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ListenerConfig {
     /// The module that serves it, `ejabberd_c2s`.
     pub module: &'static ListenerSpec,
@@ -76,7 +77,7 @@ impl PartialEq for ListenerConfig {
 }
 
 /// One module of a host.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ModuleConfig {
     /// The module.
     pub module: &'static ModuleSpec,
@@ -89,6 +90,22 @@ pub struct ModuleConfig {
 impl PartialEq for ModuleConfig {
     fn eq(&self, other: &Self) -> bool {
         self.module.name == other.module.name && self.options == other.options
+    }
+}
+
+impl fmt::Debug for ListenerConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:?} {:?} {:?}",
+            self.endpoint, self.transport, self.options
+        )
+    }
+}
+
+impl fmt::Debug for ModuleConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.options)
     }
 }
 

@@ -220,10 +220,12 @@ impl Section {
         (!self.get(name).is_unset()).then(|| self.duration(name))
     }
 
-    /// A text or word, `None` when unset.
+    /// A text or word, `None` when unset. Options that are a word or yes or no give `true` or `false`.
     pub fn text(&self, name: &str) -> Option<&str> {
         match self.get(name) {
             Value::Unset => None,
+            Value::Bool(true) => Some("true"),
+            Value::Bool(false) => Some("false"),
             Value::Text(text) => Some(text),
             _ => self.wrong(name, "a text"),
         }

@@ -23,14 +23,10 @@ pub(crate) fn backup(source: &Path, target: &Path) -> Result<(), OpenError> {
     }
     let part = files::beside(target, ".part");
     files::create_private(&part).map_err(io(&part))?;
-    let copied = copy(source, &part).map_err(|source| OpenError::Engine {
-        path: part.clone(),
-        source,
-    });
+    let copied =
+        copy(source, &part).map_err(|source| OpenError::Engine { path: part.clone(), source });
     let finished = copied.and_then(|()| {
-        File::open(&part)
-            .and_then(|file| file.sync_all())
-            .map_err(io(&part))?;
+        File::open(&part).and_then(|file| file.sync_all()).map_err(io(&part))?;
         // A hard link fails if the target has appeared meanwhile; a rename would replace it.
         std::fs::hard_link(&part, target).map_err(io(target))?;
         files::sync_directory(target).map_err(io(target))
@@ -40,9 +36,7 @@ pub(crate) fn backup(source: &Path, target: &Path) -> Result<(), OpenError> {
 }
 
 fn copy(source: &Path, part: &Path) -> Result<(), StoreError> {
-    let part = part
-        .canonicalize()
-        .map_err(|error| StoreError::Io(error.to_string().into()))?;
+    let part = part.canonicalize().map_err(|error| StoreError::Io(error.to_string().into()))?;
     let mut from = Connection::Sqlite(sqlite::Connection::open_reader(source)?);
     let mut to = sqlite::Connection::open_target(&part)?;
     // Inside one read transaction the copy need not start over when the writer commits.

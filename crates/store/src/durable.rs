@@ -34,10 +34,7 @@ pub struct Committed<T> {
 impl<T> Committed<T> {
     /// Pairs the value of a closure with the receipt of its commit.
     pub(crate) fn after_commit(value: T) -> Self {
-        Self {
-            value,
-            receipt: Durable::after_commit(),
-        }
+        Self { value, receipt: Durable::after_commit() }
     }
 
     /// The answer to a change that by design stores nothing, such as an empty update or a table that
@@ -45,10 +42,7 @@ impl<T> Committed<T> {
     /// code and for the log.
     pub fn volatile(value: T, reason: &'static str) -> Self {
         tracing::trace!(reason, "answered without storing");
-        Self {
-            value,
-            receipt: Durable(()),
-        }
+        Self { value, receipt: Durable(()) }
     }
 
     /// The value alone, when nothing is acknowledged with it.
@@ -73,10 +67,7 @@ impl<T> Committed<T> {
 
     /// Changes the value and keeps the receipt.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Committed<U> {
-        Committed {
-            value: f(self.value),
-            receipt: self.receipt,
-        }
+        Committed { value: f(self.value), receipt: self.receipt }
     }
 }
 

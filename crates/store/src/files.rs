@@ -11,6 +11,17 @@ use crate::error::OpenError;
 pub(crate) const JOURNALS: [&str; 2] = ["-wal", "-journal"];
 const BESIDE: [&str; 4] = ["-wal", "-shm", "-journal", "-lock"];
 
+/// The lock that keeps a second server away. It is given back explicitly: a process that is just being
+/// started holds a copy of every descriptor for a moment, and would hold the lock with it.
+pub(crate) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // If this fails, closing the descriptor does the same.
+        drop(self.0.unlock());
+    }
+}
+
 /// The place of a database: a directory without links in its path, and a name in it.
 pub(crate) struct Place {
     directory: PathBuf,
@@ -21,27 +32,19 @@ impl Place {
     /// Finds the real directory; creates it with mode 0700 if it is missing. Links on the way to the
     /// directory are the administrator's business; the file itself must not be one.
     pub(crate) fn resolve(path: &Path) -> Result<Self, OpenError> {
-        let fail = |source| OpenError::Io {
-            path: path.to_owned(),
-            source,
-        };
-        let name = path
-            .file_name()
-            .ok_or_else(|| fail(io::ErrorKind::IsADirectory.into()))?;
+        let fail = |source| OpenError::Io { path: path.to_owned(), source };
+        let name = path.file_name().ok_or_else(|| fail(io::ErrorKind::IsADirectory.into()))?;
         let parent = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
         if !parent.exists() {
-            create_directory(parent).map_err(|source| OpenError::Io {
-                path: parent.to_owned(),
-                source,
-            })?;
+            create_directory(parent)
+                .map_err(|source| OpenError::Io { path: parent.to_owned(), source })?;
         }
-        let directory = parent.canonicalize().map_err(|source| OpenError::Io {
-            path: parent.to_owned(),
-            source,
-        })?;
+        let directory = parent
+            .canonicalize()
+            .map_err(|source| OpenError::Io { path: parent.to_owned(), source })?;
         let file = directory.join(name);
         Ok(Self { directory, file })
     }
@@ -101,7 +104,7 @@ impl Place {
 
     /// Takes the lock if its file exists already: an inspection must not race a running server, and
     /// must not leave a new file beside a database that it refuses.
-    pub(crate) fn lock_existing(&self) -> Result<Option<File>, OpenError> {
+    pub(crate) fn lock_existing(&self) -> Result<Option<Lock>, OpenError> {
         let path = self.beside("-lock");
         match OpenOptions::new().read(true).write(true).open(&path) {
             Ok(file) => self.take(file, &path).map(Some),
@@ -111,37 +114,29 @@ impl Place {
     }
 
     /// Creates the lock file and takes the lock.
-    pub(crate) fn lock_new(&self) -> Result<File, OpenError> {
+    pub(crate) fn lock_new(&self) -> Result<Lock, OpenError> {
         let path = self.beside("-lock");
-        if let Some(file) = self.lock_existing()? {
-            return Ok(file);
+        if let Some(lock) = self.lock_existing()? {
+            return Ok(lock);
         }
-        let file = create_private(&path).map_err(|source| OpenError::Io {
-            path: path.clone(),
-            source,
-        })?;
+        let file =
+            create_private(&path).map_err(|source| OpenError::Io { path: path.clone(), source })?;
         self.take(file, &path)
     }
 
-    fn take(&self, file: File, path: &Path) -> Result<File, OpenError> {
+    fn take(&self, file: File, path: &Path) -> Result<Lock, OpenError> {
         match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
-                path: self.file.clone(),
-            }),
-            Err(TryLockError::Error(source)) => Err(OpenError::Io {
-                path: path.to_owned(),
-                source,
-            }),
+            Ok(()) => Ok(Lock(file)),
+            Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: self.file.clone() }),
+            Err(TryLockError::Error(source)) => {
+                Err(OpenError::Io { path: path.to_owned(), source })
+            }
         }
     }
 
     /// Creates the file, empty, if it is missing. SQLite gives the files that it adds the same mode.
     pub(crate) fn create(&self) -> Result<(), OpenError> {
-        let fail = |source| OpenError::Io {
-            path: self.file.clone(),
-            source,
-        };
+        let fail = |source| OpenError::Io { path: self.file.clone(), source };
         match create_private(&self.file) {
             Ok(_) => sync_directory(&self.file).map_err(fail),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -159,12 +154,7 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 /// Creates a file that must not exist yet, with mode 0600 whatever the umask.
 pub(crate) fn create_private(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
+    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
     file.set_permissions(Permissions::from_mode(0o600))?;
     Ok(file)
 }
@@ -192,10 +182,7 @@ fn metadata(path: &Path) -> Result<Option<Metadata>, OpenError> {
     match path.symlink_metadata() {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(OpenError::Io {
-            path: path.to_owned(),
-            source,
-        }),
+        Err(source) => Err(OpenError::Io { path: path.to_owned(), source }),
     }
 }
 

@@ -53,10 +53,7 @@ pub(crate) fn inspect(
             return Ok(Found { checked: false });
         }
         let path = place.file().to_owned();
-        return Err(OpenError::UnfinishedJournal {
-            path,
-            journal: journal.into(),
-        });
+        return Err(OpenError::UnfinishedJournal { path, journal: journal.into() });
     }
     let opened = sqlite::Connection::open_untouched(place.file())
         .map_err(|source| migrate::engine(place, source))?;
@@ -77,9 +74,7 @@ pub(crate) fn check_recovered(
     sets: &[&TableSet],
 ) -> Result<(), OpenError> {
     let Connection::Sqlite(open) = &*connection;
-    let ours = open
-        .application_id()
-        .map_err(|source| migrate::engine(place, source))?
+    let ours = open.application_id().map_err(|source| migrate::engine(place, source))?
         == sqlite::APPLICATION_ID;
     check_content(place, connection, ours, sets)?;
     migrate::plan_all(place, connection, layout, sets).map(drop)
@@ -129,15 +124,12 @@ fn check_content(
             Ok(true)
         })
         .map_err(|source| migrate::engine(place, source))?;
-    let declared = |name: &String| {
-        sets.iter()
-            .any(|set| set.tables.iter().any(|table| table.name == *name))
-    };
+    let declared =
+        |name: &String| sets.iter().any(|set| set.tables.iter().any(|table| table.name == *name));
     match tables.first() {
-        Some(first) if !ours && !tables.iter().any(declared) => Err(foreign(
-            place,
-            format!("it holds table {first} and none of ours"),
-        )),
+        Some(first) if !ours && !tables.iter().any(declared) => {
+            Err(foreign(place, format!("it holds table {first} and none of ours")))
+        }
         _ => Ok(()),
     }
 }
@@ -155,15 +147,9 @@ fn check_pages(place: &Place, connection: &mut Connection) -> Result<(), OpenErr
 }
 
 fn corrupt(place: &Place, reason: String) -> OpenError {
-    OpenError::Corrupt {
-        path: place.file().to_owned(),
-        reason,
-    }
+    OpenError::Corrupt { path: place.file().to_owned(), reason }
 }
 
 fn foreign(place: &Place, reason: String) -> OpenError {
-    OpenError::Foreign {
-        path: place.file().to_owned(),
-        reason,
-    }
+    OpenError::Foreign { path: place.file().to_owned(), reason }
 }

@@ -4,6 +4,7 @@
 //! commit hands one out. Closures run synchronously on threads of the store, so that other
 //! database engines can follow behind the same interface. No type of an SQL driver leaves the crate.
 
+mod actual;
 mod backup;
 mod durable;
 mod engine;

@@ -5,13 +5,12 @@
 
 use std::collections::HashMap;
 
+use crate::actual::{ActualColumn, columns_of, difference, keys_of};
 use crate::engine::{Connection, Control};
 use crate::error::{OpenError, StoreError};
 use crate::files::Place;
 use crate::store::Layout;
-use crate::table::{
-    Column, Dialect, Table, affinity, quoted, quoted_list, sqlite_added_column, sqlite_word,
-};
+use crate::table::{Dialect, Table, quoted, quoted_list, sqlite_added_column};
 use crate::tables::SCHEMA_VERSION;
 use crate::value::Bind;
 
@@ -72,24 +71,17 @@ pub(crate) fn check_declarations(sets: &[&TableSet]) -> Result<(), OpenError> {
     for set in sets {
         for table in set.tables {
             if let Some(other) = owners.insert(table.name, set.module) {
-                let text = format!(
-                    "table {} is declared by {other} and by {}",
-                    table.name, set.module
-                );
+                let text =
+                    format!("table {} is declared by {other} and by {}", table.name, set.module);
                 return Err(OpenError::Declaration(text));
             }
             if let Some(unknown) = unknown_column(table) {
-                let text = format!(
-                    "an index of table {} names the unknown column {unknown}",
-                    table.name
-                );
+                let text =
+                    format!("an index of table {} names the unknown column {unknown}", table.name);
                 return Err(OpenError::Declaration(text));
             }
         }
-        let ascending = set
-            .updates
-            .windows(2)
-            .all(|pair| matches!(pair, [a, b] if a.to < b.to));
+        let ascending = set.updates.windows(2).all(|pair| matches!(pair, [a, b] if a.to < b.to));
         if !ascending || set.updates.last().is_some_and(|last| last.to > set.version) {
             return Err(OpenError::Declaration(format!(
                 "the updates of {} are not in order",
@@ -107,12 +99,7 @@ pub(crate) fn check_declarations(sets: &[&TableSet]) -> Result<(), OpenError> {
 
 fn unknown_column(table: &Table) -> Option<&'static str> {
     let known = |name: &&&str| table.columns.iter().any(|column| column.name == **name);
-    table
-        .indexes
-        .iter()
-        .flat_map(|index| index.columns)
-        .find(|name| !known(name))
-        .copied()
+    table.indexes.iter().flat_map(|index| index.columns).find(|name| !known(name)).copied()
 }
 
 fn find_table(set: &TableSet, name: &str) -> Result<&'static Table, OpenError> {
@@ -140,13 +127,7 @@ pub(crate) fn plan_all(
     };
     let mut plans = Vec::with_capacity(sets.len());
     for set in sets {
-        let mut plan = plan(
-            place,
-            connection,
-            layout,
-            set,
-            versions.get(set.module).copied(),
-        )?;
+        let mut plan = plan(place, connection, layout, set, versions.get(set.module).copied())?;
         if actual.is_empty() && plan == Plan::Current {
             plan = Plan::From(set.version);
         }
@@ -164,12 +145,7 @@ fn plan(
 ) -> Result<Plan, OpenError> {
     if let Some(found) = recorded.filter(|found| *found > set.version) {
         let (path, module) = (place.file().to_owned(), set.module.to_owned());
-        return Err(OpenError::Newer {
-            path,
-            module,
-            found,
-            known: set.version,
-        });
+        return Err(OpenError::Newer { path, module, found, known: set.version });
     }
     let mut actual = Vec::with_capacity(set.tables.len());
     for table in set.tables {
@@ -186,10 +162,7 @@ fn plan(
     }
     // The lowest version that fits is the safe guess, because every step does nothing when its result
     // is there already. Index-only versions cannot be told apart by columns.
-    let lowest = set
-        .updates
-        .first()
-        .map_or(set.version, |update| update.to - 1);
+    let lowest = set.updates.first().map_or(set.version, |update| update.to - 1);
     let candidates = match recorded {
         Some(version) => version..=version,
         None => lowest..=set.version,
@@ -206,11 +179,7 @@ fn plan(
         };
         if actual.iter().all(fits) {
             let current = complete && recorded == Some(set.version);
-            return Ok(if current {
-                Plan::Current
-            } else {
-                Plan::From(version)
-            });
+            return Ok(if current { Plan::Current } else { Plan::From(version) });
         }
     }
     for (table, columns) in &actual {
@@ -309,23 +278,13 @@ fn apply_all(
         }
         let row: [&dyn Bind; 2] = [&set.module, &set.version];
         connection
-            .execute(
-                "DELETE FROM schema_version WHERE module = ?",
-                &[&set.module],
-            )
+            .execute("DELETE FROM schema_version WHERE module = ?", &[&set.module])
             .map_err(fail)?;
         connection
-            .execute(
-                "INSERT INTO schema_version (module, version) VALUES (?, ?)",
-                &row,
-            )
+            .execute("INSERT INTO schema_version (module, version) VALUES (?, ?)", &row)
             .map_err(fail)?;
     }
-    if updated {
-        check_references(place, connection)
-    } else {
-        Ok(())
-    }
+    if updated { check_references(place, connection) } else { Ok(()) }
 }
 
 fn check_references(place: &Place, connection: &mut Connection) -> Result<(), OpenError> {
@@ -354,9 +313,7 @@ fn create_missing(
 ) -> Result<(), OpenError> {
     if columns_of(place, connection, table.name)?.is_empty() {
         for statement in table.create(Dialect::Sqlite, layout) {
-            connection
-                .execute(&statement, &[])
-                .map_err(|source| engine(place, source))?;
+            connection.execute(&statement, &[]).map_err(|source| engine(place, source))?;
         }
     }
     Ok(())
@@ -373,10 +330,7 @@ fn apply(
     match *step {
         Step::Execute(sql) => connection.execute(sql, &[]).map(drop).map_err(fail),
         Step::AddColumn { table, column } => {
-            let declared = find_table(set, table)?
-                .columns
-                .iter()
-                .find(|one| one.name == column);
+            let declared = find_table(set, table)?.columns.iter().find(|one| one.name == column);
             let declared = declared.ok_or_else(|| {
                 OpenError::Declaration(format!(
                     "{} adds the unknown column {table}.{column}",
@@ -415,10 +369,8 @@ fn rebuild(connection: &mut Connection, layout: Layout, table: &Table) -> Result
     let columns = quoted_list(&columns);
     let (old, target) = (quoted(table.name), quoted(&new));
     connection.execute(&table.create_table(Dialect::Sqlite, layout, &new), &[])?;
-    connection.execute(
-        &format!("INSERT INTO {target} ({columns}) SELECT {columns} FROM {old}"),
-        &[],
-    )?;
+    connection
+        .execute(&format!("INSERT INTO {target} ({columns}) SELECT {columns} FROM {old}"), &[])?;
     connection.execute(&format!("DROP TABLE {old}"), &[])?;
     connection.execute(&format!("ALTER TABLE {target} RENAME TO {old}"), &[])?;
     Ok(())
@@ -447,160 +399,23 @@ fn create_missing_indexes(
     Ok(())
 }
 
-/// A column as the database describes it.
-#[derive(Debug)]
-pub(crate) struct ActualColumn {
-    pub(crate) name: String,
-    pub(crate) declared: String,
-}
-
-/// The keys of a table as the database describes them.
-pub(crate) struct ActualKeys {
-    pub(crate) primary: Vec<String>,
-    pub(crate) indexes: Vec<(Vec<String>, bool)>,
-}
-
-/// The columns of a table; none if the table does not exist.
-pub(crate) fn columns_of(
-    place: &Place,
-    connection: &mut Connection,
-    table: &str,
-) -> Result<Vec<ActualColumn>, OpenError> {
-    let mut columns = Vec::new();
-    connection
-        .query(
-            "SELECT name, type FROM pragma_table_info(?)",
-            &[&table],
-            &mut |row| {
-                columns.push(ActualColumn {
-                    name: row.get(0)?,
-                    declared: row.get(1)?,
-                });
-                Ok(true)
-            },
-        )
-        .map_err(|source| engine(place, source))?;
-    Ok(columns)
-}
-
-/// The primary key and the indexes of a table.
-pub(crate) fn keys_of(connection: &mut Connection, table: &str) -> Result<ActualKeys, StoreError> {
-    let mut primary = Vec::new();
-    connection.query(
-        "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk",
-        &[&table],
-        &mut |row| {
-            primary.push(row.get(0)?);
-            Ok(true)
-        },
-    )?;
-    let mut names: Vec<(String, bool)> = Vec::new();
-    let sql =
-        "SELECT name, \"unique\" FROM pragma_index_list(?) WHERE origin <> 'pk' AND partial = 0";
-    connection.query(sql, &[&table], &mut |row| {
-        names.push((row.get(0)?, row.get(1)?));
-        Ok(true)
-    })?;
-    let mut indexes = Vec::with_capacity(names.len());
-    for (name, unique) in names {
-        let mut columns = Vec::new();
-        connection.query(
-            "SELECT name FROM pragma_index_info(?) ORDER BY seqno",
-            &[&name],
-            &mut |row| {
-                columns.push(row.get::<Option<String>>(0)?.unwrap_or_default());
-                Ok(true)
-            },
-        )?;
-        indexes.push((columns, unique));
-    }
-    Ok(ActualKeys { primary, indexes })
-}
-
 fn recorded_versions(connection: &mut Connection) -> Result<HashMap<String, i64>, StoreError> {
     let mut versions = HashMap::new();
-    connection.query(
-        "SELECT module, version FROM schema_version LIMIT 1000",
-        &[],
-        &mut |row| {
-            versions.insert(row.get(0)?, row.get(1)?);
-            Ok(true)
-        },
-    )?;
+    connection.query("SELECT module, version FROM schema_version LIMIT 1000", &[], &mut |row| {
+        versions.insert(row.get(0)?, row.get(1)?);
+        Ok(true)
+    })?;
     Ok(versions)
 }
 
-/// Says how the columns of a table differ from its declaration without `except`; `None` if they agree.
-fn difference(
-    table: &Table,
-    actual: &[ActualColumn],
-    layout: Layout,
-    except: &[&str],
-) -> Option<String> {
-    let reason = difference_in(table, actual, layout, except)?;
-    let (other, mend) = match layout {
-        Layout::MultiHost => (
-            Layout::SingleHost,
-            "the single-host layout: set `sql_schema_multihost: false`",
-        ),
-        Layout::SingleHost => (
-            Layout::MultiHost,
-            "the multi-host layout: set `sql_schema_multihost: true`",
-        ),
-    };
-    let swapped = difference_in(table, actual, other, except).is_none();
-    Some(if swapped {
-        format!("it has {mend}")
-    } else {
-        reason
-    })
-}
-
-fn difference_in(
-    table: &Table,
-    actual: &[ActualColumn],
-    layout: Layout,
-    except: &[&str],
-) -> Option<String> {
-    let expected: Vec<&Column> = table
-        .columns_in(layout)
-        .filter(|column| !except.contains(&column.name))
-        .collect();
-    let named =
-        |column: &&Column, found: &&ActualColumn| found.name.eq_ignore_ascii_case(column.name);
-    for column in &expected {
-        let Some(found) = actual.iter().find(|found| named(column, found)) else {
-            return Some(format!("column {} is missing", column.name));
-        };
-        let word = sqlite_word(column.kind);
-        if affinity(&word) != affinity(&found.declared) {
-            return Some(format!(
-                "column {} has type {}, expected {word}",
-                column.name, found.declared
-            ));
-        }
-    }
-    let unknown = actual
-        .iter()
-        .find(|found| !expected.iter().any(|column| named(column, found)));
-    unknown.map(|found| format!("column {} is unknown", found.name))
-}
-
 fn mismatch(place: &Place, table: &str, reason: String) -> OpenError {
-    OpenError::Mismatch {
-        path: place.file().to_owned(),
-        table: table.to_owned(),
-        reason,
-    }
+    OpenError::Mismatch { path: place.file().to_owned(), table: table.to_owned(), reason }
 }
 
 pub(crate) fn engine(place: &Place, source: StoreError) -> OpenError {
     let path = place.file().to_owned();
     match source {
-        StoreError::Corrupt(reason) => OpenError::Corrupt {
-            path,
-            reason: reason.to_string(),
-        },
+        StoreError::Corrupt(reason) => OpenError::Corrupt { path, reason: reason.to_string() },
         source => OpenError::Engine { path, source },
     }
 }

@@ -99,9 +99,7 @@ pub struct Tx<'c> {
 
 impl<'c> Tx<'c> {
     pub(crate) fn new(connection: &'c mut Connection) -> Self {
-        Self {
-            query: Query::new(connection),
-        }
+        Self { query: Query::new(connection) }
     }
 
     /// Runs a statement that returns no rows; gives the number of rows inserted, changed or deleted.
@@ -161,10 +159,7 @@ impl<'r> Row<'r> {
     /// # Errors
     /// [`StoreError::Type`] if the column does not exist or is text that is not UTF-8.
     pub fn value(&self, index: usize) -> Result<Value<'_>, StoreError> {
-        self.inner.value(index).ok_or(StoreError::Type {
-            index,
-            wanted: "a value",
-        })
+        self.inner.value(index).ok_or(StoreError::Type { index, wanted: "a value" })
     }
 
     /// The text of column `index` without copying it.
@@ -174,10 +169,7 @@ impl<'r> Row<'r> {
     pub fn text(&self, index: usize) -> Result<&str, StoreError> {
         match self.value(index)? {
             Value::Text(text) => Ok(text),
-            _ => Err(StoreError::Type {
-                index,
-                wanted: "text",
-            }),
+            _ => Err(StoreError::Type { index, wanted: "text" }),
         }
     }
 }

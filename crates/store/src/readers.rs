@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Condvar, Mutex};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::engine::{Connection, Control, sqlite};
@@ -63,10 +64,7 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&mut Query<'_>) -> Result<T, StoreError> + Send + 'static,
     {
-        let slot = Arc::clone(&self.slots)
-            .acquire_owned()
-            .await
-            .map_err(|_| StoreError::Closed)?;
+        let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| StoreError::Closed)?;
         let (answer, answered) = oneshot::channel();
         self.submit(Box::new(move |connection| {
             let result = connection.and_then(|connection| in_snapshot(connection, closure));
@@ -78,7 +76,7 @@ impl Readers {
     }
 
     fn submit(self: &Arc<Self>, question: Question) -> Result<(), StoreError> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.closed {
             return Err(StoreError::Closed);
         }
@@ -93,19 +91,16 @@ impl Readers {
         state.alive += 1;
         drop(state);
         let pool = Arc::clone(self);
-        let spawned = std::thread::Builder::new()
-            .name("store-reader".into())
-            .spawn(move || pool.serve());
+        let spawned =
+            std::thread::Builder::new().name("store-reader".into()).spawn(move || pool.serve());
         if let Err(error) = spawned {
-            let mut state = self.lock();
+            let mut state = self.state.lock();
             state.serving -= 1;
             state.alive -= 1;
             // Another reader gets to the question; without one nobody would.
             if state.serving == 0 {
                 state.queue.clear();
-                return Err(StoreError::Io(
-                    format!("no thread for a reader: {error}").into(),
-                ));
+                return Err(StoreError::Io(format!("no thread for a reader: {error}").into()));
             }
         }
         Ok(())
@@ -132,7 +127,7 @@ impl Readers {
         }
         // The connection goes before the thread counts as gone, so that the writer closes last.
         drop(connection);
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.alive -= 1;
         if state.closed && state.alive == 0 {
             for closer in state.closers.drain(..) {
@@ -143,7 +138,7 @@ impl Readers {
 
     /// The next question; `None` if the reader is to end.
     fn next(&self) -> Option<Question> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         loop {
             if let Some(question) = state.queue.pop_front() {
                 return Some(question);
@@ -153,11 +148,7 @@ impl Readers {
                 return None;
             }
             state.waiting += 1;
-            let (back, timeout) = self
-                .changed
-                .wait_timeout(state, self.idle)
-                .unwrap_or_else(PoisonError::into_inner);
-            state = back;
+            let timeout = self.changed.wait_for(&mut state, self.idle);
             state.waiting -= 1;
             if timeout.timed_out() && state.queue.is_empty() {
                 state.serving -= 1;
@@ -169,7 +160,7 @@ impl Readers {
     /// Takes no more questions; answers those that wait.
     pub(crate) fn stop(&self) {
         self.slots.close();
-        self.lock().closed = true;
+        self.state.lock().closed = true;
         self.changed.notify_all();
     }
 
@@ -177,7 +168,7 @@ impl Readers {
     pub(crate) async fn close(&self) {
         self.stop();
         let gone = {
-            let mut state = self.lock();
+            let mut state = self.state.lock();
             if state.alive == 0 {
                 return;
             }
@@ -191,12 +182,7 @@ impl Readers {
 
     /// Reader threads alive now.
     pub(crate) fn threads(&self) -> usize {
-        self.lock().alive
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // No code that can panic runs under the lock, so a poisoned state is still whole.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().alive
     }
 }
 

@@ -45,6 +45,9 @@ pub struct OpenOptions {
     pub reads_waiting_max: usize,
     /// How long a reader thread without work stays.
     pub reader_idle: Duration,
+    /// How long a commit waits while another program keeps the database locked. Changes that wait
+    /// meanwhile share the outcome.
+    pub lock_wait: Duration,
     /// A limit of the size of the database in pages of 4096 bytes; `None` leaves it to the disk.
     pub pages_max: Option<u32>,
 }
@@ -60,6 +63,7 @@ impl OpenOptions {
             readers_max: 2,
             reads_waiting_max: 1024,
             reader_idle: Duration::from_secs(10),
+            lock_wait: Duration::from_secs(5),
             pages_max: None,
         }
     }
@@ -106,9 +110,7 @@ impl Drop for Shared {
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store")
-            .field("path", &self.shared.path)
-            .finish_non_exhaustive()
+        f.debug_struct("Store").field("path", &self.shared.path).finish_non_exhaustive()
     }
 }
 
@@ -132,10 +134,9 @@ impl Store {
         let path = place.file();
         let engine = |source| migrate::engine(&place, source);
         let opened = sqlite::Connection::open_writer(path).map_err(engine)?;
+        opened.wait_for_locks(options.lock_wait).map_err(engine)?;
         if let Some(pages) = options.pages_max {
-            opened
-                .pragma("max_page_count", &pages.to_string())
-                .map_err(engine)?;
+            opened.pragma("max_page_count", &pages.to_string()).map_err(engine)?;
         }
         let mut connection = Connection::Sqlite(opened);
         if !found.checked {
@@ -143,10 +144,7 @@ impl Store {
         }
         migrate::run(&place, &mut connection, options.layout, sets)?;
         let Connection::Sqlite(opened) = &connection;
-        opened
-            .use_journal()
-            .and_then(|()| opened.settle())
-            .map_err(engine)?;
+        opened.use_journal().and_then(|()| opened.settle()).map_err(engine)?;
         Self::start(options, path, connection, lock)
     }
 
@@ -154,23 +152,16 @@ impl Store {
         options: &OpenOptions,
         path: &Path,
         connection: Connection,
-        lock: std::fs::File,
+        lock: files::Lock,
     ) -> Result<Self, OpenError> {
         let counters = Arc::new(Counters::default());
         let (writer, queue) = mpsc::channel(options.writes_waiting_max.max(1));
-        let serving = Writer::new(
-            connection,
-            options.group_max.max(1),
-            Arc::clone(&counters),
-            lock,
-        );
+        let serving =
+            Writer::new(connection, options.group_max.max(1), Arc::clone(&counters), lock);
         std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || serving.serve(queue))
-            .map_err(|source| OpenError::Io {
-                path: path.to_owned(),
-                source,
-            })?;
+            .map_err(|source| OpenError::Io { path: path.to_owned(), source })?;
         let readers = Readers::new(
             path.to_owned(),
             options.readers_max,
@@ -185,9 +176,7 @@ impl Store {
             readers,
             counters,
         };
-        Ok(Self {
-            shared: Arc::new(shared),
-        })
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// The file, with the links of its directory resolved.
@@ -226,11 +215,7 @@ impl Store {
         let (answer, answered) = oneshot::channel();
         // The asker may have gone away; the change counts all the same.
         let job = Change::boxed(f, move |result| drop(answer.send(result)));
-        self.shared
-            .writer
-            .send(Message::Write(job))
-            .await
-            .map_err(|_| StoreError::Closed)?;
+        self.shared.writer.send(Message::Write(job)).await.map_err(|_| StoreError::Closed)?;
         answered.await.unwrap_or(Err(StoreError::Closed))
     }
 
@@ -246,16 +231,12 @@ impl Store {
         F: FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
         D: FnOnce(Result<Committed<T>, StoreError>) + Send + 'static,
     {
-        let permit = self
-            .shared
-            .writer
-            .try_reserve()
-            .map_err(|error| match error {
-                mpsc::error::TrySendError::Full(()) => StoreError::Full {
-                    waiting_max: self.shared.writes_waiting_max,
-                },
-                mpsc::error::TrySendError::Closed(()) => StoreError::Closed,
-            })?;
+        let permit = self.shared.writer.try_reserve().map_err(|error| match error {
+            mpsc::error::TrySendError::Full(()) => {
+                StoreError::Full { waiting_max: self.shared.writes_waiting_max }
+            }
+            mpsc::error::TrySendError::Closed(()) => StoreError::Closed,
+        })?;
         permit.send(Message::Write(Change::boxed(f, done)));
         Ok(())
     }
@@ -285,11 +266,9 @@ impl Store {
     pub async fn backup_to(&self, target: impl Into<PathBuf>) -> Result<(), OpenError> {
         let (source, target) = (self.shared.path.clone(), target.into());
         let path = target.clone();
-        self.aside("store-backup", move || {
-            crate::backup::backup(&source, &target)
-        })
-        .await
-        .unwrap_or_else(|source| Err(OpenError::Engine { path, source }))
+        self.aside("store-backup", move || crate::backup::backup(&source, &target))
+            .await
+            .unwrap_or_else(|source| Err(OpenError::Engine { path, source }))
     }
 
     /// Reads the whole database and gives what is wrong with it; an empty list is good news. Takes
@@ -299,8 +278,7 @@ impl Store {
     /// The engine's.
     pub async fn integrity_check(&self) -> Result<Vec<String>, StoreError> {
         let path = self.shared.path.clone();
-        self.aside("store-check", move || crate::backup::integrity_check(&path))
-            .await?
+        self.aside("store-check", move || crate::backup::integrity_check(&path)).await?
     }
 
     /// What happened so far, for metrics.
@@ -336,11 +314,7 @@ impl Store {
     ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
         let work = Box::new(move |connection: &mut Connection| drop(answer.send(work(connection))));
-        self.shared
-            .writer
-            .send(Message::Alone(work))
-            .await
-            .map_err(|_| StoreError::Closed)?;
+        self.shared.writer.send(Message::Alone(work)).await.map_err(|_| StoreError::Closed)?;
         answered.await.map_err(|_| StoreError::Panicked)
     }
 

@@ -86,13 +86,7 @@ pub struct Column {
 impl Column {
     /// A column of some type, not `NULL`, without a default.
     pub const fn new(name: &'static str, kind: Kind) -> Self {
-        Self {
-            name,
-            kind,
-            null: false,
-            default: DefaultValue::None,
-            references: None,
-        }
+        Self { name, kind, null: false, default: DefaultValue::None, references: None }
     }
 
     /// A text column.
@@ -144,18 +138,12 @@ pub struct Index {
 impl Index {
     /// An index that allows each combination once. The first one of a table is its primary key.
     pub const fn unique(columns: &'static [&'static str]) -> Self {
-        Self {
-            columns,
-            unique: true,
-        }
+        Self { columns, unique: true }
     }
 
     /// An index that only helps to find rows.
     pub const fn on(columns: &'static [&'static str]) -> Self {
-        Self {
-            columns,
-            unique: false,
-        }
+        Self { columns, unique: false }
     }
 }
 
@@ -182,7 +170,10 @@ pub struct Table {
     /// What the single-host layout does with `server_host`.
     pub server_host: ServerHost,
     /// Whether rows are kept in the order of the primary key and nowhere else (`WITHOUT ROWID` of
-    /// SQLite): half the writes for short rows of the server's own tables. Never for ejabberd's tables.
+    /// SQLite): half the writes for short rows of the server's own tables. Never for ejabberd's tables,
+    /// and not for journals: where many sessions add rows at once, a table whose only key is a
+    /// [`Kind::BigSerial`] takes about three times as many (`examples/speed.rs`), since all rows of a
+    /// commit go to the same page.
     pub clustered: bool,
 }
 
@@ -223,9 +214,7 @@ impl Table {
     /// The columns that the table has in a layout.
     pub fn columns_in(&self, layout: Layout) -> impl Iterator<Item = &'static Column> {
         let table = *self;
-        self.columns
-            .iter()
-            .filter(move |column| table.keeps(column.name, layout))
+        self.columns.iter().filter(move |column| table.keeps(column.name, layout))
     }
 
     /// The columns of the primary key in a layout; empty if the table has none.
@@ -234,9 +223,7 @@ impl Table {
             return vec![serial];
         }
         let first = self.indexes.iter().find(|index| index.unique);
-        first
-            .map(|index| self.index_columns(index, layout))
-            .unwrap_or_default()
+        first.map(|index| self.index_columns(index, layout)).unwrap_or_default()
     }
 
     /// The indexes beside the primary key in a layout: their columns, and whether they are unique.
@@ -272,28 +259,17 @@ impl Table {
             parts.push(format!("PRIMARY KEY ({})", quoted_list(&key)));
         }
         let clustered = if self.clustered { " WITHOUT ROWID" } else { "" };
-        format!(
-            "CREATE TABLE {} (\n    {}\n){clustered}",
-            quoted(name),
-            parts.join(",\n    ")
-        )
+        format!("CREATE TABLE {} (\n    {}\n){clustered}", quoted(name), parts.join(",\n    "))
     }
 
     pub(crate) fn create_index(&self, columns: &[&str], unique: bool) -> String {
         let unique = if unique { "UNIQUE " } else { "" };
         let name = quoted(&format!("i_{}_{}", self.name, columns.join("_")));
-        format!(
-            "CREATE {unique}INDEX {name} ON {} ({})",
-            quoted(self.name),
-            quoted_list(columns)
-        )
+        format!("CREATE {unique}INDEX {name} ON {} ({})", quoted(self.name), quoted_list(columns))
     }
 
     fn serial(&self) -> Option<&'static str> {
-        self.columns
-            .iter()
-            .find(|column| column.kind == Kind::BigSerial)
-            .map(|column| column.name)
+        self.columns.iter().find(|column| column.kind == Kind::BigSerial).map(|column| column.name)
     }
 
     fn keeps(&self, column: &str, layout: Layout) -> bool {
@@ -303,22 +279,14 @@ impl Table {
     }
 
     fn index_columns(&self, index: &Index, layout: Layout) -> Vec<&'static str> {
-        index
-            .columns
-            .iter()
-            .copied()
-            .filter(|column| self.keeps(column, layout))
-            .collect()
+        index.columns.iter().copied().filter(|column| self.keeps(column, layout)).collect()
     }
 }
 
 /// The definition of a column that is added to a table with rows: SQLite wants a constant for them.
 pub(crate) fn sqlite_added_column(column: &Column) -> String {
-    let constant = match (
-        column.default,
-        column.null,
-        affinity(sqlite_word(column.kind).as_str()),
-    ) {
+    let constant = match (column.default, column.null, affinity(sqlite_word(column.kind).as_str()))
+    {
         (DefaultValue::None, true, _) => "",
         (DefaultValue::Now, _, _) => " DEFAULT '1970-01-01 00:00:00'",
         (DefaultValue::Zero, _, _) => " DEFAULT 0",
@@ -327,11 +295,7 @@ pub(crate) fn sqlite_added_column(column: &Column) -> String {
         (DefaultValue::None, false, _) => " DEFAULT 0",
     };
     let null = if column.null { "" } else { " NOT NULL" };
-    format!(
-        "{} {}{null}{constant}",
-        quoted(column.name),
-        sqlite_word(column.kind)
-    )
+    format!("{} {}{null}{constant}", quoted(column.name), sqlite_word(column.kind))
 }
 
 fn sqlite_column(column: &Column) -> String {
@@ -405,17 +369,10 @@ pub(crate) fn affinity(declared: &str) -> Affinity {
 
 /// A name between quotes. Names are part of the program and hold no quote.
 pub(crate) fn quoted(name: &str) -> String {
-    debug_assert!(
-        !name.contains('"'),
-        "a name in a declared table holds a quote"
-    );
+    debug_assert!(!name.contains('"'), "a name in a declared table holds a quote");
     format!("\"{name}\"")
 }
 
 pub(crate) fn quoted_list(names: &[&str]) -> String {
-    names
-        .iter()
-        .map(|name| quoted(name))
-        .collect::<Vec<_>>()
-        .join(", ")
+    names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ")
 }

@@ -1,6 +1,6 @@
 //! For the tests of this and other crates: scratch databases, and the comparison with ejabberd's schema.
 
-mod facts;
+pub(crate) mod facts;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -17,19 +17,12 @@ use crate::testing::ScratchDirectory;
 use crate::{Column, Committed, Index, OpenOptions, Store, StoreError, Table, TableSet, Tx};
 
 /// A small table of our own.
-static NOTE: Table = Table::new(
-    "rookery_note",
-    "rookery",
-    &[Column::bigint("id"), Column::text("body")],
-)
-.indexes(&[Index::unique(&["id"])])
-.clustered();
-static NOTES: TableSet = TableSet {
-    module: "rookery_note",
-    version: 1,
-    tables: &[&NOTE],
-    updates: &[],
-};
+static NOTE: Table =
+    Table::new("rookery_note", "rookery", &[Column::bigint("id"), Column::text("body")])
+        .indexes(&[Index::unique(&["id"])])
+        .clustered();
+static NOTES: TableSet =
+    TableSet { module: "rookery_note", version: 1, tables: &[&NOTE], updates: &[] };
 
 /// No rows.
 const NONE: [i64; 0] = [];
@@ -48,20 +41,23 @@ fn open(directory: &ScratchDirectory, tune: impl FnOnce(&mut OpenOptions)) -> St
 
 async fn ids(store: &Store) -> Vec<i64> {
     store
-        .read(|query| {
-            query.query("SELECT id FROM rookery_note ORDER BY id", &[], |row| {
-                row.get(0)
-            })
-        })
+        .read(|query| query.query("SELECT id FROM rookery_note ORDER BY id", &[], |row| row.get(0)))
         .await
         .unwrap()
 }
 
+/// Runs a future on the runtime of the test.
+fn spawn<T: Send + 'static>(
+    future: impl Future<Output = T> + Send + 'static,
+) -> tokio::task::JoinHandle<T> {
+    tokio::runtime::Handle::current().spawn(future)
+}
+
 /// Keeps the writer busy until the returned value is dropped, so that what is queued meanwhile shares
 /// one commit.
-fn hold(store: &Store) -> mpsc::Sender<()> {
-    let (started, running) = mpsc::channel();
-    let (release, released) = mpsc::channel::<()>();
+fn hold(store: &Store) -> mpsc::SyncSender<()> {
+    let (started, running) = mpsc::sync_channel(1);
+    let (release, released) = mpsc::sync_channel::<()>(1);
     let wait = move |_: &mut Tx<'_>| {
         started.send(()).unwrap();
         released.recv().unwrap_err();
@@ -77,10 +73,8 @@ fn submit<T: Send + 'static>(
     store: &Store,
     change: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
 ) -> mpsc::Receiver<Result<Committed<T>, StoreError>> {
-    let (answer, answered) = mpsc::channel();
-    store
-        .write_then(change, move |result| answer.send(result).unwrap())
-        .unwrap();
+    let (answer, answered) = mpsc::sync_channel(1);
+    store.write_then(change, move |result| answer.send(result).unwrap()).unwrap();
     answered
 }
 
@@ -90,11 +84,7 @@ fn child(prologue: &str, test: &str, database: &std::path::Path) -> Command {
     let mut command = Command::new("sh");
     let line =
         format!("{prologue} exec \"$0\" --exact {test} --ignored --nocapture --test-threads=1");
-    command
-        .arg("-c")
-        .arg(line)
-        .arg(program)
-        .env("STORE_TEST_DATABASE", database);
+    command.arg("-c").arg(line).arg(program).env("STORE_TEST_DATABASE", database);
     command
 }
 

@@ -4,7 +4,6 @@
 //! closures as are waiting (up to a bound), commits once and then answers all of them. So a busy
 //! server pays one flush of the disk for hundreds of changes, and an idle one never waits for company.
 
-use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::durable::Committed;
 use crate::engine::{Connection, Control};
 use crate::error::StoreError;
+use crate::files::Lock;
 use crate::query::Tx;
 
 /// What the writer is asked to do.
@@ -53,11 +53,7 @@ where
     D: FnOnce(Result<Committed<T>, StoreError>) + Send + 'static,
 {
     pub(crate) fn boxed(closure: F, done: D) -> Box<dyn Job> {
-        Box::new(Self {
-            closure: Some(closure),
-            done,
-            outcome: Err(StoreError::Closed),
-        })
+        Box::new(Self { closure: Some(closure), done, outcome: Err(StoreError::Closed) })
     }
 }
 
@@ -103,10 +99,13 @@ pub(crate) struct Writer {
     connection: Connection,
     /// Changes of the open transaction that wait for its commit.
     pending: Vec<Box<dyn Job>>,
+    /// Why the current group cannot have a transaction: the changes in it need not wait one by one for
+    /// a lock that the first of them did not get.
+    refused: Option<StoreError>,
     group_max: usize,
     counters: Arc<Counters>,
     /// Held as long as the database is open, so that no second server opens it.
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Writer {
@@ -114,15 +113,9 @@ impl Writer {
         connection: Connection,
         group_max: usize,
         counters: Arc<Counters>,
-        lock: File,
+        lock: Lock,
     ) -> Self {
-        Self {
-            connection,
-            pending: Vec::new(),
-            group_max,
-            counters,
-            _lock: lock,
-        }
+        Self { connection, pending: Vec::new(), refused: None, group_max, counters, _lock: lock }
     }
 
     /// Serves the queue until somebody asks to close or nobody is left, then closes the database.
@@ -152,6 +145,7 @@ impl Writer {
     ) -> Option<oneshot::Sender<Result<(), StoreError>>> {
         let mut next = Some(first);
         let mut ran = 0;
+        self.refused = None;
         while let Some(message) = next {
             match message {
                 Message::Write(job) => self.run(job),
@@ -168,11 +162,7 @@ impl Writer {
                 }
             }
             ran += 1;
-            next = if ran < self.group_max {
-                queue.try_recv().ok()
-            } else {
-                None
-            };
+            next = if ran < self.group_max { queue.try_recv().ok() } else { None };
         }
         self.commit();
         None
@@ -223,12 +213,16 @@ impl Writer {
     }
 
     fn prepare(&mut self) -> Result<(), StoreError> {
-        if self.pending.is_empty() {
-            self.roll_back();
-            self.connection.control(Control::BeginWrite)
-        } else {
-            self.connection.control(Control::Savepoint)
+        if let Some(error) = &self.refused {
+            return Err(error.clone());
         }
+        if !self.pending.is_empty() {
+            return self.connection.control(Control::Savepoint);
+        }
+        self.roll_back();
+        let begun = self.connection.control(Control::BeginWrite);
+        self.refused = begun.clone().err();
+        begun
     }
 
     /// Commits the open transaction and answers those whose changes it carries.
@@ -242,9 +236,7 @@ impl Writer {
             return self.fail_pending(&error);
         }
         self.counters.groups.fetch_add(1, Ordering::Relaxed);
-        self.counters
-            .changes
-            .fetch_add(self.pending.len() as u64, Ordering::Relaxed);
+        self.counters.changes.fetch_add(self.pending.len() as u64, Ordering::Relaxed);
         let mut pending = std::mem::take(&mut self.pending);
         for job in pending.drain(..) {
             finish(job);

@@ -1,6 +1,6 @@
 //! Stanzas (RFC 6120 §8): a typed envelope around content that stays as it was received.
 
-use crate::error::{StanzaCondition, StanzaError};
+use crate::error::{StanzaCondition, StanzaError, StreamCondition, StreamError};
 use crate::{ChildRef, ns};
 use jid::Jid;
 use xmlstream::{Content, Element, RawElement, XmlError, escape_attr};
@@ -40,6 +40,17 @@ pub enum EnvelopeError {
     /// The envelope cannot be understood; the sender may get [`Rejected::reply`].
     #[error("{}", .0.error)]
     Rejected(Box<Rejected>),
+}
+
+impl From<EnvelopeError> for StreamError {
+    /// The error to end a stream with; a stanza that may be answered is better answered by [`Rejected::reply`].
+    fn from(error: EnvelopeError) -> Self {
+        Self::new(match error {
+            EnvelopeError::UnsupportedStanza => StreamCondition::UnsupportedStanzaType,
+            EnvelopeError::InvalidNamespace => StreamCondition::InvalidNamespace,
+            EnvelopeError::Rejected(_) => StreamCondition::BadFormat,
+        })
+    }
 }
 
 /// A stanza whose envelope cannot be understood, as far as it can.

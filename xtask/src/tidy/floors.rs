@@ -18,8 +18,8 @@ const IMPURE: [&str; 8] =
 /// Words may wrap the operating system's randomness once, for everybody.
 const RANDOMNESS_OWNER: &str = "stdx";
 
-/// Crates that stand outside the building: tests and measurements of the whole.
-const OUTSIDE: [&str; 4] = ["tests", "bench", "xtask", "fuzz"];
+/// Crates that stand outside the building: tests, tools and measurements of the whole.
+const OUTSIDE: [&str; 5] = ["tests", "bench", "xtask", "fuzz", "testkit"];
 
 /// A crate of the workspace.
 #[derive(Debug, Clone, Default)]

@@ -35,10 +35,7 @@ impl Sessions {
                 open.insert(address.into(), 1);
             }
         }
-        Some(AnonymousSession {
-            open: Arc::clone(&self.open),
-            address: address.into(),
-        })
+        Some(AnonymousSession { open: Arc::clone(&self.open), address: address.into() })
     }
 }
 

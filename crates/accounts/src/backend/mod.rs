@@ -18,8 +18,8 @@ pub enum Method {
 impl Method {
     /// The method of a name in the settings.
     ///
-    /// COMPAT: `internal` and `mnesia` name ejabberd's built-in database. Here that is the embedded SQL store, the
-    /// same as `sql`, so that an administrator who never chose a database has one.
+    /// COMPAT: `internal` and `mnesia` name ejabberd's built-in database. Here that is the embedded
+    /// SQL store, the same as `sql`, so that an administrator who never chose a database has one.
     pub fn from_name(name: &str) -> Self {
         match name {
             "sql" | "internal" | "mnesia" => Self::Sql,

@@ -1,4 +1,5 @@
-//! Accounts in the SQL store: ejabberd's `sql`, and its `internal` (`mnesia`), which is the same store here.
+//! Accounts in the SQL store: ejabberd's `sql`, and its `internal` (`mnesia`), which is the same
+//! store here.
 
 use ::store::{Committed, Store, StoreError, TableSet, Tx};
 use stdx::SecretBytes;
@@ -39,10 +40,7 @@ impl Sql {
 
     /// The key for invented verifiers: `fresh` at the first start, the same ever after.
     pub(crate) async fn decoy_key(&self, fresh: SecretBytes) -> Result<SecretBytes, StoreError> {
-        let key = self
-            .store
-            .write(move |tx| store::key(tx, DECOY_KEY, fresh.expose()))
-            .await?;
+        let key = self.store.write(move |tx| store::key(tx, DECOY_KEY, fresh.expose())).await?;
         Ok(key.into_inner())
     }
 
@@ -61,17 +59,12 @@ impl Sql {
         offset: u32,
     ) -> Result<Vec<String>, StoreError> {
         let (host, prefix) = (host.to_owned(), prefix.to_owned());
-        self.store
-            .read(move |query| store::list(query, &host, &prefix, limit, offset))
-            .await
+        self.store.read(move |query| store::list(query, &host, &prefix, limit, offset)).await
     }
 
     pub(crate) async fn count(&self, host: &str, prefix: &str) -> Result<u64, StoreError> {
         let (host, prefix) = (host.to_owned(), prefix.to_owned());
-        let count = self
-            .store
-            .read(move |query| store::count(query, &host, &prefix))
-            .await?;
+        let count = self.store.read(move |query| store::count(query, &host, &prefix)).await?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
@@ -113,7 +106,8 @@ impl Sql {
         self.change(change, after).await
     }
 
-    /// Replaces what is stored of an account if it still is `before`, so that a password set meanwhile stays.
+    /// Replaces what is stored of an account if it still is `before`, so that a password set
+    /// meanwhile stays.
     pub(crate) async fn upgrade(
         &self,
         host: &str,
@@ -144,17 +138,13 @@ impl Sql {
         let (host, user) = (host.to_owned(), user.to_owned());
         let change = move |tx: &mut Tx<'_>| {
             let deleted = store::delete(tx, &host, &user)?;
-            Ok(if deleted {
-                Changed::Done
-            } else {
-                Changed::Refused
-            })
+            Ok(if deleted { Changed::Done } else { Changed::Refused })
         };
         self.change(change, after).await
     }
 
-    /// Runs a change and calls `after` once it is committed, on the writer's thread: also when the caller has stopped
-    /// waiting, so that no cache outlives the rows it was filled from.
+    /// Runs a change and calls `after` once it is committed, on the writer's thread: also when the
+    /// caller has stopped waiting, so that no cache outlives the rows it was filled from.
     async fn change<T: Send + 'static>(
         &self,
         change: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
@@ -178,7 +168,7 @@ fn understand(rows: &[UserRow], user: &str, host: &str) -> Option<Found> {
     let mut whole = true;
     let stored = Stored::from_rows(rows, |error| {
         whole = false;
-        tracing::error!(user, host, %error, "a row of table `users` is not understood and left as it is");
+        tracing::error!(user, host, %error, "a row of `users` is not understood and left as it is");
     });
     Some(Found { stored, whole })
 }

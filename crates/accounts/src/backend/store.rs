@@ -1,4 +1,5 @@
-//! Table `users` as ejabberd's multi-host layout has it, the key of invented verifiers, and the SQL for both.
+//! Table `users` as ejabberd's multi-host layout has it, the key of invented verifiers, and the SQL
+//! for both.
 
 use stdx::{Secret, SecretBytes};
 use store::{
@@ -17,7 +18,7 @@ pub(crate) static USERS: Table =
 const USERS_COLUMNS: &[Column] = &[
     Column::text("username"),
     Column::text("server_host"),
-    Column::new("type", Kind::SmallInt).nullable(),
+    Column::new("type", Kind::SmallInt),
     Column::text("password"),
     Column::new("serverkey", Kind::TextMax(128)).or(DefaultValue::Empty),
     Column::new("salt", Kind::TextMax(128)).or(DefaultValue::Empty),
@@ -41,21 +42,14 @@ pub(crate) static USERS_SET: TableSet = TableSet {
     updates: &[Update {
         to: 2,
         steps: &[
-            store::Step::AddColumn {
-                table: "users",
-                column: "type",
-            },
+            store::Step::AddColumn { table: "users", column: "type" },
             store::Step::UpdatePrimaryKey { table: "users" },
         ],
     }],
 };
 
-pub(crate) static KEYS_SET: TableSet = TableSet {
-    module: "rookery_accounts",
-    version: 1,
-    tables: &[&KEYS],
-    updates: &[],
-};
+pub(crate) static KEYS_SET: TableSet =
+    TableSet { module: "rookery_accounts", version: 1, tables: &[&KEYS], updates: &[] };
 
 fn row(row: &Row<'_>) -> Result<UserRow, StoreError> {
     Ok(UserRow {
@@ -107,10 +101,8 @@ pub(crate) fn replace(
 
 /// Deletes an account; gives whether there was one.
 pub(crate) fn delete(tx: &mut Tx<'_>, host: &str, user: &str) -> Result<bool, StoreError> {
-    let deleted = tx.execute(
-        "DELETE FROM users WHERE server_host = ?1 AND username = ?2",
-        &[&host, &user],
-    )?;
+    let deleted =
+        tx.execute("DELETE FROM users WHERE server_host = ?1 AND username = ?2", &[&host, &user])?;
     Ok(deleted > 0)
 }
 
@@ -142,13 +134,13 @@ pub(crate) fn count(query: &mut Query<'_>, host: &str, prefix: &str) -> Result<i
 /// The key of a name; `fresh` is stored and given if there is none.
 pub(crate) fn key(tx: &mut Tx<'_>, name: &str, fresh: &[u8]) -> Result<SecretBytes, StoreError> {
     tx.execute(
-        "INSERT OR IGNORE INTO rookery_account_keys (name, value) VALUES (?1, ?2)",
+        "INSERT INTO rookery_account_keys (name, value) VALUES (?1, ?2) \
+         ON CONFLICT (name) DO NOTHING",
         &[&name, &fresh],
     )?;
-    let key: Vec<u8> = tx.query_one(
-        "SELECT value FROM rookery_account_keys WHERE name = ?1",
-        &[&name],
-        |row| row.get(0),
-    )?;
+    let key: Vec<u8> =
+        tx.query_one("SELECT value FROM rookery_account_keys WHERE name = ?1", &[&name], |row| {
+            row.get(0)
+        })?;
     Ok(SecretBytes::new(key))
 }

@@ -3,7 +3,7 @@
 use jid::BareJid;
 
 use super::{condition, context, host, verifier};
-use crate::{Condition, Failure, Mechanism, Negotiation, ScramHash, Step};
+use crate::{Condition, Failure, Mechanism, Negotiation, ScramHash, Step, authzid, saslprep};
 
 fn plain(message: &[u8]) -> Step {
     Negotiation::new(Mechanism::Plain, context()).start(Some(message))
@@ -30,14 +30,8 @@ fn plain_asks_for_the_account_and_the_prepared_password() {
     }
     let mut attempt = Negotiation::new(Mechanism::Plain, context());
     assert_eq!(attempt.start(None), Step::Challenge(Vec::new()));
-    assert!(matches!(
-        attempt.respond(b"\0user\0pencil"),
-        Step::NeedsPlainCheck { .. }
-    ));
-    assert_eq!(
-        attempt.password_checked(false),
-        Step::Failure(Failure::CREDENTIALS)
-    );
+    assert!(matches!(attempt.respond(b"\0user\0pencil"), Step::NeedsPlainCheck { .. }));
+    assert_eq!(attempt.password_checked(false), Step::Failure(Failure::CREDENTIALS));
     assert_eq!(
         condition(attempt.password_checked(true)),
         Condition::MalformedRequest,
@@ -71,12 +65,7 @@ fn malformed_messages_of_plain() {
         (b"@\0user\0pencil", InvalidAuthzid),
     ];
     for (message, expected) in cases {
-        assert_eq!(
-            condition(plain(message)),
-            *expected,
-            "{}",
-            String::from_utf8_lossy(message)
-        );
+        assert_eq!(condition(plain(message)), *expected, "{}", String::from_utf8_lossy(message));
     }
 }
 
@@ -84,10 +73,7 @@ fn malformed_messages_of_plain() {
 fn external_takes_only_what_the_certificate_proves() {
     let run = |message: Option<&[u8]>, certified: &[&str]| {
         let mut context = context();
-        context.certified = certified
-            .iter()
-            .map(|name| BareJid::new(name).unwrap())
-            .collect();
+        context.certified = certified.iter().map(|name| BareJid::new(name).unwrap()).collect();
         let mut attempt = Negotiation::new(Mechanism::External, context);
         let mut step = attempt.start(message);
         if let Step::Challenge(_) = step {
@@ -106,9 +92,7 @@ fn external_takes_only_what_the_certificate_proves() {
         (Some(b"juliet@example.org"), two),
         (Some(b"JULIET@example.org"), two),
     ] {
-        let Step::Success { identity, .. } = run(message, certified) else {
-            panic!("{message:?}")
-        };
+        let Step::Success { identity, .. } = run(message, certified) else { panic!("{message:?}") };
         assert_eq!(identity.as_str(), "juliet@example.org");
     }
     let refused: [(&[u8], &[&str], Condition); 7] = [
@@ -121,11 +105,7 @@ fn external_takes_only_what_the_certificate_proves() {
         (b"", &["gone@example.org"], Condition::NotAuthorized),
     ];
     for (message, certified, expected) in refused {
-        assert_eq!(
-            condition(run(Some(message), certified)),
-            expected,
-            "{message:?} {certified:?}"
-        );
+        assert_eq!(condition(run(Some(message), certified)), expected, "{message:?} {certified:?}");
     }
 }
 
@@ -133,13 +113,7 @@ fn external_takes_only_what_the_certificate_proves() {
 fn anonymous_gets_the_address_the_server_chose() {
     for message in [None, Some(&b""[..]), Some(b"sirhc@example.com")] {
         let step = Negotiation::new(Mechanism::Anonymous, context()).start(message);
-        let Step::Success {
-            identity,
-            additional_data: None,
-        } = step
-        else {
-            panic!("{message:?}")
-        };
+        let Step::Success { identity, additional_data: None } = step else { panic!("{message:?}") };
         assert_eq!(identity.as_str(), "guest-1@example.org");
     }
     let long = [b'a'; 256];
@@ -159,11 +133,7 @@ fn a_mechanism_that_was_not_offered_is_refused() {
         let mut context = context();
         context.offered.retain(|offered| *offered != mechanism);
         let mut attempt = Negotiation::new(mechanism, context);
-        assert_eq!(
-            condition(attempt.start(Some(b""))),
-            Condition::InvalidMechanism,
-            "{mechanism}"
-        );
+        assert_eq!(condition(attempt.start(Some(b""))), Condition::InvalidMechanism, "{mechanism}");
     }
 }
 
@@ -182,21 +152,14 @@ fn answers_out_of_order_end_the_attempt() {
             }
         };
         assert_eq!(condition(step), Condition::MalformedRequest, "{wrong}");
-        assert_eq!(
-            condition(attempt.start(Some(b"\0user\0pencil"))),
-            Condition::MalformedRequest
-        );
+        assert_eq!(condition(attempt.start(Some(b"\0user\0pencil"))), Condition::MalformedRequest);
     }
 }
 
 #[test]
 fn debug_output_holds_no_secret() {
     let step = plain(b"\0user\0hunter2");
-    let shown = format!(
-        "{step:?} {:?} {:?}",
-        verifier(ScramHash::Sha1, "hunter2", 1),
-        context()
-    );
+    let shown = format!("{step:?} {:?} {:?}", verifier(ScramHash::Sha1, "hunter2", 1), context());
     assert!(
         !shown.contains("hunter2") && !shown.contains("exported") && !shown.contains("a key of"),
         "{shown}"
@@ -263,8 +226,8 @@ const CONFUSABLE: &[&str] = &[
     "\u{FFFD}",
 ];
 
-/// Attack class 8, over a sample: whatever pair of names a client shows, the identity that succeeds is the account
-/// that was checked, and an authorization identity never changes it.
+/// Attack class 8, over a sample: whatever pair of names a client shows, the identity that succeeds
+/// is the account that was checked, and an authorization identity never changes it.
 #[test]
 fn the_identity_is_the_account_that_was_checked() {
     for authcid in CONFUSABLE {
@@ -280,11 +243,7 @@ fn the_identity_is_the_account_that_was_checked() {
                 assert_eq!(identity, user);
                 assert_eq!(identity.domain(), host().domain());
                 if authzid.contains('@') {
-                    assert_eq!(
-                        claimed.as_ref(),
-                        Ok(&identity),
-                        "{authcid:?} as {authzid:?}"
-                    );
+                    assert_eq!(claimed.as_ref(), Ok(&identity), "{authcid:?} as {authzid:?}");
                 }
             }
             let mut attempt = Negotiation::new(Mechanism::Scram(ScramHash::Sha1), context());
@@ -297,4 +256,27 @@ fn the_identity_is_the_account_that_was_checked() {
             }
         }
     }
+}
+
+/// Attack class 44: preparing is idempotent for every code point, so two accounts never become one
+/// later. Ranges of thousands of like characters (ideographs, syllables, private use) are sampled.
+#[test]
+fn preparing_a_name_twice_changes_nothing() {
+    let alike = [0x3400..0xD800_u32, 0xE000..0xF900, 0x1_7000..0x1_8D00, 0x2_0000..0x11_0000];
+    let skipped =
+        |code: u32| !code.is_multiple_of(97) && alike.iter().any(|range| range.contains(&code));
+    let mut accepted = 0;
+    for c in (0..0x11_0000).filter(|code| !skipped(*code)).filter_map(char::from_u32) {
+        let name = format!("a{c}");
+        if let Ok(once) = saslprep(&name) {
+            assert_eq!(saslprep(&once).as_deref(), Ok(&*once), "{c:?}");
+        }
+        if let Ok(once) = authzid::account(&name, &host()) {
+            let node = once.node().unwrap().as_str();
+            assert_eq!(authzid::account(node, &host()).as_ref(), Ok(&once), "{c:?}");
+            assert_eq!(authzid::confirm(once.as_str(), &once), Ok(()), "{c:?}");
+            accepted += 1;
+        }
+    }
+    assert!(accepted > 10_000, "{accepted}");
 }

@@ -170,6 +170,8 @@ pub(crate) fn normalised(spec: &OptionSpec, value: Value) -> Value {
             4 => "info",
             _ => "debug",
         }),
+        ("s2s_use_starttls", Value::Bool(true)) => Value::text("optional"),
+        ("s2s_use_starttls", Value::Bool(false)) => Value::text("false"),
         ("disable_sasl_mechanisms", Value::List(items)) => {
             let upper = items
                 .iter()

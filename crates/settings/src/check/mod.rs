@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::catalogue::{OptionSpec, Type};
+use crate::catalogue::{DefaultValue, OptionSpec, Type};
 use crate::load::FileChecks;
 use crate::node::{Kind, Node};
 use crate::problem::Problem;
@@ -38,6 +38,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) problems: Vec<Problem>,
     /// The option being checked: its name, and what it belongs to.
     option: (&'static str, String),
+    /// The default of that option, which holds for its fields one by one.
+    default: &'static DefaultValue,
     secret: bool,
 }
 
@@ -50,6 +52,7 @@ impl<'a> Checker<'a> {
             around,
             problems: Vec::new(),
             option: ("", String::new()),
+            default: &DefaultValue::Unset,
             secret: false,
         }
     }
@@ -98,12 +101,23 @@ impl<'a> Checker<'a> {
         node: &Node,
     ) -> Result<Value, Failed> {
         let outer = std::mem::replace(&mut self.option, (spec.name, owner.to_owned()));
+        let before = self.problems.len();
+        let default = inner_default(self.default, spec);
+        let outer_default = std::mem::replace(&mut self.default, default);
         let secret = spec.secret || self.secret;
         let outer_secret = std::mem::replace(&mut self.secret, secret);
         let checked = self
             .value(&spec.kind, node)
             .map(|value| conceal(value, spec.secret));
+        let checked = match checked {
+            Err(Failed) if node.pos().is_built_in() => {
+                self.problems.truncate(before);
+                Ok(crate::defaults::odd(spec, node))
+            }
+            other => other,
+        };
         self.option = outer;
+        self.default = outer_default;
         self.secret = outer_secret;
         checked
     }
@@ -297,7 +311,7 @@ impl<'a> Checker<'a> {
         let specs: Vec<&'static OptionSpec> = fields.iter().collect();
         let mut slots = self.entries(&title, &specs, entries, Place::Field, !unique);
         for field in fields {
-            let is_required = field.default == crate::catalogue::DefaultValue::Required;
+            let is_required = field.default == DefaultValue::Required;
             if is_required && !slots.contains_key(field.name) && self.problems.len() == before {
                 let title = format!("{title} needs `{}`", field.name);
                 self.problems.push(node.problem(title).help(format!(
@@ -310,10 +324,10 @@ impl<'a> Checker<'a> {
         if self.problems.len() > before {
             return Err(Failed);
         }
+        let whole = self.default;
         let complete = specs.iter().map(|spec| {
-            let slot = slots
-                .remove(spec.name)
-                .unwrap_or_else(|| Slot::default(self.default_of(spec)));
+            let slot = slots.remove(spec.name);
+            let slot = slot.unwrap_or_else(|| Slot::default(self.field_default(whole, spec)));
             (*spec, Arc::new(slot))
         });
         let complete = complete.collect();
@@ -424,10 +438,11 @@ impl<'a> Checker<'a> {
             .is_some_and(|name| scalar::backends(owner, spec.name).contains(&name))
     }
 
-    /// The value of a default that refers to no other option.
-    pub(crate) fn default_of(&mut self, spec: &'static OptionSpec) -> Value {
-        match crate::defaults::node(&spec.default) {
-            Some(node) => self.default_from(spec, &node),
+    /// The value of a field that was not written: what the default of the whole option says of it, else
+    /// the field's own default.
+    fn field_default(&mut self, whole: &'static DefaultValue, field: &'static OptionSpec) -> Value {
+        match crate::defaults::node(inner_default(whole, field)) {
+            Some(node) => self.default_from(field, &node),
             None => Value::Unset,
         }
     }
@@ -443,6 +458,18 @@ impl<'a> Checker<'a> {
         self.problems.truncate(before);
         checked.unwrap_or_else(|Failed| crate::defaults::odd(spec, node))
     }
+}
+
+/// What the default of a whole option says of one of its fields, else the field's own default.
+fn inner_default(
+    whole: &'static DefaultValue,
+    field: &'static OptionSpec,
+) -> &'static DefaultValue {
+    let of_whole = match whole {
+        DefaultValue::Map(entries) => entries.iter().find(|(name, _)| *name == field.name),
+        _ => None,
+    };
+    of_whole.map_or(&field.default, |(_, default)| default)
 }
 
 /// Whether a type is written the way a node is: list for list, map for map.

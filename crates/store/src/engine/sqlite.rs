@@ -21,7 +21,7 @@ const WRITER_CACHE: &str = "-1024";
 const READER_CACHE: &str = "-256";
 /// Statements that stay prepared in each connection.
 const STATEMENTS_MAX: usize = 160;
-/// How long a connection waits for a lock of another process, for instance of a backup program.
+/// How long a connection that reads waits for a lock of another process, which it rarely meets.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection to SQLite.
@@ -112,9 +112,7 @@ impl Connection {
     fn open(path: &Path, flags: OpenFlags) -> Result<Self, StoreError> {
         let inner = rusqlite::Connection::open_with_flags(path, flags)
             .map_err(|error| map("open", error))?;
-        inner
-            .busy_timeout(BUSY_TIMEOUT)
-            .map_err(|error| map("busy_timeout", error))?;
+        inner.busy_timeout(BUSY_TIMEOUT).map_err(|error| map("busy_timeout", error))?;
         inner.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         // A damaged or planted schema must not reach functions that it has no business to call.
         for (setting, on) in [
@@ -123,9 +121,7 @@ impl Connection {
             (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
             (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
         ] {
-            inner
-                .set_db_config(setting, on)
-                .map_err(|error| map("set_db_config", error))?;
+            inner.set_db_config(setting, on).map_err(|error| map("set_db_config", error))?;
         }
         let connection = Self { inner };
         connection.pragma("temp_store", "MEMORY")?;
@@ -135,10 +131,7 @@ impl Connection {
 
     fn keep_journal_on_close(&self, on: bool) -> Result<(), StoreError> {
         let setting = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
-        self.inner
-            .set_db_config(setting, on)
-            .map(drop)
-            .map_err(|error| map("set_db_config", error))
+        self.inner.set_db_config(setting, on).map(drop).map_err(|error| map("set_db_config", error))
     }
 
     /// Sets a pragma to a value that is part of this program.
@@ -156,19 +149,20 @@ impl Connection {
     /// The application id in the header; 0 if nobody set one.
     pub(crate) fn application_id(&self) -> Result<u32, StoreError> {
         let sql = "PRAGMA application_id";
-        let id: i32 = self
-            .inner
-            .query_row(sql, [], |row| row.get(0))
-            .map_err(|error| map(sql, error))?;
+        let id: i32 =
+            self.inner.query_row(sql, [], |row| row.get(0)).map_err(|error| map(sql, error))?;
         Ok(id.cast_unsigned())
+    }
+
+    /// How long a statement waits for a lock of another process, for instance of a backup program.
+    pub(crate) fn wait_for_locks(&self, time: Duration) -> Result<(), StoreError> {
+        self.inner.busy_timeout(time).map_err(|error| map("busy_timeout", error))
     }
 
     /// Moves the journal into the main file and empties it; the number of readers in the way is no error.
     pub(crate) fn checkpoint(&self) -> Result<(), StoreError> {
         let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
-        self.inner
-            .query_row(sql, [], |_| Ok(()))
-            .map_err(|error| map(sql, error))
+        self.inner.query_row(sql, [], |_| Ok(())).map_err(|error| map(sql, error))
     }
 
     /// Closes, and says so if that failed.
@@ -231,10 +225,7 @@ impl Connection {
     }
 
     pub(super) fn execute(&mut self, sql: &str, params: &[&dyn Bind]) -> Result<usize, StoreError> {
-        let mut statement = self
-            .inner
-            .prepare_cached(sql)
-            .map_err(|error| map(sql, error))?;
+        let mut statement = self.inner.prepare_cached(sql).map_err(|error| map(sql, error))?;
         bind(&mut statement, sql, params)?;
         statement.raw_execute().map_err(|error| map(sql, error))
     }
@@ -245,10 +236,7 @@ impl Connection {
         params: &[&dyn Bind],
         sink: RowSink<'_>,
     ) -> Result<(), StoreError> {
-        let mut statement = self
-            .inner
-            .prepare_cached(sql)
-            .map_err(|error| map(sql, error))?;
+        let mut statement = self.inner.prepare_cached(sql).map_err(|error| map(sql, error))?;
         bind(&mut statement, sql, params)?;
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next().map_err(|error| map(sql, error))? {
@@ -278,15 +266,9 @@ fn bind(
     params: &[&dyn Bind],
 ) -> Result<(), StoreError> {
     if statement.parameter_count() != params.len() {
-        let message = format!(
-            "{} values for {} parameters",
-            params.len(),
-            statement.parameter_count()
-        );
-        return Err(StoreError::Statement {
-            sql: sql.into(),
-            message: message.into(),
-        });
+        let message =
+            format!("{} values for {} parameters", params.len(), statement.parameter_count());
+        return Err(StoreError::Statement { sql: sql.into(), message: message.into() });
     }
     for (index, param) in params.iter().enumerate() {
         let value = match param.bind() {
@@ -307,10 +289,7 @@ fn bind(
 fn map(sql: &str, error: rusqlite::Error) -> StoreError {
     let message: Arc<str> = error.to_string().into();
     let rusqlite::Error::SqliteFailure(failure, _) = &error else {
-        return StoreError::Statement {
-            sql: sql.into(),
-            message,
-        };
+        return StoreError::Statement { sql: sql.into(), message };
     };
     match failure.code {
         ErrorCode::DiskFull => StoreError::DiskFull,
@@ -332,9 +311,6 @@ fn map(sql: &str, error: rusqlite::Error) -> StoreError {
         | ErrorCode::OutOfMemory
         | ErrorCode::FileLockingProtocolFailed
         | ErrorCode::NoLargeFileSupport => StoreError::Io(message),
-        _ => StoreError::Statement {
-            sql: sql.into(),
-            message,
-        },
+        _ => StoreError::Statement { sql: sql.into(), message },
     }
 }

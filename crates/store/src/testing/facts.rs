@@ -7,10 +7,8 @@ use crate::store::Layout;
 use crate::table::{Column, DefaultValue, Kind, ServerHost, Table, affinity, sqlite_word};
 
 /// The facts, from the root of the repository.
-const FACTS: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../../tests/facts/ejabberd-26.07/schema.json"
-);
+const FACTS: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/facts/ejabberd-26.07/schema.json");
 
 /// Compares a table with ejabberd's of the same name: columns in order, types, defaults, whether they
 /// may be `NULL`, references, keys and indexes, the owner, and what becomes of `server_host`.
@@ -47,21 +45,15 @@ pub fn check_against_facts(table: &Table) -> Result<(), String> {
 pub fn check_set_against_facts(set: &TableSet) -> Result<(), String> {
     let mut wrong = Vec::new();
     let all = load()?;
-    let owned = all["tables"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|table| table["owner"] == set.module);
+    let owned =
+        all["tables"].as_array().into_iter().flatten().filter(|table| table["owner"] == set.module);
     for facts in owned {
         let name = facts["name"].as_str().unwrap_or_default();
         if !set.tables.iter().any(|table| table.name == name) {
             wrong.push(format!("table {name} is missing"));
         }
         if facts["auto"]["version"] != set.version {
-            wrong.push(format!(
-                "the version of {name} is {}",
-                facts["auto"]["version"]
-            ));
+            wrong.push(format!("the version of {name} is {}", facts["auto"]["version"]));
         }
     }
     for table in set.tables {
@@ -87,25 +79,13 @@ pub(crate) fn load() -> Result<Json, String> {
 
 fn facts(name: &str) -> Result<Json, String> {
     let all = load()?;
-    let found = all["tables"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .find(|table| table["name"] == name);
-    found
-        .cloned()
-        .ok_or_else(|| format!("ejabberd has no table {name}"))
+    let found = all["tables"].as_array().into_iter().flatten().find(|table| table["name"] == name);
+    found.cloned().ok_or_else(|| format!("ejabberd has no table {name}"))
 }
 
 fn check_columns(table: &Table, facts: &Json, wrong: &mut Vec<String>) {
-    let automatic = facts["auto"]["columns"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    let names: Vec<&str> = automatic
-        .iter()
-        .filter_map(|column| column["name"].as_str())
-        .collect();
+    let automatic = facts["auto"]["columns"].as_array().cloned().unwrap_or_default();
+    let names: Vec<&str> = automatic.iter().filter_map(|column| column["name"].as_str()).collect();
     let declared: Vec<&str> = table.columns.iter().map(|column| column.name).collect();
     if names != declared {
         wrong.push(format!("columns are {names:?}, declared {declared:?}"));
@@ -113,11 +93,7 @@ fn check_columns(table: &Table, facts: &Json, wrong: &mut Vec<String>) {
     }
     let from_file = |name: &str| {
         let columns = facts["columns"].as_array().into_iter().flatten();
-        columns
-            .clone()
-            .find(|column| column["name"] == name)
-            .cloned()
-            .unwrap_or(Json::Null)
+        columns.clone().find(|column| column["name"] == name).cloned().unwrap_or(Json::Null)
     };
     for (column, automatic) in table.columns.iter().zip(&automatic) {
         check_column(column, automatic, &from_file(column.name), wrong);
@@ -152,10 +128,7 @@ fn check_column(column: &Column, automatic: &Json, file: &Json, wrong: &mut Vec<
         && column.kind != Kind::BigSerial
         && null != column.null
     {
-        wrong.push(format!(
-            "{name}: NULL allowed is {null}, declared {}",
-            column.null
-        ));
+        wrong.push(format!("{name}: NULL allowed is {null}, declared {}", column.null));
     }
     let default = match column.default {
         DefaultValue::None => &[][..],
@@ -166,27 +139,17 @@ fn check_column(column: &Column, automatic: &Json, file: &Json, wrong: &mut Vec<
     if let Some(found) = file["default"].as_str()
         && !default.contains(&found)
     {
-        wrong.push(format!(
-            "{name}: default is {found}, declared {:?}",
-            column.default
-        ));
+        wrong.push(format!("{name}: default is {found}, declared {:?}", column.default));
     }
-    let references = column
-        .references
-        .map(|to| format!("{}.{} on delete cascade", to.table, to.column));
+    let references =
+        column.references.map(|to| format!("{}.{} on delete cascade", to.table, to.column));
     if file["references"].as_str() != references.as_deref() {
-        wrong.push(format!(
-            "{name}: references {}, declared {references:?}",
-            file["references"]
-        ));
+        wrong.push(format!("{name}: references {}, declared {references:?}", file["references"]));
     }
 }
 
 fn check_keys(table: &Table, facts: &Json, wrong: &mut Vec<String>) {
-    let automatic = facts["auto"]["indexes"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
+    let automatic = facts["auto"]["indexes"].as_array().cloned().unwrap_or_default();
     let known: Vec<(Vec<&str>, bool)> = automatic
         .iter()
         .map(|index| {
@@ -199,11 +162,8 @@ fn check_keys(table: &Table, facts: &Json, wrong: &mut Vec<String>) {
             (columns, index["unique"] == true)
         })
         .collect();
-    let declared: Vec<(Vec<&str>, bool)> = table
-        .indexes
-        .iter()
-        .map(|index| (index.columns.to_vec(), index.unique))
-        .collect();
+    let declared: Vec<(Vec<&str>, bool)> =
+        table.indexes.iter().map(|index| (index.columns.to_vec(), index.unique)).collect();
     if known != declared {
         wrong.push(format!("indexes are {known:?}, declared {declared:?}"));
     }
@@ -225,13 +185,8 @@ fn check_keys(table: &Table, facts: &Json, wrong: &mut Vec<String>) {
         }
         unique.sort();
         unique.dedup();
-        let mut ours: Vec<Vec<String>> = vec![
-            table
-                .primary_key(layout)
-                .into_iter()
-                .map(str::to_owned)
-                .collect(),
-        ];
+        let mut ours: Vec<Vec<String>> =
+            vec![table.primary_key(layout).into_iter().map(str::to_owned).collect()];
         ours.extend(
             table
                 .other_indexes(layout)
@@ -248,13 +203,7 @@ fn check_keys(table: &Table, facts: &Json, wrong: &mut Vec<String>) {
 }
 
 fn names(columns: &Json) -> Vec<String> {
-    columns
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Json::as_str)
-        .map(str::to_owned)
-        .collect()
+    columns.as_array().into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect()
 }
 
 /// The word for a type in ejabberd's automatic schema.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{INSERT, NONE, hold, ids, insert, open, submit};
+use super::{INSERT, NONE, hold, ids, insert, open, spawn, submit};
 use crate::StoreError;
 use crate::testing::ScratchDirectory;
 
@@ -13,13 +13,10 @@ async fn a_failing_change_undoes_only_itself() {
     let directory = ScratchDirectory::new();
     let store = open(&directory, |_| {});
     let release = hold(&store);
-    let first_fails = submit(&store, |tx| {
-        insert(tx, 1).and(Err::<(), _>(StoreError::Rejected("first")))
-    });
+    let first_fails =
+        submit(&store, |tx| insert(tx, 1).and(Err::<(), _>(StoreError::Rejected("first"))));
     let two = submit(&store, |tx| insert(tx, 2));
-    let rejected = submit(&store, |tx| {
-        insert(tx, 3).and(Err::<(), _>(StoreError::Rejected("no")))
-    });
+    let rejected = submit(&store, |tx| insert(tx, 3).and(Err::<(), _>(StoreError::Rejected("no"))));
     let panicked = submit(&store, |tx| {
         insert(tx, 4)?;
         if tx.exists("SELECT 1 FROM rookery_note WHERE id = 2", &[])? {
@@ -30,14 +27,8 @@ async fn a_failing_change_undoes_only_itself() {
     let duplicate = submit(&store, |tx| insert(tx, 5).and_then(|()| insert(tx, 2)));
     let six = submit(&store, |tx| insert(tx, 6));
     drop(release);
-    assert_eq!(
-        first_fails.recv().unwrap().unwrap_err(),
-        StoreError::Rejected("first")
-    );
-    assert_eq!(
-        rejected.recv().unwrap().unwrap_err(),
-        StoreError::Rejected("no")
-    );
+    assert_eq!(first_fails.recv().unwrap().unwrap_err(), StoreError::Rejected("first"));
+    assert_eq!(rejected.recv().unwrap().unwrap_err(), StoreError::Rejected("no"));
     assert_eq!(panicked.recv().unwrap().unwrap_err(), StoreError::Panicked);
     assert!(duplicate.recv().unwrap().unwrap_err().is_unique_violation());
     two.recv().unwrap().unwrap();
@@ -52,9 +43,8 @@ async fn a_failing_change_undoes_only_itself() {
 async fn the_first_change_of_a_transaction_is_undone_when_it_fails() {
     let directory = ScratchDirectory::new();
     let store = open(&directory, |_| {});
-    let failed = store
-        .write(|tx| insert(tx, 1).and(Err::<(), _>(StoreError::Rejected("no"))))
-        .await;
+    let failed =
+        store.write(|tx| insert(tx, 1).and(Err::<(), _>(StoreError::Rejected("no")))).await;
     assert!(failed.is_err());
     assert_eq!(ids(&store).await, NONE);
 }
@@ -64,9 +54,7 @@ async fn waiting_changes_share_one_commit_up_to_the_bound() {
     let directory = ScratchDirectory::new();
     let store = open(&directory, |options| options.group_max = 10);
     let release = hold(&store);
-    let waiting: Vec<_> = (0..39)
-        .map(|id| submit(&store, move |tx| insert(tx, id)))
-        .collect();
+    let waiting: Vec<_> = (0..39).map(|id| submit(&store, move |tx| insert(tx, id))).collect();
     assert_eq!(store.stats().waiting, 39);
     drop(release);
     for answer in waiting {
@@ -74,10 +62,7 @@ async fn waiting_changes_share_one_commit_up_to_the_bound() {
     }
     // The change that held the writer is the fortieth.
     let stats = store.stats();
-    assert_eq!(
-        (stats.groups, stats.changes, stats.failures, stats.waiting),
-        (4, 40, 0, 0)
-    );
+    assert_eq!((stats.groups, stats.changes, stats.failures, stats.waiting), (4, 40, 0, 0));
 }
 
 #[tokio::test]
@@ -88,14 +73,12 @@ async fn a_receipt_appears_only_after_the_commit() {
     let count = move || {
         let other = rusqlite::Connection::open(&path).unwrap();
         other
-            .query_row("SELECT count(*) FROM rookery_note", [], |row| {
-                row.get::<_, i64>(0)
-            })
+            .query_row("SELECT count(*) FROM rookery_note", [], |row| row.get::<_, i64>(0))
             .unwrap()
     };
     let answered = Arc::new(AtomicBool::new(false));
     let release = hold(&store);
-    let (tell, seen_at_answer) = std::sync::mpsc::channel();
+    let (tell, seen_at_answer) = std::sync::mpsc::sync_channel(1);
     let (flag, look) = (Arc::clone(&answered), count.clone());
     let done = move |result: Result<_, _>| {
         flag.store(result.is_ok(), Ordering::SeqCst);
@@ -130,14 +113,8 @@ async fn a_failed_commit_acknowledges_nobody() {
         tx.execute("INSERT INTO child (id) VALUES (5)", &[])
     });
     drop(release);
-    assert!(matches!(
-        innocent.recv().unwrap(),
-        Err(StoreError::Constraint { unique: false, .. })
-    ));
-    assert!(matches!(
-        orphan.recv().unwrap(),
-        Err(StoreError::Constraint { unique: false, .. })
-    ));
+    assert!(matches!(innocent.recv().unwrap(), Err(StoreError::Constraint { unique: false, .. })));
+    assert!(matches!(orphan.recv().unwrap(), Err(StoreError::Constraint { unique: false, .. })));
     assert_eq!(ids(&store).await, NONE);
     store.write(|tx| insert(tx, 2)).await.unwrap();
     assert_eq!(ids(&store).await, [2]);
@@ -152,14 +129,8 @@ async fn a_change_that_ends_the_transaction_is_caught() {
     let culprit = submit(&store, |tx| tx.execute("ROLLBACK", &[]));
     let after = submit(&store, |tx| insert(tx, 3));
     drop(release);
-    assert!(matches!(
-        before.recv().unwrap(),
-        Err(StoreError::TransactionLost(_))
-    ));
-    assert!(matches!(
-        culprit.recv().unwrap(),
-        Err(StoreError::TransactionLost(_))
-    ));
+    assert!(matches!(before.recv().unwrap(), Err(StoreError::TransactionLost(_))));
+    assert!(matches!(culprit.recv().unwrap(), Err(StoreError::TransactionLost(_))));
     after.recv().unwrap().unwrap();
     assert_eq!(ids(&store).await, [3]);
 }
@@ -169,12 +140,7 @@ async fn a_panicking_callback_harms_nobody() {
     let directory = ScratchDirectory::new();
     let store = open(&directory, |_| {});
     let release = hold(&store);
-    store
-        .write_then(
-            |tx| insert(tx, 1),
-            |_| panic!("a defect of a module, on purpose"),
-        )
-        .unwrap();
+    store.write_then(|tx| insert(tx, 1), |_| panic!("a defect of a module, on purpose")).unwrap();
     let next = submit(&store, |tx| insert(tx, 2));
     drop(release);
     next.recv().unwrap().unwrap();
@@ -186,9 +152,7 @@ async fn a_full_queue_refuses_at_once_or_makes_wait() {
     let directory = ScratchDirectory::new();
     let store = open(&directory, |options| options.writes_waiting_max = 3);
     let release = hold(&store);
-    let waiting: Vec<_> = (0..3)
-        .map(|id| submit(&store, move |tx| insert(tx, id)))
-        .collect();
+    let waiting: Vec<_> = (0..3).map(|id| submit(&store, move |tx| insert(tx, id))).collect();
     let called = Arc::new(AtomicBool::new(false));
     let (ran, told) = (Arc::clone(&called), Arc::clone(&called));
     let refused = store.write_then(
@@ -199,7 +163,7 @@ async fn a_full_queue_refuses_at_once_or_makes_wait() {
         move |_| told.store(true, Ordering::SeqCst),
     );
     assert_eq!(refused.unwrap_err(), StoreError::Full { waiting_max: 3 });
-    let patient = tokio::spawn({
+    let patient = spawn({
         let store = store.clone();
         async move { store.write(|tx| insert(tx, 9)).await }
     });
@@ -221,11 +185,7 @@ async fn an_abandoned_change_is_stored_all_the_same() {
     let store = open(&directory, |_| {});
     let release = hold(&store);
     let mut write = Box::pin(store.write(|tx| insert(tx, 1)));
-    assert!(
-        tokio::time::timeout(Duration::from_millis(5), &mut write)
-            .await
-            .is_err()
-    );
+    assert!(tokio::time::timeout(Duration::from_millis(5), &mut write).await.is_err());
     drop(write);
     drop(release);
     store.write(|tx| insert(tx, 2)).await.unwrap();
@@ -239,11 +199,11 @@ async fn closing_stores_what_is_queued_and_leaves_one_file() {
     assert_eq!(ids(&store).await, NONE);
     let release = hold(&store);
     let queued = submit(&store, |tx| insert(tx, 1));
-    let closing = tokio::spawn({
+    let closing = spawn({
         let store = store.clone();
         async move { store.close().await }
     });
-    let again = tokio::spawn({
+    let again = spawn({
         let store = store.clone();
         async move { store.close().await }
     });
@@ -252,18 +212,9 @@ async fn closing_stores_what_is_queued_and_leaves_one_file() {
     closing.await.unwrap().unwrap();
     again.await.unwrap().unwrap();
     queued.recv().unwrap().unwrap();
-    assert_eq!(
-        store.write(|tx| insert(tx, 2)).await.unwrap_err(),
-        StoreError::Closed
-    );
-    assert_eq!(
-        store.write_then(|tx| insert(tx, 2), |_| {}).unwrap_err(),
-        StoreError::Closed
-    );
-    assert_eq!(
-        store.read(|_| Ok(())).await.unwrap_err(),
-        StoreError::Closed
-    );
+    assert_eq!(store.write(|tx| insert(tx, 2)).await.unwrap_err(), StoreError::Closed);
+    assert_eq!(store.write_then(|tx| insert(tx, 2), |_| {}).unwrap_err(), StoreError::Closed);
+    assert_eq!(store.read(|_| Ok(())).await.unwrap_err(), StoreError::Closed);
     assert_eq!(store.close().await, Ok(()));
     let mut left: Vec<_> = std::fs::read_dir(directory.path())
         .unwrap()
@@ -293,21 +244,13 @@ async fn many_tasks_write_and_read_at_once() {
     let tasks: Vec<_> = (0..32)
         .map(|task| {
             let store = store.clone();
-            tokio::spawn(async move {
+            spawn(async move {
                 for step in 0..20_i64 {
                     let id = task * 20 + step;
-                    store
-                        .write(move |tx| tx.execute(INSERT, &[&id, &"text"]))
-                        .await
-                        .unwrap();
+                    store.write(move |tx| tx.execute(INSERT, &[&id, &"text"])).await.unwrap();
                     // Whoever was told that a row is stored sees it.
                     let sql = "SELECT 1 FROM rookery_note WHERE id = ?";
-                    assert!(
-                        store
-                            .read(move |query| query.exists(sql, &[&id]))
-                            .await
-                            .unwrap()
-                    );
+                    assert!(store.read(move |query| query.exists(sql, &[&id])).await.unwrap());
                 }
             })
         })

@@ -4,7 +4,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
-use super::{NOTES, child, childs_database, insert, open};
+use super::{NOTES, child, childs_database, insert, open, spawn};
 use crate::testing::ScratchDirectory;
 use crate::{OpenError, OpenOptions, Store};
 
@@ -13,10 +13,7 @@ fn modes(directory: &Path) -> Vec<(String, u32)> {
         .unwrap()
         .map(|entry| entry.unwrap())
         .map(|entry| {
-            (
-                entry.file_name().into_string().unwrap(),
-                entry.metadata().unwrap().mode() & 0o7777,
-            )
+            (entry.file_name().into_string().unwrap(), entry.metadata().unwrap().mode() & 0o7777)
         })
         .collect();
     found.sort();
@@ -29,19 +26,12 @@ fn files_are_private_whatever_the_umask() {
         let scratch = ScratchDirectory::new();
         let directory = scratch.path().join("new/data");
         let prologue = format!("umask {umask};");
-        let status = child(
-            &prologue,
-            "tests::permissions::make_all_files",
-            &directory.join("database"),
-        )
-        .status()
-        .unwrap();
+        let status =
+            child(&prologue, "tests::permissions::make_all_files", &directory.join("database"))
+                .status()
+                .unwrap();
         assert!(status.success(), "umask {umask}");
-        assert_eq!(
-            modes(scratch.path()),
-            [("new".to_owned(), 0o700)],
-            "umask {umask}"
-        );
+        assert_eq!(modes(scratch.path()), [("new".to_owned(), 0o700)], "umask {umask}");
         assert_eq!(
             modes(&scratch.path().join("new")),
             [("data".to_owned(), 0o700)],
@@ -54,28 +44,13 @@ fn files_are_private_whatever_the_umask() {
 #[ignore = "run by files_are_private_whatever_the_umask, in a process of its own"]
 fn make_all_files() {
     let database = childs_database();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let store = Store::open(&OpenOptions::new(&database), &[&NOTES]).unwrap();
         store.write(|tx| insert(tx, 1)).await.unwrap();
-        store
-            .backup_to(database.with_file_name("copy"))
-            .await
-            .unwrap();
-        let all = [
-            "copy",
-            "database",
-            "database-lock",
-            "database-shm",
-            "database-wal",
-        ];
-        assert_eq!(
-            modes(database.parent().unwrap()),
-            all.map(|name| (name.to_owned(), 0o600))
-        );
+        store.backup_to(database.with_file_name("copy")).await.unwrap();
+        let all = ["copy", "database", "database-lock", "database-shm", "database-wal"];
+        assert_eq!(modes(database.parent().unwrap()), all.map(|name| (name.to_owned(), 0o600)));
         store.close().await.unwrap();
     });
 }
@@ -88,14 +63,9 @@ async fn files_that_others_may_read_are_refused_with_the_mending_command() {
     for mode in [0o640, 0o604, 0o620, 0o602] {
         std::fs::set_permissions(&options.path, Permissions::from_mode(mode)).unwrap();
         let error = Store::open(&options, &[&NOTES]).unwrap_err();
+        assert!(matches!(&error, OpenError::Permissions { .. }), "{mode:o}: {error}");
         assert!(
-            matches!(&error, OpenError::Permissions { .. }),
-            "{mode:o}: {error}"
-        );
-        assert!(
-            error
-                .to_string()
-                .contains(&format!("chmod 600 '{}'", options.path.display())),
+            error.to_string().contains(&format!("chmod 600 '{}'", options.path.display())),
             "{error}"
         );
         assert_eq!(options.path.metadata().unwrap().mode() & 0o777, mode);
@@ -112,11 +82,7 @@ async fn files_that_others_may_read_are_refused_with_the_mending_command() {
     let error = Store::open(&options, &[&NOTES]).unwrap_err();
     assert!(error.to_string().contains("chmod go-w "), "{error}");
     std::fs::set_permissions(directory.path(), Permissions::from_mode(0o750)).unwrap();
-    Store::open(&options, &[&NOTES])
-        .unwrap()
-        .close()
-        .await
-        .unwrap();
+    Store::open(&options, &[&NOTES]).unwrap().close().await.unwrap();
 }
 
 #[tokio::test]
@@ -133,11 +99,7 @@ async fn links_are_followed_on_the_way_and_refused_at_the_end() {
     for name in ["link", "database-wal", "database-shm", "database-journal"] {
         let link = real.join(name);
         symlink(directory.path().join("elsewhere"), &link).unwrap();
-        let named = if name == "link" {
-            &link
-        } else {
-            &real.join("database")
-        };
+        let named = if name == "link" { &link } else { &real.join("database") };
         let refused = Store::open(&OpenOptions::new(named), &[&NOTES]);
         assert!(
             matches!(refused, Err(OpenError::Symlink { path }) if path.ends_with(name)),
@@ -153,17 +115,10 @@ async fn a_second_server_is_refused() {
     let directory = ScratchDirectory::new();
     let store = open(&directory, |_| {});
     let options = OpenOptions::new(directory.path().join("database"));
-    assert!(matches!(
-        Store::open(&options, &[&NOTES]),
-        Err(OpenError::InUse { .. })
-    ));
+    assert!(matches!(Store::open(&options, &[&NOTES]), Err(OpenError::InUse { .. })));
     store.write(|tx| insert(tx, 1)).await.unwrap();
     store.close().await.unwrap();
-    Store::open(&options, &[&NOTES])
-        .unwrap()
-        .close()
-        .await
-        .unwrap();
+    Store::open(&options, &[&NOTES]).unwrap().close().await.unwrap();
 }
 
 #[tokio::test]
@@ -174,7 +129,7 @@ async fn a_backup_is_complete_alone_and_replaces_nothing() {
         store.write(move |tx| insert(tx, id)).await.unwrap();
     }
     let target = directory.path().join("copy");
-    let writing = tokio::spawn({
+    let writing = spawn({
         let store = store.clone();
         async move {
             for id in 50..100 {
@@ -184,10 +139,7 @@ async fn a_backup_is_complete_alone_and_replaces_nothing() {
     });
     store.backup_to(&target).await.unwrap();
     writing.await.unwrap();
-    assert!(matches!(
-        store.backup_to(&target).await,
-        Err(OpenError::Io { .. })
-    ));
+    assert!(matches!(store.backup_to(&target).await, Err(OpenError::Io { .. })));
     let copy = Store::open(&OpenOptions::new(&target), &[&NOTES]).unwrap();
     let there = super::ids(&copy).await;
     assert!((50..=100).contains(&there.len()), "{}", there.len());

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use jid::BareJid;
 use kernel::{Host, random};
 use netio::ClientCertificate;
 use sasl::{BindingType, ChannelBinding, Condition, Context, Failure, Mechanism, Negotiation, Offer};
-use xmlstream::{Element, RawElement};
-use xmpp_wire::{StreamError, ns};
+use xmlstream::RawElement;
+use xmpp_wire::negotiation::{SaslCondition, SaslFailure, SaslRequest, SaslResponse};
+use xmpp_wire::{StreamCondition, StreamError};
 
 use super::negotiate::{ATTEMPTS_MAX, Negotiating, Step, Stop};
 use crate::carriers::Inbound;
@@ -16,20 +16,17 @@ use crate::carriers::Inbound;
 impl Negotiating {
     /// The mechanisms for this stream, strongest first.
     pub(super) fn offer(&self, host: &Host) -> Vec<Mechanism> {
-        let generation = host.generation();
-        let ways = self.door.kernel.accounts().ways(host.name());
-        let disabled: Vec<String> =
-            generation.options().texts("disable_sasl_mechanisms").into_iter().map(str::to_owned).collect();
+        let Ok(accounts) = self.door.kernel.accounts().host_options(host.name()) else { return Vec::new() };
         Offer {
-            anonymous: ways.anonymous,
-            passwords: ways.passwords,
-            scram_hashes: &ways.scram_hashes,
+            anonymous: accounts.offers_anonymous(),
+            passwords: accounts.offers_passwords(),
+            scram_hashes: &accounts.offers_scram_in_sasl1(),
             encrypted: self.is_tls(),
             channel_binding: !self.bindings().is_empty(),
             // Only a listener without any TLS is asked to do it in clear.
             plain_unencrypted: !self.door.options.starttls && !self.door.options.direct_tls,
             certificate: !self.certified(host).is_empty(),
-            disabled: &disabled,
+            disabled: &accounts.disabled_mechanisms,
         }
         .mechanisms()
     }
@@ -47,13 +44,13 @@ impl Negotiating {
     }
 
     /// The accounts of the host that the client's certificate proves (XEP-0178).
-    fn certified(&self, host: &Host) -> Vec<jid::BareJid> {
+    fn certified(&self, host: &Host) -> Vec<BareJid> {
         let Some(carrier) = &self.carrier else { return Vec::new() };
         let now = self.door.kernel.clock().wall();
         match carrier.transport().client_certificate(now.into()) {
-            ClientCertificate::Valid { identities } => identities
+            ClientCertificate::Verified { identities } => identities
                 .iter()
-                .filter_map(|identity| jid::BareJid::new(identity).ok())
+                .filter_map(|identity| BareJid::new(identity).ok())
                 .filter(|identity| identity.domain().as_str() == host.name() && identity.node().is_some())
                 .collect(),
             _ => Vec::new(),
@@ -63,32 +60,26 @@ impl Negotiating {
     /// One attempt, from `<auth/>` to `<success/>` or `<failure/>`.
     pub(super) async fn authenticate(&mut self, host: &Arc<Host>, auth: &RawElement) -> Result<Step, Stop> {
         if self.door.options.starttls_required && !self.is_tls() {
-            return self.failed(&Failure::new(Condition::EncryptionRequired)).await;
+            return self.failed(SaslCondition::EncryptionRequired.into()).await;
         }
+        let (name, initial) = match SaslRequest::from_raw(auth) {
+            Some(Ok(SaslRequest::Auth { mechanism, initial })) => (mechanism, initial),
+            Some(Err(failure)) => return self.failed(failure).await,
+            _ => return Err(StreamError::new(StreamCondition::NotAuthorized).into()),
+        };
         let offered = self.offer(host);
-        let mechanism = auth.attr("mechanism").and_then(Mechanism::from_name);
-        let Some(mechanism) = mechanism.filter(|mechanism| offered.contains(mechanism)) else {
-            return self.failed(&Failure::new(Condition::InvalidMechanism)).await;
+        let Some(mechanism) = Mechanism::from_name(&name).filter(|mechanism| offered.contains(mechanism)) else {
+            return self.failed(SaslCondition::InvalidMechanism.into()).await;
         };
         let mut negotiation = Negotiation::new(mechanism, self.context(host, offered));
-        let text = auth.text();
-        let initial = match text.as_str() {
-            "" => None,
-            // RFC 6120 §6.4.2: a single equals sign is an empty response.
-            "=" => Some(Vec::new()),
-            encoded => match STANDARD.decode(encoded) {
-                Ok(bytes) => Some(bytes),
-                Err(_) => return self.failed(&Failure::new(Condition::IncorrectEncoding)).await,
-            },
-        };
         let mut step = negotiation.start(initial.as_deref());
         loop {
             step = match step {
                 sasl::Step::Challenge(challenge) => {
-                    self.send(&Element::new("challenge", ns::SASL).with_text(encoded(&challenge))).await?;
+                    self.send(&SaslResponse::Challenge(challenge).to_element()).await?;
                     match self.response().await? {
                         Ok(response) => negotiation.respond(&response),
-                        Err(failure) => return self.failed(&failure).await,
+                        Err(failure) => return self.failed(failure).await,
                     }
                 }
                 sasl::Step::Success { identity, additional_data } => {
@@ -96,7 +87,7 @@ impl Negotiating {
                 }
                 sasl::Step::Failure(failure) => {
                     tracing::info!(peer = %self.peer, %mechanism, host = host.name(), %failure, "authentication failed");
-                    return self.failed(&failure).await;
+                    return self.failed(said(&failure)).await;
                 }
                 asked => self.look_up(&mut negotiation, asked).await,
             };
@@ -106,17 +97,20 @@ impl Negotiating {
     /// Asks the accounts what the mechanism wants to know.
     async fn look_up(&self, negotiation: &mut Negotiation, asked: sasl::Step) -> sasl::Step {
         let accounts = self.door.kernel.accounts();
-        let failed = || sasl::Step::Failure(Failure::new(Condition::TemporaryAuthFailure));
+        let failed = || sasl::Step::Failure(Failure {
+            condition: Condition::TemporaryAuthFailure,
+            text: "The accounts cannot be asked now",
+        });
         match asked {
-            sasl::Step::NeedsVerifier { user, hash } => match accounts.verifier(&user, hash).await {
+            sasl::Step::NeedsVerifier { user, hash } => match accounts.verifier(node(&user), user.domain().as_str(), hash).await {
                 Ok(found) => negotiation.verifier(found),
                 Err(_) => failed(),
             },
-            sasl::Step::NeedsPlainCheck { user, password } => match accounts.check_password(&user, &password).await {
-                Ok(right) => negotiation.password_checked(right),
+            sasl::Step::NeedsPlainCheck { user, password } => match accounts.check_password(node(&user), user.domain().as_str(), &password).await {
+                Ok(check) => negotiation.password_checked(check.is_right()),
                 Err(_) => failed(),
             },
-            sasl::Step::NeedsAccount { user } => match accounts.exists(&user).await {
+            sasl::Step::NeedsAccount { user } => match accounts.exists(node(&user), user.domain().as_str()).await {
                 Ok(exists) => negotiation.account_checked(exists),
                 Err(_) => failed(),
             },
@@ -134,44 +128,37 @@ impl Negotiating {
             downgrade_protection: !generation.options().bool("disable_sasl_scram_downgrade_protection"),
             nonce: random::bytes(),
             decoy_key: accounts.decoy_key(),
-            decoy_iterations: accounts.iterations(),
+            decoy_iterations: sasl::DEFAULT_ITERATIONS,
             certified: self.certified(host),
-            anonymous: offered.contains(&Mechanism::Anonymous).then(anonymous_node),
+            anonymous: offered.contains(&Mechanism::Anonymous).then(|| accounts.anonymous_node()),
             offered,
         }
     }
 
     /// Waits for `<response/>`; anything else ends the attempt or the stream.
-    async fn response(&mut self) -> Result<Result<Vec<u8>, Failure>, Stop> {
+    async fn response(&mut self) -> Result<Result<Vec<u8>, SaslFailure>, Stop> {
         let Some(carrier) = &mut self.carrier else { return Err(Stop::Quietly) };
         let element = match carrier.next().await {
             Inbound::Element(element) => element,
             Inbound::Broken(error) => return Err(error.into()),
-            Inbound::Opened(_) => return Err(StreamError::invalid_xml().into()),
+            Inbound::Opened(_) => return Err(StreamError::new(StreamCondition::InvalidXml).into()),
             Inbound::Closed | Inbound::Gone => return Err(Stop::Quietly),
         };
-        if element.is("abort", ns::SASL) {
-            return Ok(Err(Failure::new(Condition::Aborted)));
+        match SaslRequest::from_raw(&element) {
+            Some(Ok(SaslRequest::Response(response))) => Ok(Ok(response)),
+            Some(Ok(SaslRequest::Abort)) => Ok(Err(SaslCondition::Aborted.into())),
+            Some(Err(failure)) => Ok(Err(failure)),
+            _ => Err(StreamError::new(StreamCondition::NotAuthorized).into()),
         }
-        if !element.is("response", ns::SASL) {
-            return Err(StreamError::not_authorized().into());
-        }
-        let text = element.text();
-        let text = if text == "=" { "" } else { text.as_str() };
-        Ok(STANDARD.decode(text).map_err(|_| Failure::new(Condition::IncorrectEncoding)))
     }
 
-    async fn failed(&mut self, failure: &Failure) -> Result<Step, Stop> {
+    async fn failed(&mut self, failure: SaslFailure) -> Result<Step, Stop> {
         metrics::counter!("rookery_c2s_auth_failures_total").increment(1);
-        let mut element =
-            Element::new("failure", ns::SASL).with_child(Element::new(failure.condition.as_str(), ns::SASL));
-        if let Some(text) = &failure.text {
-            element.push(Element::new("text", ns::SASL).with_text(text));
-        }
-        self.send(&element).await?;
+        self.send(&SaslResponse::Failure(failure).to_element()).await?;
         self.attempts += 1;
         if self.attempts >= ATTEMPTS_MAX {
-            return Err(StreamError::policy_violation().with_text("Too many failed attempts to authenticate").into());
+            let error = StreamError::new(StreamCondition::PolicyViolation);
+            return Err(error.with_text("Too many failed attempts to authenticate").into());
         }
         Ok(Step::Continue)
     }
@@ -179,27 +166,35 @@ impl Negotiating {
     async fn succeeded(
         &mut self,
         mechanism: Mechanism,
-        identity: jid::BareJid,
+        identity: BareJid,
         data: Option<Vec<u8>>,
     ) -> Result<Step, Stop> {
         tracing::info!(peer = %self.peer, %mechanism, account = %identity, "authenticated");
-        let text = data.map(|data| encoded(&data)).unwrap_or_default();
+        if mechanism == Mechanism::Anonymous {
+            // The account exists as long as this value does.
+            let opened = self.door.kernel.accounts().open_anonymous(node(&identity), identity.domain().as_str()).await;
+            match opened {
+                Ok(session) => self.anonymous = Some(Box::new(session)),
+                Err(_) => return self.failed(SaslCondition::NotAuthorized.into()).await,
+            }
+        }
         self.account = Some(identity);
         if let Some(carrier) = &mut self.carrier {
             carrier.set_limits(self.door.options.limits);
             carrier.restart();
         }
-        self.send(&Element::new("success", ns::SASL).with_text(text)).await?;
+        self.send(&SaslResponse::Success(data).to_element()).await?;
         Ok(Step::Restart)
     }
 }
 
-/// RFC 6120 §6.4.5: data that is there and empty is a single equals sign.
-fn encoded(data: &[u8]) -> String {
-    if data.is_empty() { "=".to_owned() } else { STANDARD.encode(data) }
+/// The node of an identity; a mechanism proves no identity without one.
+fn node(identity: &BareJid) -> &str {
+    identity.node().map_or("", |node| node.as_str())
 }
 
-fn anonymous_node() -> jid::NodePart {
-    let name: String = random::bytes::<16>().iter().map(|byte| format!("{byte:02x}")).collect();
-    jid::NodePart::new(&name).expect("hexadecimal digits are a node").into_owned()
+/// A mechanism's failure in the words of the stream.
+fn said(failure: &Failure) -> SaslFailure {
+    let condition = SaslCondition::from_name(failure.condition.as_str()).unwrap_or(SaslCondition::NotAuthorized);
+    SaslFailure { condition, text: Some(failure.text.to_owned()) }
 }

@@ -8,12 +8,12 @@ use kernel::hooks::SessionBound;
 use kernel::{
     CloseReason, ConnectionInfo, Control, Generation, Host, MailboxBounds, Session, SessionHandle, random,
 };
-use xmlstream::Element;
-use xmpp_wire::{Stanza, StanzaError, ns};
+use xmpp_wire::negotiation::Bind;
+use xmpp_wire::{Stanza, StanzaCondition, StanzaError};
 
 use super::negotiate::{Negotiating, Step, Stop};
 use super::session::ClientSession;
-use super::{features, socket_of};
+use super::socket_of;
 
 impl Negotiating {
     /// Binds a resource and lets the session begin.
@@ -30,18 +30,18 @@ impl Negotiating {
         };
         let generation = host.generation();
         let full = Jid::from(jid.clone());
-        let subject = Subject::new(Some(&full), self.peer.ip());
+        let subject = Subject::of_jid(&full).with_ip(self.peer.ip());
         if !generation.access().allows(&self.door.options.access, &subject) {
             tracing::info!(session = %jid, peer = %self.peer, "access denied by the rule of the listener");
-            return self.refused(request, &StanzaError::not_allowed()).await;
+            return self.refused(request, &StanzaError::new(StanzaCondition::NotAllowed)).await;
         }
         let shaper = generation.access().shaper(&self.door.options.shaper, &subject).rate();
         let handle = self.register(&generation, jid);
         let mut session = Session::new(self.door.kernel.clone(), host.clone(), handle);
-        let bound = Element::new("bind", ns::BIND)
-            .with_child(Element::new("jid", ns::BIND).with_text(session.jid().as_str()));
         let mut out = Vec::new();
-        request.result_reply(Some(&bound)).write(&mut out);
+        if let Some(reply) = request.result_reply(Some(&Bind::result(session.jid()))) {
+            reply.write(&mut out);
+        }
         if let Err(stop) = self.write(&out).await {
             self.door.kernel.sessions().remove(session.handle());
             return Err(stop);
@@ -52,7 +52,8 @@ impl Negotiating {
             carrier.set_shaper(shaper.map(|rate| netio::Shaper::new(rate.bytes_per_second, Some(rate.burst_bytes))));
         }
         let carrier = self.carrier.take();
-        let session = ClientSession::new(session, self.door.clone(), carrier, self.lang.take());
+        let mut session = ClientSession::new(session, self.door.options.send_timeout, carrier, self.lang.take());
+        session.anonymous = self.anonymous.take();
         Err(Stop::Done(Some(Box::new(session))))
     }
 
@@ -68,7 +69,7 @@ impl Negotiating {
     fn full_jid(&self, host: &Host, account: &BareJid, resource: Option<String>) -> Result<FullJid, StanzaError> {
         let wanted = match resource.filter(|resource| !resource.is_empty()) {
             None => None,
-            Some(resource) => Some(ResourcePart::new(&resource).map_err(|_| StanzaError::bad_request())?.into_owned()),
+            Some(resource) => Some(ResourcePart::new(&resource).map_err(|_| StanzaError::new(StanzaCondition::BadRequest))?.into_owned()),
         };
         let generated = || ResourcePart::new(&random::token()).expect("a token is a resource").into_owned();
         let Some(wanted) = wanted else { return Ok(account.with_resource(&generated())) };
@@ -76,7 +77,7 @@ impl Negotiating {
         let generation = host.generation();
         match generation.options().text("resource_conflict") {
             Some("setresource") if taken => Ok(account.with_resource(&generated())),
-            Some("closenew") if taken => Err(StanzaError::conflict()),
+            Some("closenew") if taken => Err(StanzaError::new(StanzaCondition::Conflict)),
             // COMPAT: acceptnew closes the old session too, as in ejabberd.
             _ => Ok(account.with_resource(&wanted)),
         }
@@ -100,7 +101,7 @@ impl Negotiating {
             close(&replaced);
         }
         let full = Jid::from(jid.clone());
-        let subject = Subject::new(Some(&full), self.peer.ip());
+        let subject = Subject::of_jid(&full).with_ip(self.peer.ip());
         let rule = ShaperRef::named("max_user_sessions");
         // COMPAT: without such a rule there is no limit.
         if let Some(limit) = generation.access().shaper(&rule, &subject).limit(None) {
@@ -115,9 +116,4 @@ impl Negotiating {
 fn close(session: &SessionHandle) {
     // One that has ended already needs no telling.
     drop(session.mailbox().control(Control::Close(CloseReason::Replaced)));
-}
-
-/// Renders a reply on a stream in negotiation.
-pub(super) fn nonza(element: &Element) -> Vec<u8> {
-    features::render(element)
 }

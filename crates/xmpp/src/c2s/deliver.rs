@@ -4,11 +4,11 @@ use jid::Jid;
 use kernel::Delivery;
 use kernel::hooks::{Flow, Incoming, UserReceive};
 use tokio::time::Instant;
-use xmpp_wire::sm::{self, Counter};
-use xmpp_wire::{MessageType, StanzaError, StanzaKind, StreamError};
+use xmpp_wire::sm::{Counter, SmReply};
+use xmpp_wire::{MessageType, StanzaCondition, StanzaError, StanzaKind, StreamCondition, StreamError};
 
 use super::session::{ClientSession, Ending, Next};
-use super::sm::JournalEntry;
+use super::sm::{JournalEntry, Kept};
 
 impl ClientSession {
     /// Hands deliveries to the client, behind what is rendered already.
@@ -77,61 +77,57 @@ impl ClientSession {
     /// Numbers stanzas, makes messages durable, keeps all until the client has acknowledged them.
     async fn enqueue(&mut self, deliveries: Vec<Delivery>, out: &mut Vec<u8>) -> Next {
         let Some(sm) = &mut self.sm else { return Next::Go };
-        let first = sm.queue.next_seq();
-        let numbered: Vec<(Counter, Delivery)> = deliveries
-            .into_iter()
-            .enumerate()
-            .map(|(index, delivery)| (first.plus(u32::try_from(index).unwrap_or(u32::MAX)), delivery))
-            .collect();
-        let entries: Vec<_> = numbered
-            .iter()
-            .filter(|(_, delivery)| is_kept(&delivery.stanza.kind()))
-            .map(|(seq, delivery)| JournalEntry { seq: *seq, stanza: delivery.stanza.clone(), receipt: None })
-            .collect();
-        let mut numbered = numbered;
-        let entries = take_receipts(entries, &mut numbered);
-        let acked = std::mem::take(&mut sm.acked);
-        let stored = match entries.is_empty() {
-            // Removing acknowledged rows can wait for the next message.
-            true => {
-                sm.acked = acked;
-                Ok(())
+        let mut entries = Vec::new();
+        let mut numbered = Vec::with_capacity(deliveries.len());
+        for (ahead, delivery) in (0..).zip(deliveries) {
+            let Delivery { stanza, receipt } = delivery;
+            let row = is_kept(stanza.kind()).then(|| sm.next_row(ahead));
+            if let Some(row) = row {
+                entries.push(JournalEntry { row, stanza: stanza.clone(), receipt });
             }
-            false => sm.journal.append(entries, acked).await,
-        };
-        if let Err(entries) = stored {
-            return self.refuse_unstored(entries).await;
+            numbered.push(Kept { stanza, row });
         }
-        let Some(sm) = &mut self.sm else { return Next::Go };
-        for (_, delivery) in numbered {
-            delivery.stanza.write(out);
-            if sm.queue.push(delivery.stanza).is_err() {
-                let text = "Too many unacked stanzas";
-                return Next::End(Ending::WithError(StreamError::policy_violation().with_text(text)));
+        let mut refused = Vec::new();
+        if !entries.is_empty() {
+            let acked = std::mem::take(&mut sm.acked_rows);
+            if let Err(entries) = sm.journal.append(entries, acked).await {
+                numbered.retain(|kept| kept.row.is_none());
+                refused = entries;
             }
+        }
+        let connected = self.carrier.is_some();
+        let mut full = false;
+        for kept in numbered {
+            if connected {
+                kept.stanza.write(out);
+            }
+            full |= sm.keep(kept).is_err();
+        }
+        self.refuse_unstored(refused).await;
+        if full {
+            let error = StreamError::new(StreamCondition::PolicyViolation).with_text("Too many unacked stanzas");
+            return Next::End(Ending::WithError(error));
         }
         Next::Go
     }
 
     /// The disk does not take messages: their senders hear of it, the session goes on without them.
-    async fn refuse_unstored(&mut self, entries: Vec<JournalEntry>) -> Next {
-        let error = StanzaError::resource_constraint().with_text("The message could not be stored");
+    async fn refuse_unstored(&mut self, entries: Vec<JournalEntry>) {
+        let error = StanzaError::new(StanzaCondition::ResourceConstraint).with_text("The message could not be stored");
         let kernel = self.session.kernel().clone();
         for entry in entries {
             kernel.bounce(Delivery { stanza: entry.stanza, receipt: entry.receipt }, &error).await;
         }
-        Next::Go
     }
 
     /// Requests an acknowledgement when something is unacknowledged and none is under way.
     fn ask_for_ack(&mut self, out: &mut Vec<u8>) {
         let Some(sm) = &mut self.sm else { return };
-        if sm.queue.is_empty() || sm.ack_asked || self.carrier.is_none() {
+        if sm.queue.is_empty() || sm.asked.is_some() || self.carrier.is_none() {
             return;
         }
-        sm.ack_asked = true;
-        sm.ack_deadline = sm.policy.ack_timeout.map(|timeout| Instant::now() + timeout);
-        out.extend_from_slice(sm::REQUEST);
+        sm.asked = Some(sm.policy.ack_timeout.map(|timeout| Instant::now() + timeout));
+        SmReply::Ask.write(out, sm.ns);
     }
 
     /// Answers the client's request, as soon as everything it sent has been handled for good.
@@ -142,7 +138,7 @@ impl ClientSession {
         }
         if let Some(handled) = sm.inbound.handled_all() {
             sm.owes_ack = false;
-            sm::write_ack(handled, out);
+            SmReply::Ack(handled).write(out, sm.ns);
         }
     }
 
@@ -151,7 +147,7 @@ impl ClientSession {
         let Some(sm) = &mut self.sm else { return Next::Go };
         match sm.acknowledged(h) {
             Ok(()) => Next::Go,
-            Err(too_high) => Next::End(Ending::WithError(too_high.stream_error())),
+            Err(too_high) => Next::End(Ending::WithError(too_high.to_stream_error())),
         }
     }
 
@@ -171,15 +167,6 @@ impl ClientSession {
 }
 
 /// Messages are kept until the client has them; presence and IQ are of the moment.
-fn is_kept(kind: &StanzaKind) -> bool {
-    matches!(kind, StanzaKind::Message(kind) if *kind != MessageType::Error)
-}
-
-/// Moves the receipts of kept stanzas into their journal entries.
-fn take_receipts(mut entries: Vec<JournalEntry>, numbered: &mut [(Counter, Delivery)]) -> Vec<JournalEntry> {
-    let kept = numbered.iter_mut().filter(|(_, delivery)| is_kept(&delivery.stanza.kind()));
-    for (entry, (_, delivery)) in entries.iter_mut().zip(kept) {
-        entry.receipt = delivery.receipt.take();
-    }
-    entries
+fn is_kept(kind: StanzaKind) -> bool {
+    matches!(kind, StanzaKind::Message(kind) if kind != MessageType::Error)
 }

@@ -3,11 +3,13 @@
 use jid::Jid;
 use kernel::hooks::{OwnPresence, SelfPresence, SessionClosed};
 use kernel::{Delivery, Effect, Kernel, xmpp_stamp};
-use xmpp_wire::payload::delay;
-use xmpp_wire::{IqType, MessageType, PresenceType, Stanza, StanzaError, StanzaKind};
+use tokio::time::Instant;
+use xmpp_wire::negotiation::write_close;
+use xmpp_wire::payload::delay::Delay;
+use xmpp_wire::{IqType, MessageType, PresenceType, Stanza, StanzaCondition, StanzaError, StanzaKind};
 
 use super::session::{CLOSE_PATIENCE, ClientSession, Ending};
-use super::sm::{ResendOnTimeout, Sm};
+use super::sm::{ResendOnTimeout, Sm, StreamMgmt};
 
 impl ClientSession {
     /// Ends the session for good.
@@ -21,7 +23,9 @@ impl ClientSession {
         self.route_effects().await;
         let (_, left) = self.session.handle().mailbox().close();
         if let Some(sm) = self.sm.take() {
-            self.door.kernel.spawn_counters(&sm);
+            if let Some(module) = StreamMgmt::of(&generation) {
+                module.registry().end(&sm.id, self.session.account(), sm.inbound.handled(), Instant::now());
+            }
             self.route_unacknowledged(*sm).await;
         }
         self.give_back(left).await;
@@ -36,7 +40,7 @@ impl ClientSession {
             tracing::debug!(session = %self.session.jid(), %error, "closing with a stream error");
             error.write(&mut out);
         }
-        out.extend_from_slice(b"</stream:stream>");
+        write_close(&mut out);
         if carrier.write(&out, CLOSE_PATIENCE).await.is_ok() {
             carrier.shutdown(CLOSE_PATIENCE).await;
         }
@@ -72,10 +76,14 @@ impl ClientSession {
             ResendOnTimeout::Yes => true,
             ResendOnTimeout::IfOffline => !online,
         };
-        let ending = sm.journal.end();
+        let (journal, unacknowledged) = sm.into_unacknowledged();
+        let ending = journal.end();
         let stamp = xmpp_stamp(kernel.clock().wall());
-        for (seq, stanza) in sm.queue.into_entries() {
-            let delivery = sm.journal.hand_over(&ending, seq, stanza);
+        for kept in unacknowledged {
+            let delivery = match kept.row {
+                Some(row) => journal.hand_over(&ending, row, kept.stanza),
+                None => Delivery::new(kept.stanza),
+            };
             self.route_one(&kernel, delivery, resend, &stamp).await;
         }
     }
@@ -85,13 +93,14 @@ impl ClientSession {
             StanzaKind::Message(MessageType::Error) | StanzaKind::Presence(_) => {}
             StanzaKind::Message(_) if resend => {
                 if delivery.stanza.child("delay", xmpp_wire::ns::DELAY).is_none() {
-                    let from = self.session.host().name();
-                    delivery.stanza.push(&delay::element(from, stamp, Some("Resent")));
+                    let from = Some(self.session.host().jid());
+                    let delay = Delay { from, stamp: stamp.to_owned(), reason: Some("Resent".to_owned()) };
+                    delivery.stanza.push(&delay.to_element());
                 }
                 kernel.deliver_to_sessions(self.session.host(), delivery).await;
             }
             StanzaKind::Message(_) | StanzaKind::Iq(IqType::Get | IqType::Set) => {
-                kernel.bounce(delivery, &StanzaError::service_unavailable()).await;
+                kernel.bounce(delivery, &StanzaError::new(StanzaCondition::ServiceUnavailable)).await;
             }
             StanzaKind::Iq(IqType::Result | IqType::Error) => {}
         }

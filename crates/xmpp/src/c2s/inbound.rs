@@ -4,36 +4,53 @@ use kernel::hooks::{Flow, Outgoing, OwnPresence, SelfPresence, UserSend};
 use kernel::{Delivery, Receipt};
 use jid::Jid;
 use xmlstream::RawElement;
-use xmpp_wire::sm::SmElement;
-use xmpp_wire::{IqType, PresenceType, Stanza, StanzaKind, StreamError, ns};
+use xmpp_wire::sm::{SmFailed, SmReply, SmRequest};
+use xmpp_wire::{
+    EnvelopeError, IqType, PresenceType, Stanza, StanzaCondition, StanzaKind, StreamCondition, StreamError, ns,
+};
 
 use super::session::{ClientSession, Ending, Next};
 
 impl ClientSession {
     /// One first-level element from the client.
     pub(super) async fn element(&mut self, element: RawElement, out: &mut Vec<u8>) -> Next {
-        if element.ns() == ns::SM {
-            return self.sm_element(&element, out).await;
+        if let Some(request) = SmRequest::from_raw(&element) {
+            let ns = if element.ns() == ns::SM_2 { ns::SM_2 } else { ns::SM };
+            return match request {
+                Ok(request) => self.sm_request(request, ns, out).await,
+                Err(failed) => {
+                    SmReply::Failed(failed).write(out, ns);
+                    Next::Go
+                }
+            };
         }
-        let receipt = self.sm.as_ref().map(|sm| sm.inbound.received());
-        match Stanza::from_raw(element) {
+        let parsed = Stanza::from_raw(element);
+        if let Err(error @ (EnvelopeError::UnsupportedStanza | EnvelopeError::InvalidNamespace)) = parsed {
+            return Next::End(Ending::WithError(error.into()));
+        }
+        let receipt = match self.sm.as_ref().map(|sm| sm.inbound.received()) {
+            None => None,
+            // Handled before a restart, and repeated because an earlier one was not.
+            Some(None) => return Next::Go,
+            Some(receipt) => receipt,
+        };
+        match parsed {
             Ok(stanza) => self.stanza(stanza, receipt, out).await,
-            Err(error) => match error.reply() {
-                // The sender's fault in one stanza; the stream goes on.
-                Some(reply) => self.render(vec![Delivery::new(*reply)], out).await,
-                None => Next::End(Ending::WithError(error.stream_error())),
+            // The sender's fault in one stanza; the stream goes on.
+            Err(EnvelopeError::Rejected(rejected)) => match rejected.reply() {
+                Some(reply) => self.render(vec![Delivery::new(reply)], out).await,
+                None => Next::Go,
             },
+            Err(error) => Next::End(Ending::WithError(error.into())),
         }
     }
 
     async fn stanza(&mut self, mut stanza: Stanza, receipt: Option<Receipt>, out: &mut Vec<u8>) -> Next {
         if !self.stamp(&mut stanza) {
-            return Next::End(Ending::WithError(StreamError::invalid_from()));
+            return Next::End(Ending::WithError(StreamError::new(StreamCondition::InvalidFrom)));
         }
-        if stanza.lang().is_none()
-            && let Some(lang) = &self.lang
-        {
-            stanza.set_lang(Some(lang));
+        if let Some(lang) = &self.lang {
+            stanza.inherit_lang(lang);
         }
         let generation = self.session.generation();
         if let Some(chain) = generation.chains().get::<UserSend>() {
@@ -46,7 +63,8 @@ impl ClientSession {
             (StanzaKind::Presence(kind), None) => self.own_presence(kind, stanza).await,
             (StanzaKind::Iq(IqType::Set), to) if to.is_none_or(|to| to.as_str() == self.session.host().name()) && is_session(&stanza) => {
                 // The session request of RFC 3921, which does nothing since RFC 6121.
-                return self.render(vec![Delivery::new(stanza.result_reply(None))], out).await;
+                let reply = stanza.result_reply(None).map(Delivery::new);
+                return self.render(reply.into_iter().collect(), out).await;
             }
             (_, None) => {
                 // RFC 6120 §10.3: what has no address is for the sender's own account.
@@ -93,24 +111,29 @@ impl ClientSession {
         generation.chains().run::<SelfPresence>(&mut event).await;
     }
 
-    async fn sm_element(&mut self, element: &RawElement, out: &mut Vec<u8>) -> Next {
-        match SmElement::parse(element) {
-            Ok(SmElement::Request) => {
+    async fn sm_request(&mut self, request: SmRequest, ns: &'static str, out: &mut Vec<u8>) -> Next {
+        match request {
+            SmRequest::Ask => {
                 if let Some(sm) = &mut self.sm {
                     sm.owes_ack = true;
                     self.acknowledge(out);
                 }
                 Next::Go
             }
-            Ok(SmElement::Ack(h)) => self.acknowledged(h),
-            Ok(SmElement::Enable { resume, max }) => self.enable_sm(resume, max, out).await,
-            Ok(SmElement::Resume { .. }) => {
-                SmElement::failed(xmpp_wire::Condition::UnexpectedRequest, None).write(out, "");
+            SmRequest::Ack(h) => self.acknowledged(h),
+            SmRequest::Enable { resume, max_seconds } => self.enable_sm(resume, max_seconds, ns, out).await,
+            SmRequest::Resume { .. } => {
+                // A bound session cannot become another one (XEP-0198 §5).
+                SmReply::Failed(failed(StanzaCondition::UnexpectedRequest)).write(out, ns);
                 Next::Go
             }
-            _ => Next::End(Ending::WithError(StreamError::unsupported_stanza_type())),
         }
     }
+}
+
+/// A refusal in stream management without a count.
+pub(super) fn failed(condition: StanzaCondition) -> SmFailed {
+    SmFailed { condition, handled: None }
 }
 
 /// The priority of a presence; what is no number from -128 to 127 counts as 0 (RFC 6121 §4.7.2.3).

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jid::BareJid;
+use accounts::AnonymousSession;
+use jid::{BareJid, Jid};
 use kernel::{Host, random};
 use netio::{Link, PeerAddr};
 use tokio::time::Instant;
 use xmlstream::{Element, RawElement, StreamHeader};
-use xmpp_wire::{Stanza, StanzaError, StanzaKind, StreamError, ns};
+use xmpp_wire::negotiation::{Bind, StartTls, StreamOpen, Version, write_close, write_in_stream};
+use xmpp_wire::{EnvelopeError, IqType, Stanza, StanzaCondition, StanzaError, StanzaKind, StreamCondition, StreamError, ns};
 
 use super::session::{CLOSE_PATIENCE, ClientSession};
 use super::{C2s, features};
@@ -29,6 +31,8 @@ pub(super) struct Negotiating {
     pub(super) lang: Option<Box<str>>,
     pub(super) account: Option<BareJid>,
     pub(super) attempts: u8,
+    /// Keeps an anonymous account alive.
+    pub(super) anonymous: Option<Box<AnonymousSession>>,
     /// The host of the first stream header; later ones must name it again.
     host: Option<Arc<Host>>,
     header_sent: bool,
@@ -63,7 +67,7 @@ pub(super) async fn negotiate(door: Arc<C2s>, link: Link) -> Option<Box<ClientSe
     let deadline = Instant::now() + door.options.negotiation_timeout;
     let Link { transport, peer, .. } = link;
     let transport = if door.options.direct_tls {
-        match transport.start_tls(&door.tls, netio::HANDSHAKE_TIMEOUT).await {
+        match transport.start_tls(&door.tls, None, netio::HANDSHAKE_TIMEOUT).await {
             Ok(transport) => transport,
             Err(error) => {
                 tracing::debug!(%peer, %error, "TLS handshake failed");
@@ -74,13 +78,22 @@ pub(super) async fn negotiate(door: Arc<C2s>, link: Link) -> Option<Box<ClientSe
         transport
     };
     let carrier = Some(Carrier::new(transport, door.options.limits_before_auth));
-    let mut negotiating =
-        Negotiating { door, carrier, peer, lang: None, account: None, attempts: 0, host: None, header_sent: false };
+    let mut negotiating = Negotiating {
+        door,
+        carrier,
+        peer,
+        lang: None,
+        account: None,
+        attempts: 0,
+        anonymous: None,
+        host: None,
+        header_sent: false,
+    };
     let mut stopping = negotiating.door.kernel.tasks().stopping();
     let stop = tokio::select! {
         stop = negotiating.streams() => stop,
-        () = tokio::time::sleep_until(deadline) => StreamError::connection_timeout().into(),
-        () = stopping.wait() => StreamError::system_shutdown().into(),
+        () = tokio::time::sleep_until(deadline) => StreamError::new(StreamCondition::ConnectionTimeout).into(),
+        () = stopping.wait() => StreamError::new(StreamCondition::SystemShutdown).into(),
     };
     match stop {
         Stop::Done(session) => session,
@@ -110,17 +123,19 @@ impl Negotiating {
             Inbound::Broken(error) => return Err(error.into()),
             _ => return Err(Stop::Quietly),
         };
-        let host = self.accept_header(&header)?;
-        let mut out = self.header(&host, header.from.as_deref());
-        features::write(&self.features(&host).await, &mut out);
+        let (host, client) = self.accept_header(&header)?;
+        let mut out = self.header(&host, client);
+        write_in_stream(&self.features(&host), &mut out);
         self.write(&out).await?;
         loop {
             let step = match self.next().await? {
                 Inbound::Element(element) => self.element(&host, element).await?,
                 Inbound::Broken(error) => return Err(error.into()),
-                Inbound::Opened(_) => return Err(StreamError::invalid_xml().into()),
+                Inbound::Opened(_) => return Err(StreamError::new(StreamCondition::InvalidXml).into()),
                 Inbound::Closed => {
-                    self.write(b"</stream:stream>").await?;
+                    let mut out = Vec::new();
+                    write_close(&mut out);
+                    self.write(&out).await?;
                     return Err(Stop::Quietly);
                 }
                 Inbound::Gone => return Err(Stop::Quietly),
@@ -144,7 +159,7 @@ impl Negotiating {
     }
 
     pub(super) async fn send(&mut self, element: &Element) -> Result<(), Stop> {
-        self.write(&features::render(element)).await
+        self.write(&element.to_bytes("")).await
     }
 
     pub(super) fn is_tls(&self) -> bool {
@@ -152,80 +167,81 @@ impl Negotiating {
     }
 
     /// RFC 6120 §4.7, §4.8: checks what the client opens.
-    fn accept_header(&mut self, header: &StreamHeader) -> Result<Arc<Host>, StreamError> {
-        if header.name != "stream" || header.namespace != ns::STREAM {
-            return Err(StreamError::invalid_namespace());
+    fn accept_header(&mut self, header: &StreamHeader) -> Result<(Arc<Host>, Option<Jid>), StreamError> {
+        let open = StreamOpen::from_header(header, ns::CLIENT)?;
+        if open.version.is_none_or(|version| version < Version::V1_0) {
+            return Err(StreamError::new(StreamCondition::UnsupportedVersion));
         }
-        if header.content_namespace != ns::CLIENT {
-            return Err(StreamError::invalid_namespace());
-        }
-        if header.version.as_deref().and_then(|version| version.split('.').next()).is_none_or(|major| major == "0") {
-            return Err(StreamError::unsupported_version());
-        }
-        let Some(to) = &header.to else { return Err(StreamError::improper_addressing()) };
-        let domain = BareJid::new(to).map_err(|_| StreamError::improper_addressing())?;
-        let host = self.door.kernel.host(domain.as_str()).ok_or_else(StreamError::host_unknown)?;
+        let to = open.to.ok_or_else(|| StreamError::new(StreamCondition::ImproperAddressing))?;
+        let unknown = || StreamError::new(StreamCondition::HostUnknown);
+        let host = self.door.kernel.host(to.as_str()).ok_or_else(unknown)?;
         // Nothing that was agreed for one host may be used for another.
         if self.host.as_ref().is_some_and(|first| first.name() != host.name()) {
-            return Err(StreamError::host_unknown());
+            return Err(unknown());
         }
         self.host = Some(host.clone());
-        self.lang = header.lang.as_deref().map(Into::into);
-        Ok(host)
+        self.lang = open.lang.map(Into::into);
+        Ok((host, open.from))
     }
 
-    fn header(&mut self, host: &Host, to: Option<&str>) -> Vec<u8> {
+    fn header(&mut self, host: &Host, client: Option<Jid>) -> Vec<u8> {
+        let lang = host.generation().options().text("language").unwrap_or("en").to_owned();
+        let open = StreamOpen {
+            from: Some(host.jid()),
+            to: client,
+            id: Some(random::token()),
+            version: Some(Version::V1_0),
+            lang: Some(lang),
+            dialback: false,
+        };
         let mut out = Vec::new();
-        let generation = host.generation();
-        let lang = generation.options().text("language").unwrap_or("en");
-        features::stream_header(&mut out, &random::token(), host.name(), to, lang);
+        open.write(&mut out, ns::CLIENT);
         self.header_sent = true;
         out
     }
 
-    async fn features(&mut self, host: &Arc<Host>) -> Element {
+    fn features(&self, host: &Arc<Host>) -> Element {
         if self.account.is_some() {
             return features::after_auth(host.generation().stream_features());
         }
         let may_start_tls = self.door.options.starttls && !self.is_tls();
-        let starttls = may_start_tls.then(|| features::starttls(self.door.options.starttls_required));
+        let starttls = may_start_tls.then(|| StartTls::offer(self.door.options.starttls_required));
         if may_start_tls && self.door.options.starttls_required {
             return features::before_auth(starttls, &[], &[]);
         }
-        let offer = self.offer(host);
         let bindings: Vec<_> = self.bindings().iter().map(|binding| binding.kind).collect();
-        features::before_auth(starttls, &offer, &bindings)
+        features::before_auth(starttls, &self.offer(host), &bindings)
     }
 
     async fn element(&mut self, host: &Arc<Host>, element: RawElement) -> Result<Step, Stop> {
         match (element.ns(), element.name(), self.account.is_some()) {
             (ns::TLS, "starttls", false) => self.start_tls().await,
             (ns::SASL, "auth", false) => self.authenticate(host, &element).await,
-            (ns::SM, "resume", true) => self.resume(host, &element).await,
-            (ns::SM, _, true) => {
-                self.send(&xmpp_wire::sm::failed(xmpp_wire::Condition::UnexpectedRequest, None)).await?;
-                Ok(Step::Continue)
+            (ns::SM | ns::SM_2, "resume", true) => self.resume(host, &element).await,
+            (ns::SM | ns::SM_2, _, true) => {
+                self.sm_failed(&element, StanzaCondition::UnexpectedRequest, None).await
             }
             (ns::CLIENT, "iq", true) => self.bind_request(host, element).await,
             // RFC 6120 §4.9.3.12: stanzas before authentication; §7.1: stanzas before binding.
-            (ns::CLIENT, "iq" | "message" | "presence", _) => Err(StreamError::not_authorized().into()),
-            (ns::TLS | ns::SASL, ..) => Err(StreamError::policy_violation().into()),
-            _ => Err(StreamError::unsupported_stanza_type().into()),
+            (ns::CLIENT, "iq" | "message" | "presence", _) => Err(StreamError::new(StreamCondition::NotAuthorized).into()),
+            (ns::TLS | ns::SASL, ..) => Err(StreamError::new(StreamCondition::PolicyViolation).into()),
+            _ => Err(StreamError::new(StreamCondition::UnsupportedStanzaType).into()),
         }
     }
 
     async fn start_tls(&mut self) -> Result<Step, Stop> {
         if !self.door.options.starttls || self.is_tls() {
-            self.send(&Element::new("failure", ns::TLS)).await?;
+            self.send(&StartTls::Failure.to_element()).await?;
             return Err(Stop::Quietly);
         }
-        self.send(&Element::new("proceed", ns::TLS)).await?;
+        self.send(&StartTls::Proceed.to_element()).await?;
         let Some(carrier) = self.carrier.take() else { return Err(Stop::Quietly) };
-        match carrier.start_tls(&self.door.tls, netio::HANDSHAKE_TIMEOUT).await {
+        let host = self.host.take();
+        let name = host.as_deref().map(Host::name);
+        match carrier.start_tls(&self.door.tls, name, netio::HANDSHAKE_TIMEOUT).await {
             Ok(carrier) => {
                 // RFC 6120 §5.4.3.3: nothing learnt in clear counts any more.
                 self.lang = None;
-                self.host = None;
                 self.carrier = Some(carrier);
                 Ok(Step::Restart)
             }
@@ -239,18 +255,20 @@ impl Negotiating {
     async fn bind_request(&mut self, host: &Arc<Host>, element: RawElement) -> Result<Step, Stop> {
         let stanza = match Stanza::from_raw(element) {
             Ok(stanza) => stanza,
-            Err(error) => return Err(error.stream_error().into()),
-        };
-        let payload = stanza.payload().filter(|payload| payload.is("bind", ns::BIND)).map(|payload| payload.parse());
-        let set = stanza.kind() == StanzaKind::Iq(xmpp_wire::IqType::Set);
-        match payload {
-            Some(payload) if set => {
-                let resource = payload.child_text("resource", ns::BIND);
-                self.bind(host, &stanza, resource).await
+            Err(EnvelopeError::Rejected(rejected)) => {
+                let mut out = Vec::new();
+                rejected.reply().into_iter().for_each(|reply| reply.write(&mut out));
+                self.write(&out).await?;
+                return Ok(Step::Continue);
             }
+            Err(error) => return Err(StreamError::from(error).into()),
+        };
+        let bind = stanza.payload().and_then(|payload| Bind::from_element(&payload.parse()));
+        match bind {
+            Some(bind) if stanza.kind() == StanzaKind::Iq(IqType::Set) => self.bind(host, &stanza, bind.resource).await,
             _ => {
                 // RFC 6120 §7.1: nothing but binding before binding.
-                let refusal = stanza.error_reply(&StanzaError::not_allowed());
+                let refusal = stanza.error_reply(&StanzaError::new(StanzaCondition::NotAllowed));
                 let Some(refusal) = refusal else { return Ok(Step::Continue) };
                 let mut out = Vec::new();
                 refusal.write(&mut out);
@@ -266,11 +284,14 @@ impl Negotiating {
         let mut out = Vec::new();
         if !self.header_sent {
             // RFC 6120 §4.9.1.2: an error needs a stream to be in.
-            let from = self.host.as_ref().map_or_else(String::new, |host| host.name().to_owned());
-            features::stream_header(&mut out, &random::token(), &from, None, "en");
+            let from = self.host.as_ref().map(|host| host.jid());
+            let lang = Some("en".to_owned());
+            let id = Some(random::token());
+            let header = StreamOpen { from, id, lang, version: Some(Version::V1_0), ..StreamOpen::default() };
+            header.write(&mut out, ns::CLIENT);
         }
         error.write(&mut out);
-        out.extend_from_slice(b"</stream:stream>");
+        write_close(&mut out);
         if carrier.write(&out, WRITE_PATIENCE).await.is_ok() {
             carrier.shutdown(CLOSE_PATIENCE).await;
         }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use access::{RuleRef, ShaperRef};
+use access::{Access, RuleRef, ShaperRef};
 use kernel::doors::Open;
 use netio::TlsOptions;
-use settings::{Config, Limit, Problem, Section};
+use settings::{Problem, Section};
 use xmlstream::Limits;
 
 /// What the listener honours besides the common options.
@@ -15,9 +15,7 @@ pub(crate) const LISTENER_OPTIONS: &[&str] = &[
     "ciphers",
     "dhfile",
     "max_fsm_queue",
-    "max_stanza_elements",
     "max_stanza_size",
-    "pre_auth_max_stanza_elements",
     "pre_auth_max_stanza_size",
     "protocol_options",
     "shaper",
@@ -29,7 +27,7 @@ pub(crate) const LISTENER_OPTIONS: &[&str] = &[
 ];
 
 /// What is honoured of the top level.
-pub const TOP_LEVEL_OPTIONS: &[&str] = &[
+pub(crate) const TOP_LEVEL_OPTIONS: &[&str] = &[
     "auth_password_types_hidden_in_sasl1",
     "c2s_cafile",
     "c2s_ciphers",
@@ -45,9 +43,9 @@ pub const TOP_LEVEL_OPTIONS: &[&str] = &[
 ];
 
 /// What a stanza may weigh when the administrator sets no bound: a bound there must be.
-const STANZA_BYTES_MAX: usize = 1 << 20;
+const STANZA_BYTES_MAX: u32 = 1 << 20;
 /// COMPAT: ejabberd's default of `pre_auth_max_stanza_size`, in bytes.
-const PRE_AUTH_BYTES_MAX: usize = 8192;
+const PRE_AUTH_BYTES_MAX: u32 = 8192;
 
 /// The options of one listener.
 pub(crate) struct C2sOptions {
@@ -70,34 +68,38 @@ impl C2sOptions {
     pub(crate) fn read(open: &Open<'_>) -> Result<Self, Vec<Problem>> {
         let options = &open.listener.options;
         let global = open.config.global();
-        let access = kernel::access_of_server(open.config)?;
+        let access = Access::from_config(open.config, None)?.0;
         let verify = options.bool("tls_verify");
         let required = options.bool("starttls_required");
-        let elements = |name: &str| count(options.limit(name)).unwrap_or(usize::MAX);
-        let bytes = |name: &str, default| count(options.limit(name)).unwrap_or(default);
+        let bytes = |name: &str, default: u32| match options.limit(name).finite() {
+            Some(bytes) => u32::try_from(bytes).unwrap_or(Limits::STANZA_BYTES_CEILING),
+            None => default,
+        };
         Ok(Self {
             access: rule(options, |node| access.rule_ref(node))?,
             shaper: shaper(options, |node| access.shaper_ref(node))?,
             direct_tls: options.bool("tls"),
             starttls: options.bool("starttls") || required || verify,
             starttls_required: required,
-            tls: tls(open.config, options, verify),
-            limits: Limits::standard()
-                .with_stanza_bytes(bytes("max_stanza_size", STANZA_BYTES_MAX))
-                .with_elements(elements("max_stanza_elements")),
-            limits_before_auth: Limits::before_authentication()
-                .with_stanza_bytes(bytes("pre_auth_max_stanza_size", PRE_AUTH_BYTES_MAX))
-                .with_elements(elements("pre_auth_max_stanza_elements")),
+            tls: TlsOptions {
+                // COMPAT: the top-level `c2s_*` options win over the listener's.
+                alpn: vec![b"xmpp-client".to_vec()],
+                ..TlsOptions::for_c2s(options, global, global)
+            },
+            limits: Limits {
+                stanza_bytes_max: bytes("max_stanza_size", STANZA_BYTES_MAX),
+                ..Limits::standard()
+            },
+            limits_before_auth: Limits {
+                stanza_bytes_max: bytes("pre_auth_max_stanza_size", PRE_AUTH_BYTES_MAX),
+                ..Limits::before_authentication()
+            },
             negotiation_timeout: global.duration("negotiation_timeout").finite().unwrap_or(Duration::from_secs(120)),
             send_timeout: options.duration("send_timeout").finite().unwrap_or(Duration::from_secs(600)),
             // COMPAT: the default counts as not set, so that the top-level option decides.
             max_fsm_queue: options.is_set("max_fsm_queue").then(|| options.int("max_fsm_queue")).and_then(|n| usize::try_from(n).ok()),
         })
     }
-}
-
-fn count(limit: Limit<u64>) -> Option<usize> {
-    limit.finite().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
 type Read<T> = Result<(T, Vec<settings::Note>), Vec<Problem>>;
@@ -112,26 +114,6 @@ fn rule(options: &Section, read: impl FnOnce(&settings::Node) -> Read<RuleRef>) 
 fn shaper(options: &Section, read: impl FnOnce(&settings::Node) -> Read<ShaperRef>) -> Result<ShaperRef, Vec<Problem>> {
     match options.node("shaper") {
         Some(node) => read(node).map(|(rule, _)| rule),
-        None => Ok(ShaperRef::none()),
-    }
-}
-
-/// COMPAT: the top-level `c2s_*` options win over the listener's.
-fn tls(config: &Config, options: &Section, verify: bool) -> TlsOptions {
-    let global = config.global();
-    let text = |top: &str, own: &str| global.text(top).or_else(|| options.text(own)).map(str::to_owned);
-    let list = |top: &str, own: &str| {
-        let top = global.texts(top);
-        let chosen = if top.is_empty() { options.texts(own) } else { top };
-        chosen.into_iter().map(str::to_owned).collect()
-    };
-    TlsOptions {
-        ciphers: text("c2s_ciphers", "ciphers"),
-        protocol_options: list("c2s_protocol_options", "protocol_options"),
-        dhfile: text("c2s_dhfile", "dhfile").map(Into::into),
-        cafile: text("c2s_cafile", "cafile").map(Into::into),
-        tls_compression: global.bool_if_set("c2s_tls_compression").unwrap_or_else(|| options.bool("tls_compression")),
-        verify_clients: verify,
-        alpn: vec![b"xmpp-client".to_vec()],
+        None => Ok(ShaperRef::named("none")),
     }
 }

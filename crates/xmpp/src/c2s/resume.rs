@@ -3,48 +3,72 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::Subject;
 use jid::Jid;
 use kernel::{ConnectionInfo, Control, Host, random};
+use tokio::time::Instant;
 use xmlstream::RawElement;
-use xmpp_wire::sm::{self, Counter, Ledger, OutQueue, SmElement};
-use xmpp_wire::{Condition, StreamError};
+use xmpp_wire::negotiation::write_close;
+use xmpp_wire::sm::{Handled, Ledger, SmFailed, SmReply, SmRequest};
+use xmpp_wire::{StanzaCondition, StreamCondition, StreamError, ns};
 
+use super::inbound::failed;
 use super::negotiate::{Negotiating, Step, Stop};
 use super::session::{ClientSession, Ending, Next};
-use super::sm::{Inbound, Policy, Resumption, SessionRow, Sm, SmId, StreamMgmt};
 use super::socket_of;
+use super::sm::{Inbound, Policy, Resumption, SessionRow, Sm, SmId, StreamMgmt, text};
+
+/// How long the connection that is replaced may take to hear of it; it is most likely dead.
+const REPLACED_PATIENCE: Duration = Duration::from_millis(200);
 
 impl ClientSession {
     /// `<enable/>`: from here on stanzas are counted.
-    pub(super) async fn enable_sm(&mut self, resume: bool, max: Option<u32>, out: &mut Vec<u8>) -> Next {
-        let Some(policy) = self.policy() else {
-            sm::failed(Condition::ServiceUnavailable, None).write_on_stream(out);
-            return Next::Go;
+    pub(super) async fn enable_sm(
+        &mut self,
+        resume: bool,
+        max_seconds: Option<u32>,
+        ns: &'static str,
+        out: &mut Vec<u8>,
+    ) -> Next {
+        let generation = self.session.generation();
+        let refusal = match StreamMgmt::of(&generation) {
+            Some(_) if self.sm.is_some() => Err(failed(StanzaCondition::UnexpectedRequest)),
+            Some(module) => self.begin_sm(&module, resume, max_seconds, ns).await,
+            None => Err(failed(StanzaCondition::ServiceUnavailable)),
         };
-        if self.sm.is_some() {
-            sm::failed(Condition::UnexpectedRequest, None).write_on_stream(out);
-            return Next::Go;
+        match refusal {
+            Ok(reply) => reply.write(out, ns),
+            Err(refusal) => SmReply::Failed(refusal).write(out, ns),
         }
-        let resume_for = resume.then(|| wait(&policy, max)).filter(|wait| !wait.is_zero());
-        let id = SmId::new(&random::token());
-        let inbound = Inbound::new(id.clone(), Ledger::new(), self.session.handle().clone());
-        let queue = OutQueue::new(policy.max_ack_queue);
-        let managed = Sm::new(self.session.kernel(), id, policy, resume_for, inbound, queue);
-        // The promise to be resumable holds across a crash, so it is durable before it is given.
-        if managed.journal.open(self.row(resume_for)).await.is_err() {
-            sm::failed(Condition::InternalServerError, None).write_on_stream(out);
-            return Next::Go;
-        }
-        if resume_for.is_some() {
-            self.door.registry().add(&managed.id, self.session.handle());
-        }
-        sm::enabled(resume_for.map(|wait| (managed.id.as_str(), wait.as_secs()))).write_on_stream(out);
-        self.sm = Some(Box::new(managed));
         Next::Go
     }
 
-    fn policy(&self) -> Option<Arc<Policy>> {
-        Some(self.session.generation().module::<StreamMgmt>("mod_stream_mgmt")?.policy())
+    async fn begin_sm(
+        &mut self,
+        module: &StreamMgmt,
+        resume: bool,
+        max_seconds: Option<u32>,
+        ns: &'static str,
+    ) -> Result<SmReply, SmFailed> {
+        let policy = module.policy();
+        let resume_for = resume.then(|| wait(&policy, max_seconds)).filter(|wait| !wait.is_zero());
+        let id = SmId::new(&random::token());
+        let inbound = Inbound::new(id.clone(), Ledger::default(), self.session.handle().clone());
+        let mut sm = Sm::new(self.session.kernel(), id, policy, ns, inbound);
+        sm.resume_for = resume_for;
+        // The promise to be resumable holds across a crash, so it is durable before it is given.
+        if let Err(error) = sm.journal.open(self.row(resume_for)).await {
+            tracing::error!(%error, "stream management could not be enabled");
+            return Err(failed(StanzaCondition::InternalServerError));
+        }
+        let mut reply = SmReply::Enabled { id: None, max_seconds: None, location: None };
+        if let Some(wait) = resume_for {
+            module.registry().add(&sm.id, self.session.handle());
+            let max_seconds = u32::try_from(wait.as_secs()).ok();
+            reply = SmReply::Enabled { id: Some(sm.id.as_str().to_owned()), max_seconds, location: None };
+        }
+        self.sm = Some(Box::new(sm));
+        Ok(reply)
     }
 
     fn row(&self, resume_for: Option<Duration>) -> SessionRow {
@@ -56,7 +80,7 @@ impl ClientSession {
             resource: jid.resource().as_str().to_owned(),
             resume_seconds: resume_for.map_or(0, |wait| i64::try_from(wait.as_secs()).unwrap_or(i64::MAX)),
             handled: 0,
-            presence: handle.presence().map(|stanza| stanza.to_text()),
+            presence: handle.presence().as_ref().map(text),
             interested: handle.is_interested(),
         }
     }
@@ -69,22 +93,27 @@ impl ClientSession {
             self.waiting = Some(Box::new(resumption));
             return Next::Go;
         };
-        let Resumption { carrier, h, info, lang } = resumption;
+        let Resumption { carrier, h, info, lang, ns } = resumption;
         if let Some(mut old) = self.carrier.replace(carrier) {
-            // The old connection is probably dead; a word and no waiting.
             let mut bye = Vec::new();
-            StreamError::conflict().with_text("Resumed on another connection").write(&mut bye);
-            bye.extend_from_slice(b"</stream:stream>");
-            drop(old.write(&bye, Duration::from_millis(200)).await);
+            let error = StreamError::new(StreamCondition::Conflict);
+            error.with_text("Resumed on another connection").write(&mut bye);
+            write_close(&mut bye);
+            drop(old.write(&bye, REPLACED_PATIENCE).await);
         }
         out.clear();
-        if let Err(too_high) = sm.acknowledged(h) {
-            return Next::End(Ending::WithError(too_high.stream_error()));
+        if let Err(error) = sm.confirm(h).await {
+            tracing::error!(%error, "a session of before the restart could not be resumed");
+            return Next::End(Ending::WithError(StreamError::new(StreamCondition::InternalServerError)));
         }
-        sm.ack_asked = false;
+        if let Err(too_high) = sm.acknowledged(h) {
+            return Next::End(Ending::WithError(too_high.to_stream_error()));
+        }
+        sm.ns = ns;
+        sm.asked = None;
         sm.owes_ack = false;
-        sm::resumed(sm.id.as_str(), handled).write_on_stream(out);
-        sm.queue.unacknowledged().for_each(|stanza| stanza.write(out));
+        SmReply::Resumed { handled, previd: sm.id.as_str().to_owned() }.write(out, ns);
+        sm.queue.iter().for_each(|kept| kept.stanza.write(out));
         self.lang = lang;
         self.session.handle().set_info(info);
         self.resumed().await;
@@ -93,27 +122,27 @@ impl ClientSession {
 }
 
 /// How long a session may wait: what the client asks for, within the policy.
-fn wait(policy: &Policy, asked: Option<u32>) -> Duration {
-    match asked {
-        Some(seconds) => Duration::from_secs(u64::from(seconds)).min(policy.max_resume_timeout),
-        None => policy.resume_timeout,
-    }
+fn wait(policy: &Policy, asked_seconds: Option<u32>) -> Duration {
+    let asked = asked_seconds.map(|seconds| Duration::from_secs(u64::from(seconds)));
+    asked.map_or(policy.resume_timeout, |asked| asked.min(policy.max_resume_timeout))
 }
 
 impl Negotiating {
     /// `<resume/>`: finds the session and hands it this connection.
     pub(super) async fn resume(&mut self, host: &Arc<Host>, element: &RawElement) -> Result<Step, Stop> {
-        let Ok(SmElement::Resume { previd, h }) = SmElement::parse(element) else {
-            return Err(StreamError::invalid_xml().into());
+        let (previd, h) = match SmRequest::from_raw(element) {
+            Some(Ok(SmRequest::Resume { previd, h })) => (previd, h),
+            Some(Err(refusal)) => return self.sm_failed(element, refusal.condition, None).await,
+            _ => return self.sm_failed(element, StanzaCondition::BadRequest, None).await,
         };
         let Some(account) = self.account.clone() else { return Err(Stop::Quietly) };
-        let enabled = host.generation().module::<StreamMgmt>("mod_stream_mgmt").is_some();
-        let session = self.door.registry().find(&previd).filter(|session| {
-            enabled && session.jid().to_bare() == account
-        });
-        let Some(session) = session else {
-            let h = self.door.registry().last_count(&previd, &account);
-            return self.not_resumed(h).await;
+        let generation = host.generation();
+        let Some(module) = StreamMgmt::of(&generation) else {
+            return self.sm_failed(element, StanzaCondition::ServiceUnavailable, None).await;
+        };
+        let Some(session) = module.registry().find(&previd).filter(|session| session.jid().to_bare() == account) else {
+            let handled = module.registry().last_count(&previd, &account, Instant::now());
+            return self.sm_failed(element, StanzaCondition::ItemNotFound, handled).await;
         };
         let info = ConnectionInfo {
             kind: if self.is_tls() { "c2s_tls" } else { "c2s" },
@@ -121,26 +150,37 @@ impl Negotiating {
             since: self.door.kernel.clock().wall(),
         };
         let Some(mut carrier) = self.carrier.take() else { return Err(Stop::Quietly) };
-        let generation = host.generation();
         let full = Jid::from(session.jid().clone());
-        let subject = access::Subject::new(Some(&full), self.peer.ip());
+        let subject = Subject::of_jid(&full).with_ip(self.peer.ip());
         let shaper = generation.access().shaper(&self.door.options.shaper, &subject).rate();
         carrier.set_shaper(shaper.map(|rate| netio::Shaper::new(rate.bytes_per_second, Some(rate.burst_bytes))));
-        let resumption = Resumption { carrier, h, info, lang: self.lang.take() };
+        let resumption = Resumption { carrier, h, info, lang: self.lang.take(), ns: spoken(element) };
         match session.mailbox().control(Control::Attach(Box::new(resumption))) {
             Ok(()) => Err(Stop::Done(None)),
             Err(Control::Attach(back)) => {
                 // It ended while we looked; the client keeps this connection and binds anew.
                 self.carrier = back.downcast::<Resumption>().ok().map(|resumption| resumption.carrier);
-                self.not_resumed(None).await
+                self.sm_failed(element, StanzaCondition::ItemNotFound, None).await
             }
             Err(_) => Err(Stop::Quietly),
         }
     }
 
-    async fn not_resumed(&mut self, h: Option<Counter>) -> Result<Step, Stop> {
-        let failed = sm::failed(Condition::ItemNotFound, h);
-        self.send(&failed).await?;
+    /// Refuses a request of stream management; the client may bind instead.
+    pub(super) async fn sm_failed(
+        &mut self,
+        request: &RawElement,
+        condition: StanzaCondition,
+        handled: Option<Handled>,
+    ) -> Result<Step, Stop> {
+        let mut out = Vec::new();
+        SmReply::Failed(SmFailed { condition, handled }).write(&mut out, spoken(request));
+        self.write(&out).await?;
         Ok(Step::Continue)
     }
+}
+
+/// The version of stream management that a client speaks.
+fn spoken(request: &RawElement) -> &'static str {
+    if request.ns() == ns::SM_2 { ns::SM_2 } else { ns::SM }
 }

@@ -2,16 +2,15 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use kernel::hooks::{SessionPending, SessionResumed};
 use kernel::{CloseReason, Control, Delivery, Effect, Session};
+use accounts::AnonymousSession;
 use tokio::time::{Instant, Sleep};
-use xmpp_wire::StreamError;
+use xmpp_wire::{StreamCondition, StreamError};
 
-use super::C2s;
 use super::sm::{Resumption, Sm};
 use crate::carriers::{Carrier, Inbound};
 
@@ -21,12 +20,17 @@ const BURST_STANZAS_MAX: usize = 64;
 /// A session with its connection, as its task holds it.
 pub(crate) struct ClientSession {
     pub(super) session: Session,
-    pub(super) door: Arc<C2s>,
+    /// How long the client may take to read what is written at once.
+    pub(super) send_timeout: Duration,
     /// The connection; none while the session waits for its resumption.
     pub(super) carrier: Option<Carrier>,
     pub(super) sm: Option<Box<Sm>>,
     /// The stream's language, for stanzas that name none (RFC 6120 §4.7.4).
     pub(super) lang: Option<Box<str>>,
+    /// Keeps an anonymous account alive.
+    pub(super) anonymous: Option<Box<AnonymousSession>>,
+    /// A resumption that waits until everything the client sent has been handled.
+    pub(super) waiting: Option<Box<Resumption>>,
     /// When waiting for resumption ends.
     pub(super) resume_deadline: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
@@ -59,8 +63,15 @@ pub(super) enum Ending {
 }
 
 impl ClientSession {
-    pub(super) fn new(session: Session, door: Arc<C2s>, carrier: Option<Carrier>, lang: Option<Box<str>>) -> Self {
-        Self { session, door, carrier, sm: None, lang, resume_deadline: None, timer: None }
+    pub(super) fn new(session: Session, send_timeout: Duration, carrier: Option<Carrier>, lang: Option<Box<str>>) -> Self {
+        Self { session, send_timeout, carrier, sm: None, lang, anonymous: None, waiting: None, resume_deadline: None, timer: None }
+    }
+
+    /// A session of before a restart that waits for its client.
+    pub(super) fn waiting(session: Session, send_timeout: Duration, sm: Sm, wait: Duration) -> Self {
+        let resume_deadline = Some(Instant::now() + wait);
+        let sm = Some(Box::new(sm));
+        Self { session, send_timeout, carrier: None, sm, lang: None, anonymous: None, waiting: None, resume_deadline, timer: None }
     }
 
     /// Runs until the session is over.
@@ -90,7 +101,7 @@ impl ClientSession {
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let ack = self.sm.as_ref().and_then(|sm| sm.ack_deadline);
+        let ack = self.sm.as_ref().and_then(|sm| sm.ack_deadline());
         let paused = self.carrier.as_ref().and_then(Carrier::paused_until);
         let Some(deadline) = [self.resume_deadline, ack, paused].into_iter().flatten().min() else {
             self.timer = None;
@@ -129,7 +140,7 @@ impl ClientSession {
         while let Some(item) = self.carrier.as_mut().and_then(Carrier::take) {
             let next = match item {
                 Inbound::Element(element) => self.element(element, out).await,
-                Inbound::Opened(_) => Next::End(Ending::WithError(StreamError::invalid_xml())),
+                Inbound::Opened(_) => Next::End(Ending::WithError(StreamError::new(StreamCondition::InvalidXml))),
                 Inbound::Broken(error) => Next::End(Ending::WithError(error)),
                 Inbound::Closed => Next::End(Ending::ByClient),
                 Inbound::Gone => self.lost().await,
@@ -171,7 +182,7 @@ impl ClientSession {
             return true;
         }
         let Some(carrier) = &mut self.carrier else { return false };
-        carrier.write(out, self.door.options.send_timeout).await.is_ok()
+        carrier.write(out, self.send_timeout).await.is_ok()
     }
 
     async fn control(&mut self, control: Control, out: &mut Vec<u8>) -> Next {
@@ -179,10 +190,13 @@ impl ClientSession {
             Control::Close(CloseReason::Stalled) => self.lost().await,
             Control::Close(reason) => Next::End(Ending::WithError(stream_error(&reason))),
             // The count itself is in the ledger; this says that an acknowledgement is due.
-            Control::Wake(_) | Control::Handled(_) => {
-                self.acknowledge(out);
-                Next::Go
-            }
+            Control::Wake => match self.waiting.take() {
+                Some(resumption) => self.attach(*resumption, out).await,
+                None => {
+                    self.acknowledge(out);
+                    Next::Go
+                }
+            },
             Control::Attach(resumption) => match resumption.downcast::<Resumption>() {
                 Ok(resumption) => self.attach(*resumption, out).await,
                 Err(_) => Next::Go,
@@ -201,9 +215,9 @@ impl ClientSession {
         if due(self.resume_deadline) {
             return Next::End(Ending::ByClient);
         }
-        if due(self.sm.as_ref().and_then(|sm| sm.ack_deadline)) {
+        if due(self.sm.as_ref().and_then(|sm| sm.ack_deadline())) {
             // A client that does not acknowledge is taken for gone; it may still resume.
-            return self.detach().unwrap_or(Next::End(Ending::WithError(StreamError::connection_timeout())));
+            return self.detach().unwrap_or(Next::End(Ending::WithError(StreamError::new(StreamCondition::ConnectionTimeout))));
         }
         Next::Go
     }
@@ -220,7 +234,7 @@ impl ClientSession {
     fn detach(&mut self) -> Option<Next> {
         let sm = self.sm.as_mut()?;
         let wait = sm.resume_for.filter(|wait| !wait.is_zero())?;
-        sm.ack_deadline = None;
+        sm.asked = None;
         sm.owes_ack = false;
         self.carrier = None;
         self.resume_deadline = Some(Instant::now() + wait);
@@ -263,11 +277,11 @@ pub(super) const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 
 fn stream_error(reason: &CloseReason) -> StreamError {
     match reason {
-        CloseReason::Replaced => StreamError::conflict().with_text("Replaced by new connection"),
-        CloseReason::Kicked(text) => StreamError::policy_violation().with_text(text.clone()),
-        CloseReason::AccountGone => StreamError::not_authorized().with_text("User removed"),
-        CloseReason::Shutdown => StreamError::system_shutdown(),
-        CloseReason::HostGone => StreamError::host_gone(),
-        CloseReason::Stalled => StreamError::resource_constraint(),
+        CloseReason::Replaced => StreamError::new(StreamCondition::Conflict).with_text("Replaced by new connection"),
+        CloseReason::Kicked(text) => StreamError::new(StreamCondition::PolicyViolation).with_text(text),
+        CloseReason::AccountGone => StreamError::new(StreamCondition::NotAuthorized).with_text("User removed"),
+        CloseReason::Shutdown => StreamError::new(StreamCondition::SystemShutdown),
+        CloseReason::HostGone => StreamError::new(StreamCondition::HostGone),
+        CloseReason::Stalled => StreamError::new(StreamCondition::ResourceConstraint),
     }
 }

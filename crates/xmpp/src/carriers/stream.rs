@@ -63,9 +63,14 @@ impl Carrier {
     }
 
     /// Goes on under TLS; whatever came in clear after the last element is dropped (command injection).
-    pub(crate) async fn start_tls(self, endpoint: &TlsEndpoint, limit: Duration) -> Result<Self, TlsError> {
+    pub(crate) async fn start_tls(
+        self,
+        endpoint: &TlsEndpoint,
+        host: Option<&str>,
+        limit: Duration,
+    ) -> Result<Self, TlsError> {
         let Self { transport, mut reader, shaper, .. } = self;
-        let transport = transport.start_tls(endpoint, limit).await?;
+        let transport = transport.start_tls(endpoint, host, limit).await?;
         reader.restart();
         Ok(Self { transport, reader, shaper, pending: VecDeque::new(), paused_until: None, ended: false })
     }
@@ -148,7 +153,7 @@ fn parse(reader: &mut Reader, mut bytes: &[u8], into: &mut VecDeque<Inbound>) {
     loop {
         match reader.next(&mut bytes) {
             Ok(None) => return,
-            Ok(Some(Event::Open(header))) => into.push_back(Inbound::Opened(Box::new(header))),
+            Ok(Some(Event::Open(header))) => into.push_back(Inbound::Opened(header)),
             Ok(Some(Event::Element(element))) => into.push_back(Inbound::Element(element)),
             Ok(Some(Event::Close)) => return into.push_back(Inbound::Closed),
             Err(error) => return into.push_back(Inbound::Broken(error.into())),

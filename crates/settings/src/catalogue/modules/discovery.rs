@@ -6,15 +6,15 @@ use crate::catalogue::kinds::{
 };
 
 /// `mod_adhoc`.
+#[rustfmt::skip]
 pub(crate) static MOD_ADHOC: ModuleSpec = ModuleSpec {
     name: "mod_adhoc",
-    doc: "",
+    doc: "Ad-hoc commands (XEP-0050).",
     since: "",
-    options: &[option(
-        "report_commands_node",
-        Type::Bool,
-        DefaultValue::Bool(false),
-    )],
+    options: &[
+        option("report_commands_node", Type::Bool, DefaultValue::Bool(false))
+            .doc("Whether the commands are listed among the server's items."),
+    ],
     needs: &[],
     wants: &[],
     db_types: &[],
@@ -22,20 +22,19 @@ pub(crate) static MOD_ADHOC: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_announce`.
+#[rustfmt::skip]
 pub(crate) static MOD_ANNOUNCE: ModuleSpec = ModuleSpec {
     name: "mod_announce",
-    doc: "",
+    doc: "Announcements to all users and messages of the day.",
     since: "",
     options: &[
-        option("access", Type::Access, DefaultValue::Text("none")),
+        option("access", Type::Access, DefaultValue::Text("none"))
+            .doc("Who may send announcements."),
         CACHE_LIFE_TIME,
         CACHE_MISSED,
         CACHE_SIZE,
-        option(
-            "db_type",
-            Type::DbType("mod_announce"),
-            DefaultValue::OfOr("default_db", "mnesia"),
-        ),
+        option("db_type", Type::DbType("mod_announce"), DefaultValue::OfOr("default_db", "mnesia"))
+            .doc("Where it keeps its data."),
         USE_CACHE,
     ],
     needs: &["mod_adhoc"],
@@ -45,19 +44,17 @@ pub(crate) static MOD_ANNOUNCE: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_caps`.
+#[rustfmt::skip]
 pub(crate) static MOD_CAPS: ModuleSpec = ModuleSpec {
     name: "mod_caps",
-    doc: "",
+    doc: "Entity capabilities remembered (XEP-0115).",
     since: "",
     options: &[
         CACHE_LIFE_TIME,
         CACHE_MISSED,
         CACHE_SIZE,
-        option(
-            "db_type",
-            Type::DbType("mod_caps"),
-            DefaultValue::OfOr("default_db", "mnesia"),
-        ),
+        option("db_type", Type::DbType("mod_caps"), DefaultValue::OfOr("default_db", "mnesia"))
+            .doc("Where it keeps its data."),
         USE_CACHE,
     ],
     needs: &[],
@@ -67,11 +64,15 @@ pub(crate) static MOD_CAPS: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_configure`.
+#[rustfmt::skip]
 pub(crate) static MOD_CONFIGURE: ModuleSpec = ModuleSpec {
     name: "mod_configure",
-    doc: "",
+    doc: "Configuration over ad-hoc commands (XEP-0133).",
     since: "",
-    options: &[option("access", Type::Access, DefaultValue::Text("configure")).since("25.03")],
+    options: &[
+        option("access", Type::Access, DefaultValue::Text("configure")).since("25.03")
+            .doc("Who may configure the server over XMPP."),
+    ],
     needs: &["mod_adhoc"],
     wants: &["mod_last"],
     db_types: &[],
@@ -79,25 +80,27 @@ pub(crate) static MOD_CONFIGURE: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_disco`.
+#[rustfmt::skip]
 pub(crate) static MOD_DISCO: ModuleSpec = ModuleSpec {
     name: "mod_disco",
-    doc: "",
+    doc: "Service discovery (XEP-0030).",
     since: "",
     options: &[
-        option("extra_domains", list(&TEXT), DefaultValue::List(&[])),
-        option("name", TEXT, DefaultValue::Text("ejabberd")),
+        option("extra_domains", list(&TEXT), DefaultValue::List(&[]))
+            .doc("Other domains listed among the items."),
+        option("name", TEXT, DefaultValue::Text("ejabberd"))
+            .doc("Name of the server."),
         option(
             "server_info",
             list(&options(&[
-                field(
-                    "modules",
-                    Type::Either(&[Type::Enum(&["all"]), list(&Type::ModuleName)]),
-                ),
-                field("name", TEXT),
-                field("urls", list(&TEXT)),
+                field("modules", Type::Either(&[Type::Enum(&["all"]), list(&Type::ModuleName)]))
+                    .or(DefaultValue::Text("all")),
+                field("name", TEXT).or(DefaultValue::Text("")),
+                field("urls", list(&TEXT)).or(DefaultValue::List(&[])),
             ])),
             DefaultValue::List(&[]),
-        ),
+        )
+            .doc("Contact addresses told to others."),
     ],
     needs: &[],
     wants: &[],
@@ -106,23 +109,18 @@ pub(crate) static MOD_DISCO: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_host_meta`.
+#[rustfmt::skip]
 pub(crate) static MOD_HOST_META: ModuleSpec = ModuleSpec {
     name: "mod_host_meta",
-    doc: "",
+    doc: "Other ways to connect, told over HTTP (XEP-0156).",
     since: "22.05",
     options: &[
-        option(
-            "bosh_service_url",
-            Type::Either(&[Type::Enum(&["undefined"]), TEXT]),
-            DefaultValue::Text("auto"),
-        )
-        .since("22.05"),
-        option(
-            "websocket_url",
-            Type::Either(&[Type::Enum(&["undefined"]), TEXT]),
-            DefaultValue::Text("auto"),
-        )
-        .since("22.05"),
+        option("bosh_service_url", Type::Either(&[Type::Enum(&["undefined"]), TEXT]), DefaultValue::Text("auto"))
+        .since("22.05")
+            .doc("BOSH address told to clients."),
+        option("websocket_url", Type::Either(&[Type::Enum(&["undefined"]), TEXT]), DefaultValue::Text("auto"))
+        .since("22.05")
+            .doc("WebSocket address told to clients."),
     ],
     needs: &[],
     wants: &["mod_bosh"],
@@ -131,11 +129,15 @@ pub(crate) static MOD_HOST_META: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_jidprep`.
+#[rustfmt::skip]
 pub(crate) static MOD_JIDPREP: ModuleSpec = ModuleSpec {
     name: "mod_jidprep",
-    doc: "",
+    doc: "Address preparation for clients (XEP-0328).",
     since: "",
-    options: &[option("access", Type::Access, DefaultValue::Text("local"))],
+    options: &[
+        option("access", Type::Access, DefaultValue::Text("local"))
+            .doc("Who may use it."),
+    ],
     needs: &[],
     wants: &[],
     db_types: &[],
@@ -143,53 +145,23 @@ pub(crate) static MOD_JIDPREP: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_providers`.
+#[rustfmt::skip]
 pub(crate) static MOD_PROVIDERS: ModuleSpec = ModuleSpec {
     name: "mod_providers",
-    doc: "",
+    doc: "Facts about the service for directories.",
     since: "25.08",
     options: &[
-        option(
-            "alternativeJids",
-            list(&Type::Domain).unique(),
-            DefaultValue::List(&[]),
-        )
-        .since("25.08"),
+        option("alternativeJids", list(&Type::Domain).unique(), DefaultValue::List(&[])).since("25.08"),
         option("busFactor", INT, DefaultValue::Int(-1)).since("25.08"),
         option("freeOfCharge", Type::Bool, DefaultValue::Bool(false)).since("25.08"),
-        option(
-            "languages",
-            list(&TEXT),
-            DefaultValue::List(&[DefaultValue::Of("language")]),
-        )
-        .since("25.08"),
+        option("languages", list(&TEXT), DefaultValue::List(&[DefaultValue::Of("language")])).since("25.08"),
         option("legalNotice", TEXT, DefaultValue::Text("")).since("25.08"),
-        option(
-            "maximumHttpFileUploadStorageTime",
-            INT,
-            DefaultValue::Text("default_value"),
-        )
-        .since("25.08"),
-        option(
-            "maximumHttpFileUploadTotalSize",
-            INT,
-            DefaultValue::Text("default_value"),
-        )
-        .since("25.08"),
-        option(
-            "maximumMessageArchiveManagementStorageTime",
-            INT,
-            DefaultValue::Int(0),
-        )
-        .since("25.08"),
+        option("maximumHttpFileUploadStorageTime", INT, DefaultValue::Text("default_value")).since("25.08"),
+        option("maximumHttpFileUploadTotalSize", INT, DefaultValue::Text("default_value")).since("25.08"),
+        option("maximumMessageArchiveManagementStorageTime", INT, DefaultValue::Int(0)).since("25.08"),
         option(
             "organization",
-            Type::Enum(&[
-                "company",
-                "commercial person",
-                "private person",
-                "governmental",
-                "non-governmental",
-            ]),
+            Type::Enum(&["company", "commercial person", "private person", "governmental", "non-governmental"]),
             DefaultValue::Text(""),
         )
         .since("25.08"),
@@ -207,19 +179,20 @@ pub(crate) static MOD_PROVIDERS: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_stun_disco`.
+#[rustfmt::skip]
 pub(crate) static MOD_STUN_DISCO: ModuleSpec = ModuleSpec {
     name: "mod_stun_disco",
-    doc: "",
+    doc: "STUN and TURN services told to clients (XEP-0215).",
     since: "20.04",
     options: &[
-        option("access", Type::Access, DefaultValue::Text("local")),
-        option(
-            "credentials_lifetime",
-            SECONDS,
-            DefaultValue::Millis(43200000),
-        ),
-        option("offer_local_services", Type::Bool, DefaultValue::Bool(true)),
-        option("secret", TEXT, DefaultValue::Unset).secret(),
+        option("access", Type::Access, DefaultValue::Text("local"))
+            .doc("Who is told of the services."),
+        option("credentials_lifetime", SECONDS, DefaultValue::Millis(43200000))
+            .doc("How long the logins handed out are valid."),
+        option("offer_local_services", Type::Bool, DefaultValue::Bool(true))
+            .doc("Whether this server's own services are told."),
+        option("secret", TEXT, DefaultValue::Unset).secret()
+            .doc("Secret shared with the relays."),
         option(
             "services",
             list(
@@ -228,12 +201,14 @@ pub(crate) static MOD_STUN_DISCO: ModuleSpec = ModuleSpec {
                     field("port", PORT),
                     field("restricted", Type::Bool),
                     field("transport", Type::Enum(&["tcp", "udp"])),
-                    field("type", Type::Enum(&["stun", "turn", "stuns", "turns"])),
+                    field("type", Type::Enum(&["stun", "turn", "stuns", "turns"]))
+                        .or(DefaultValue::Text("stun")),
                 ])
                 .repeating(),
             ),
             DefaultValue::List(&[]),
-        ),
+        )
+            .doc("Services told to clients."),
     ],
     needs: &[],
     wants: &[],
@@ -242,9 +217,10 @@ pub(crate) static MOD_STUN_DISCO: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_time`.
+#[rustfmt::skip]
 pub(crate) static MOD_TIME: ModuleSpec = ModuleSpec {
     name: "mod_time",
-    doc: "",
+    doc: "Time of the server (XEP-0202).",
     since: "",
     options: &[],
     needs: &[],
@@ -254,11 +230,15 @@ pub(crate) static MOD_TIME: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_version`.
+#[rustfmt::skip]
 pub(crate) static MOD_VERSION: ModuleSpec = ModuleSpec {
     name: "mod_version",
-    doc: "",
+    doc: "Software version (XEP-0092).",
     since: "",
-    options: &[option("show_os", Type::Bool, DefaultValue::Bool(true))],
+    options: &[
+        option("show_os", Type::Bool, DefaultValue::Bool(true))
+            .doc("Whether the operating system is told."),
+    ],
     needs: &[],
     wants: &[],
     db_types: &[],

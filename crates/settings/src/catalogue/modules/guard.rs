@@ -7,22 +7,18 @@ use crate::catalogue::kinds::{
 };
 
 /// `mod_antispam`.
+#[rustfmt::skip]
 pub(crate) static MOD_ANTISPAM: ModuleSpec = ModuleSpec {
     name: "mod_antispam",
-    doc: "",
+    doc: "Spam filters and shared block lists.",
     since: "25.07",
     options: &[
         option("access_spam", Type::Access, DefaultValue::Text("none")).since("25.07"),
-        option("cache_size", POSITIVE_OR_INFINITY, DefaultValue::Int(10000)).since("25.07"),
+        option("cache_size", POSITIVE_OR_INFINITY, DefaultValue::Int(10000)).since("25.07")
+            .doc("How many entries the cache holds."),
         option(
             "rtbl_services",
-            list(&Type::Either(&[
-                TEXT,
-                map(
-                    &TEXT,
-                    &map(&Type::Enum(&["spam_source_domains_node"]), &TEXT),
-                ),
-            ])),
+            list(&Type::Either(&[TEXT, map(&TEXT, &map(&Type::Enum(&["spam_source_domains_node"]), &TEXT))])),
             DefaultValue::List(&[]),
         )
         .since("25.07"),
@@ -64,17 +60,24 @@ pub(crate) static MOD_ANTISPAM: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_block_strangers`.
+#[rustfmt::skip]
 pub(crate) static MOD_BLOCK_STRANGERS: ModuleSpec = ModuleSpec {
     name: "mod_block_strangers",
-    doc: "",
+    doc: "Messages from strangers kept away.",
     since: "",
     options: &[
-        option("access", Type::Access, DefaultValue::Text("none")),
-        option("allow_local_users", Type::Bool, DefaultValue::Bool(true)),
-        option("allow_transports", Type::Bool, DefaultValue::Bool(true)),
-        option("captcha", Type::Bool, DefaultValue::Bool(false)),
-        option("drop", Type::Bool, DefaultValue::Bool(true)),
-        option("log", Type::Bool, DefaultValue::Bool(false)),
+        option("access", Type::Access, DefaultValue::Text("none"))
+            .doc("Strangers who may write all the same."),
+        option("allow_local_users", Type::Bool, DefaultValue::Bool(true))
+            .doc("Whether users of this host are no strangers."),
+        option("allow_transports", Type::Bool, DefaultValue::Bool(true))
+            .doc("Whether gateways of contacts are no strangers."),
+        option("captcha", Type::Bool, DefaultValue::Bool(false))
+            .doc("Whether a stranger may pass a CAPTCHA instead."),
+        option("drop", Type::Bool, DefaultValue::Bool(true))
+            .doc("Whether a stranger's message is dropped."),
+        option("log", Type::Bool, DefaultValue::Bool(false))
+            .doc("Whether drops are logged."),
     ],
     needs: &[],
     wants: &[],
@@ -83,9 +86,10 @@ pub(crate) static MOD_BLOCK_STRANGERS: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_blocking`.
+#[rustfmt::skip]
 pub(crate) static MOD_BLOCKING: ModuleSpec = ModuleSpec {
     name: "mod_blocking",
-    doc: "",
+    doc: "Blocking contacts (XEP-0191).",
     since: "",
     options: &[],
     needs: &["mod_privacy"],
@@ -95,18 +99,18 @@ pub(crate) static MOD_BLOCKING: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_fail2ban`.
+#[rustfmt::skip]
 pub(crate) static MOD_FAIL2BAN: ModuleSpec = ModuleSpec {
     name: "mod_fail2ban",
-    doc: "",
+    doc: "Addresses banned after failed logins.",
     since: "",
     options: &[
-        option("access", Type::Access, DefaultValue::Text("none")),
-        option(
-            "c2s_auth_ban_lifetime",
-            SECONDS,
-            DefaultValue::Millis(3600000),
-        ),
-        option("c2s_max_auth_failures", POSITIVE, DefaultValue::Int(20)),
+        option("access", Type::Access, DefaultValue::Text("none"))
+            .doc("Addresses never banned."),
+        option("c2s_auth_ban_lifetime", SECONDS, DefaultValue::Millis(3600000))
+            .doc("How long an address is banned."),
+        option("c2s_max_auth_failures", POSITIVE, DefaultValue::Int(20))
+            .doc("Failed logins of one address before it is banned."),
     ],
     needs: &[],
     wants: &[],
@@ -115,49 +119,35 @@ pub(crate) static MOD_FAIL2BAN: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_invites`.
+#[rustfmt::skip]
 pub(crate) static MOD_INVITES: ModuleSpec = ModuleSpec {
     name: "mod_invites",
-    doc: "",
+    doc: "Invitations to new accounts and contacts (XEP-0379, XEP-0401).",
     since: "26.01",
     options: &[
-        option(
-            "access_create_account",
-            Type::Access,
-            DefaultValue::Text("none"),
-        )
-        .since("26.01"),
-        option(
-            "db_type",
-            Type::DbType("mod_invites"),
-            DefaultValue::OfOr("default_db", "mnesia"),
-        )
-        .since("26.01"),
-        option(
-            "landing_page",
-            Type::Either(&[Type::Enum(&["none", "auto"]), TEXT]),
-            DefaultValue::Text("none"),
-        )
-        .since("26.01"),
-        option(
-            "max_invites",
-            POSITIVE_OR_INFINITY,
-            DefaultValue::Text("infinity"),
-        )
-        .since("26.01"),
-        option("site_name", TEXT, DefaultValue::Text("@HOST@")).since("26.01"),
-        option(
-            "templates_dir",
-            Type::Directory(FileUse::Read),
-            DefaultValue::Text("@PRIV_DIR@/mod_invites"),
-        )
-        .since("26.01"),
-        option("token_expire_seconds", POSITIVE, DefaultValue::Int(432000)).since("26.01"),
+        option("access_create_account", Type::Access, DefaultValue::Text("none")).since("26.01")
+            .doc("Who may invite to new accounts."),
+        option("db_type", Type::DbType("mod_invites"), DefaultValue::OfOr("default_db", "mnesia")).since("26.01")
+            .doc("Where it keeps its data."),
+        option("landing_page", Type::Either(&[Type::Enum(&["none", "auto"]), TEXT]), DefaultValue::Text("none"))
+        .since("26.01")
+            .doc("Page that an invitation leads to."),
+        option("max_invites", POSITIVE_OR_INFINITY, DefaultValue::Text("infinity")).since("26.01")
+            .doc("Open invitations of one user."),
+        option("site_name", TEXT, DefaultValue::Text("@HOST@")).since("26.01")
+            .doc("Name shown on the page."),
+        option("templates_dir", Type::Directory(FileUse::Read), DefaultValue::Text("@PRIV_DIR@/mod_invites"))
+        .since("26.01")
+            .doc("Directory of page templates."),
+        option("token_expire_seconds", POSITIVE, DefaultValue::Int(432000)).since("26.01")
+            .doc("Seconds an invitation is valid."),
         option(
             "webchat_url",
             Type::Either(&[Type::Enum(&["none", "auto"]), WEB_URL]),
             DefaultValue::Text("auto"),
         )
-        .since("26.03"),
+        .since("26.03")
+            .doc("Web client offered on the page."),
     ],
     needs: &[],
     wants: &["mod_adhoc", "mod_register", "mod_roster"],
@@ -166,19 +156,17 @@ pub(crate) static MOD_INVITES: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_privacy`.
+#[rustfmt::skip]
 pub(crate) static MOD_PRIVACY: ModuleSpec = ModuleSpec {
     name: "mod_privacy",
-    doc: "",
+    doc: "Privacy lists (XEP-0016).",
     since: "",
     options: &[
         CACHE_LIFE_TIME,
         CACHE_MISSED,
         CACHE_SIZE,
-        option(
-            "db_type",
-            Type::DbType("mod_privacy"),
-            DefaultValue::OfOr("default_db", "mnesia"),
-        ),
+        option("db_type", Type::DbType("mod_privacy"), DefaultValue::OfOr("default_db", "mnesia"))
+            .doc("Where it keeps its data."),
         USE_CACHE,
     ],
     needs: &[],
@@ -188,41 +176,41 @@ pub(crate) static MOD_PRIVACY: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_register`.
+#[rustfmt::skip]
 pub(crate) static MOD_REGISTER: ModuleSpec = ModuleSpec {
     name: "mod_register",
-    doc: "",
+    doc: "Registration of accounts (XEP-0077).",
     since: "",
     options: &[
-        option("access", Type::Access, DefaultValue::Text("all")),
-        option("access_from", Type::Access, DefaultValue::Text("none")),
-        option("access_remove", Type::Access, DefaultValue::Text("all")),
+        option("access", Type::Access, DefaultValue::Text("all"))
+            .doc("Which accounts may be made."),
+        option("access_from", Type::Access, DefaultValue::Text("none"))
+            .doc("Who may make accounts for others."),
+        option("access_remove", Type::Access, DefaultValue::Text("all"))
+            .doc("Who may remove the own account."),
         option(
             "allow_modules",
             Type::Either(&[Type::Enum(&["all"]), list(&Type::Word)]),
             DefaultValue::Text("all"),
         )
-        .since("21.12"),
-        option("captcha_protected", Type::Bool, DefaultValue::Bool(false)),
-        option("ip_access", Type::Access, DefaultValue::Text("all")),
-        option(
-            "password_strength",
-            Type::NumberFromZero,
-            DefaultValue::Int(0),
-        ),
-        option("redirect_url", WEB_URL, DefaultValue::Unset),
-        option(
-            "registration_watchers",
-            list(&Type::Jid),
-            DefaultValue::List(&[]),
-        ),
+        .since("21.12")
+            .doc("Which ways of registering are open."),
+        option("captcha_protected", Type::Bool, DefaultValue::Bool(false))
+            .doc("Whether a CAPTCHA must be passed."),
+        option("ip_access", Type::Access, DefaultValue::Text("all"))
+            .doc("Addresses that may register."),
+        option("password_strength", Type::NumberFromZero, DefaultValue::Int(0))
+            .doc("Least strength of passwords in bits."),
+        option("redirect_url", WEB_URL, DefaultValue::Unset)
+            .doc("Page clients are sent to instead."),
+        option("registration_watchers", list(&Type::Jid), DefaultValue::List(&[]))
+            .doc("Who is told of new accounts."),
         option(
             "welcome_message",
             options(&[field("body", TEXT), field("subject", TEXT)]),
-            DefaultValue::Map(&[
-                ("subject", DefaultValue::Text("")),
-                ("body", DefaultValue::Text("")),
-            ]),
-        ),
+            DefaultValue::Map(&[("subject", DefaultValue::Text("")), ("body", DefaultValue::Text(""))]),
+        )
+            .doc("Message to new users."),
     ],
     needs: &[],
     wants: &[],
@@ -231,9 +219,10 @@ pub(crate) static MOD_REGISTER: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_register_web`.
+#[rustfmt::skip]
 pub(crate) static MOD_REGISTER_WEB: ModuleSpec = ModuleSpec {
     name: "mod_register_web",
-    doc: "",
+    doc: "Registration on a web page.",
     since: "",
     options: &[],
     needs: &["mod_register"],

@@ -8,13 +8,14 @@ use super::shared::{
 };
 use crate::catalogue::kinds::{
     DefaultValue, ModuleSpec, POSITIVE, POSITIVE_OR_INFINITY, SECONDS, TEXT, Type, list, map,
-    option, options,
+    option,
 };
 
 /// `mod_avatar`.
+#[rustfmt::skip]
 pub(crate) static MOD_AVATAR: ModuleSpec = ModuleSpec {
     name: "mod_avatar",
-    doc: "",
+    doc: "Avatars carried between vCard and personal events (XEP-0398).",
     since: "",
     options: &[
         option(
@@ -24,8 +25,10 @@ pub(crate) static MOD_AVATAR: ModuleSpec = ModuleSpec {
                 &Type::Enum(&["jpeg", "png", "webp", "gif"]),
             ),
             DefaultValue::Map(&[]),
-        ),
-        option("rate_limit", POSITIVE, DefaultValue::Int(10)),
+        )
+            .doc("Image formats turned into others."),
+        option("rate_limit", POSITIVE, DefaultValue::Int(10))
+            .doc("Conversions of one client in a minute."),
     ],
     needs: &["mod_vcard", "mod_vcard_xupdate", "mod_pubsub"],
     wants: &[],
@@ -34,19 +37,17 @@ pub(crate) static MOD_AVATAR: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_last`.
+#[rustfmt::skip]
 pub(crate) static MOD_LAST: ModuleSpec = ModuleSpec {
     name: "mod_last",
-    doc: "",
+    doc: "Last activity (XEP-0012).",
     since: "",
     options: &[
         CACHE_LIFE_TIME,
         CACHE_MISSED,
         CACHE_SIZE,
-        option(
-            "db_type",
-            Type::DbType("mod_last"),
-            DefaultValue::OfOr("default_db", "mnesia"),
-        ),
+        option("db_type", Type::DbType("mod_last"), DefaultValue::OfOr("default_db", "mnesia"))
+            .doc("Where it keeps its data."),
         USE_CACHE,
     ],
     needs: &[],
@@ -56,13 +57,16 @@ pub(crate) static MOD_LAST: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_pres_counter`.
+#[rustfmt::skip]
 pub(crate) static MOD_PRES_COUNTER: ModuleSpec = ModuleSpec {
     name: "mod_pres_counter",
-    doc: "",
+    doc: "Limit on subscription requests.",
     since: "",
     options: &[
-        option("count", POSITIVE, DefaultValue::Int(5)),
-        option("interval", SECONDS, DefaultValue::Millis(60000)),
+        option("count", POSITIVE, DefaultValue::Int(5))
+            .doc("Subscription presences allowed in an interval."),
+        option("interval", SECONDS, DefaultValue::Millis(60000))
+            .doc("Length of the interval."),
     ],
     needs: &[],
     wants: &[],
@@ -71,19 +75,17 @@ pub(crate) static MOD_PRES_COUNTER: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_private`.
+#[rustfmt::skip]
 pub(crate) static MOD_PRIVATE: ModuleSpec = ModuleSpec {
     name: "mod_private",
-    doc: "",
+    doc: "Private storage (XEP-0049).",
     since: "",
     options: &[
         CACHE_LIFE_TIME,
         CACHE_MISSED,
         CACHE_SIZE,
-        option(
-            "db_type",
-            Type::DbType("mod_private"),
-            DefaultValue::OfOr("default_db", "mnesia"),
-        ),
+        option("db_type", Type::DbType("mod_private"), DefaultValue::OfOr("default_db", "mnesia"))
+            .doc("Where it keeps its data."),
         USE_CACHE,
     ],
     needs: &[],
@@ -93,23 +95,24 @@ pub(crate) static MOD_PRIVATE: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_roster`.
+#[rustfmt::skip]
 pub(crate) static MOD_ROSTER: ModuleSpec = ModuleSpec {
     name: "mod_roster",
-    doc: "",
+    doc: "Contact lists (RFC 6121).",
     since: "",
     options: &[
-        option("access", Type::Access, DefaultValue::Text("all")),
+        option("access", Type::Access, DefaultValue::Text("all"))
+            .doc("Who may change the contact list."),
         CACHE_LIFE_TIME,
         CACHE_MISSED,
         CACHE_SIZE,
-        option(
-            "db_type",
-            Type::DbType("mod_roster"),
-            DefaultValue::OfOr("default_db", "mnesia"),
-        ),
-        option("store_current_id", Type::Bool, DefaultValue::Bool(false)),
+        option("db_type", Type::DbType("mod_roster"), DefaultValue::OfOr("default_db", "mnesia"))
+            .doc("Where it keeps its data."),
+        option("store_current_id", Type::Bool, DefaultValue::Bool(false))
+            .doc("Whether the version of each list is stored."),
         USE_CACHE,
-        option("versioning", Type::Bool, DefaultValue::Bool(false)),
+        option("versioning", Type::Bool, DefaultValue::Bool(false))
+            .doc("Whether unchanged lists are not sent again."),
     ],
     needs: &[],
     wants: &[],
@@ -118,19 +121,17 @@ pub(crate) static MOD_ROSTER: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_shared_roster`.
+#[rustfmt::skip]
 pub(crate) static MOD_SHARED_ROSTER: ModuleSpec = ModuleSpec {
     name: "mod_shared_roster",
-    doc: "",
+    doc: "Groups shared in contact lists.",
     since: "",
     options: &[
         CACHE_LIFE_TIME,
         CACHE_MISSED,
         CACHE_SIZE,
-        option(
-            "db_type",
-            Type::DbType("mod_shared_roster"),
-            DefaultValue::OfOr("default_db", "mnesia"),
-        ),
+        option("db_type", Type::DbType("mod_shared_roster"), DefaultValue::OfOr("default_db", "mnesia"))
+            .doc("Where it keeps its data."),
         USE_CACHE,
     ],
     needs: &[],
@@ -140,9 +141,10 @@ pub(crate) static MOD_SHARED_ROSTER: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_shared_roster_ldap`.
+#[rustfmt::skip]
 pub(crate) static MOD_SHARED_ROSTER_LDAP: ModuleSpec = ModuleSpec {
     name: "mod_shared_roster_ldap",
-    doc: "",
+    doc: "Groups shared in contact lists, from LDAP.",
     since: "",
     options: &[
         CACHE_LIFE_TIME,
@@ -159,11 +161,7 @@ pub(crate) static MOD_SHARED_ROSTER_LDAP: ModuleSpec = ModuleSpec {
         option("ldap_groupdesc", TEXT, DefaultValue::Unset),
         option("ldap_memberattr", TEXT, DefaultValue::Text("memberUid")),
         option("ldap_memberattr_format", TEXT, DefaultValue::Text("%u")),
-        option(
-            "ldap_memberattr_format_re",
-            Type::Regex,
-            DefaultValue::Unset,
-        ),
+        option("ldap_memberattr_format_re", Type::Regex, DefaultValue::Unset),
         LDAP_PASSWORD,
         LDAP_PORT,
         option("ldap_rfilter", Type::LdapFilter, DefaultValue::Text("")),
@@ -187,9 +185,10 @@ pub(crate) static MOD_SHARED_ROSTER_LDAP: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_sic`.
+#[rustfmt::skip]
 pub(crate) static MOD_SIC: ModuleSpec = ModuleSpec {
     name: "mod_sic",
-    doc: "",
+    doc: "The client's own address told (XEP-0279).",
     since: "",
     options: &[],
     needs: &[],
@@ -199,22 +198,22 @@ pub(crate) static MOD_SIC: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_vcard`.
+#[rustfmt::skip]
 pub(crate) static MOD_VCARD: ModuleSpec = ModuleSpec {
     name: "mod_vcard",
-    doc: "",
+    doc: "vCards and the user directory (XEP-0054, XEP-0055).",
     since: "",
     options: &[
-        option("allow_return_all", Type::Bool, DefaultValue::Bool(false)),
+        option("allow_return_all", Type::Bool, DefaultValue::Bool(false))
+            .doc("Whether an empty search gives everybody."),
         APPEND_MODULE_CONFIG,
         CACHE_LIFE_TIME,
         CACHE_MISSED,
         CACHE_SIZE,
-        option(
-            "db_type",
-            Type::DbType("mod_vcard"),
-            DefaultValue::OfOr("default_db", "mnesia"),
-        ),
-        option("host", Type::Host, DefaultValue::Text("vjud.@HOST@")),
+        option("db_type", Type::DbType("mod_vcard"), DefaultValue::OfOr("default_db", "mnesia"))
+            .doc("Where it keeps its data."),
+        option("host", Type::Host, DefaultValue::Text("vjud.@HOST@"))
+            .doc("Domain of the service."),
         HOSTS,
         LDAP_BACKUPS.backend("ldap"),
         LDAP_BASE.backend("ldap"),
@@ -271,129 +270,37 @@ pub(crate) static MOD_VCARD: ModuleSpec = ModuleSpec {
             "ldap_vcard_map",
             map(&TEXT, &map(&TEXT, &list(&TEXT))),
             DefaultValue::Map(&[
-                (
-                    "NICKNAME",
-                    DefaultValue::Map(&[("%u", DefaultValue::List(&[]))]),
-                ),
-                (
-                    "FN",
-                    DefaultValue::Map(&[(
-                        "%s",
-                        DefaultValue::List(&[DefaultValue::Text("displayName")]),
-                    )]),
-                ),
-                (
-                    "FAMILY",
-                    DefaultValue::Map(&[("%s", DefaultValue::List(&[DefaultValue::Text("sn")]))]),
-                ),
-                (
-                    "GIVEN",
-                    DefaultValue::Map(&[(
-                        "%s",
-                        DefaultValue::List(&[DefaultValue::Text("givenName")]),
-                    )]),
-                ),
-                (
-                    "MIDDLE",
-                    DefaultValue::Map(&[(
-                        "%s",
-                        DefaultValue::List(&[DefaultValue::Text("initials")]),
-                    )]),
-                ),
-                (
-                    "ORGNAME",
-                    DefaultValue::Map(&[("%s", DefaultValue::List(&[DefaultValue::Text("o")]))]),
-                ),
-                (
-                    "ORGUNIT",
-                    DefaultValue::Map(&[("%s", DefaultValue::List(&[DefaultValue::Text("ou")]))]),
-                ),
-                (
-                    "CTRY",
-                    DefaultValue::Map(&[("%s", DefaultValue::List(&[DefaultValue::Text("c")]))]),
-                ),
-                (
-                    "LOCALITY",
-                    DefaultValue::Map(&[("%s", DefaultValue::List(&[DefaultValue::Text("l")]))]),
-                ),
-                (
-                    "STREET",
-                    DefaultValue::Map(&[(
-                        "%s",
-                        DefaultValue::List(&[DefaultValue::Text("street")]),
-                    )]),
-                ),
-                (
-                    "REGION",
-                    DefaultValue::Map(&[("%s", DefaultValue::List(&[DefaultValue::Text("st")]))]),
-                ),
-                (
-                    "PCODE",
-                    DefaultValue::Map(&[(
-                        "%s",
-                        DefaultValue::List(&[DefaultValue::Text("postalCode")]),
-                    )]),
-                ),
-                (
-                    "TITLE",
-                    DefaultValue::Map(&[(
-                        "%s",
-                        DefaultValue::List(&[DefaultValue::Text("title")]),
-                    )]),
-                ),
-                (
-                    "URL",
-                    DefaultValue::Map(&[(
-                        "%s",
-                        DefaultValue::List(&[DefaultValue::Text("labeleduri")]),
-                    )]),
-                ),
-                (
-                    "DESC",
-                    DefaultValue::Map(&[(
-                        "%s",
-                        DefaultValue::List(&[DefaultValue::Text("description")]),
-                    )]),
-                ),
-                (
-                    "TEL",
-                    DefaultValue::Map(&[(
-                        "%s",
-                        DefaultValue::List(&[DefaultValue::Text("telephoneNumber")]),
-                    )]),
-                ),
-                (
-                    "EMAIL",
-                    DefaultValue::Map(&[("%s", DefaultValue::List(&[DefaultValue::Text("mail")]))]),
-                ),
-                (
-                    "BDAY",
-                    DefaultValue::Map(&[(
-                        "%s",
-                        DefaultValue::List(&[DefaultValue::Text("birthDay")]),
-                    )]),
-                ),
-                (
-                    "ROLE",
-                    DefaultValue::Map(&[(
-                        "%s",
-                        DefaultValue::List(&[DefaultValue::Text("employeeType")]),
-                    )]),
-                ),
-                (
-                    "PHOTO",
-                    DefaultValue::Map(&[(
-                        "%s",
-                        DefaultValue::List(&[DefaultValue::Text("jpegPhoto")]),
-                    )]),
-                ),
+                ("NICKNAME", DefaultValue::Map(&[("%u", DefaultValue::List(&[]))])),
+                ("FN", DefaultValue::Map(&[("%s", DefaultValue::List(&[DefaultValue::Text("displayName")]))])),
+                ("FAMILY", DefaultValue::Map(&[("%s", DefaultValue::List(&[DefaultValue::Text("sn")]))])),
+                ("GIVEN", DefaultValue::Map(&[("%s", DefaultValue::List(&[DefaultValue::Text("givenName")]))])),
+                ("MIDDLE", DefaultValue::Map(&[("%s", DefaultValue::List(&[DefaultValue::Text("initials")]))])),
+                ("ORGNAME", DefaultValue::Map(&[("%s", DefaultValue::List(&[DefaultValue::Text("o")]))])),
+                ("ORGUNIT", DefaultValue::Map(&[("%s", DefaultValue::List(&[DefaultValue::Text("ou")]))])),
+                ("CTRY", DefaultValue::Map(&[("%s", DefaultValue::List(&[DefaultValue::Text("c")]))])),
+                ("LOCALITY", DefaultValue::Map(&[("%s", DefaultValue::List(&[DefaultValue::Text("l")]))])),
+                ("STREET", DefaultValue::Map(&[("%s", DefaultValue::List(&[DefaultValue::Text("street")]))])),
+                ("REGION", DefaultValue::Map(&[("%s", DefaultValue::List(&[DefaultValue::Text("st")]))])),
+                ("PCODE", DefaultValue::Map(&[("%s", DefaultValue::List(&[DefaultValue::Text("postalCode")]))])),
+                ("TITLE", DefaultValue::Map(&[("%s", DefaultValue::List(&[DefaultValue::Text("title")]))])),
+                ("URL", DefaultValue::Map(&[("%s", DefaultValue::List(&[DefaultValue::Text("labeleduri")]))])),
+                ("DESC", DefaultValue::Map(&[("%s", DefaultValue::List(&[DefaultValue::Text("description")]))])),
+                ("TEL", DefaultValue::Map(&[("%s", DefaultValue::List(&[DefaultValue::Text("telephoneNumber")]))])),
+                ("EMAIL", DefaultValue::Map(&[("%s", DefaultValue::List(&[DefaultValue::Text("mail")]))])),
+                ("BDAY", DefaultValue::Map(&[("%s", DefaultValue::List(&[DefaultValue::Text("birthDay")]))])),
+                ("ROLE", DefaultValue::Map(&[("%s", DefaultValue::List(&[DefaultValue::Text("employeeType")]))])),
+                ("PHOTO", DefaultValue::Map(&[("%s", DefaultValue::List(&[DefaultValue::Text("jpegPhoto")]))])),
             ]),
         )
         .backend("ldap"),
-        option("matches", POSITIVE_OR_INFINITY, DefaultValue::Int(30)),
-        option("name", TEXT, DefaultValue::Text("vCard User Search")),
-        option("search", Type::Bool, DefaultValue::Bool(false)),
-        option("search_all_hosts", Type::Bool, DefaultValue::Bool(true)).backend("mnesia"),
+        option("matches", POSITIVE_OR_INFINITY, DefaultValue::Int(30))
+            .doc("Most results of a search."),
+        option("name", TEXT, DefaultValue::Text("vCard User Search"))
+            .doc("Name of the service in listings."),
+        option("search", Type::Bool, DefaultValue::Bool(false))
+            .doc("Whether the user directory is offered."),
+        option("search_all_hosts", Type::Bool, DefaultValue::Bool(true)).backend("mnesia")
+            .doc("Whether the search covers all hosts."),
         USE_CACHE,
         VCARD,
     ],
@@ -404,11 +311,17 @@ pub(crate) static MOD_VCARD: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_vcard_xupdate`.
+#[rustfmt::skip]
 pub(crate) static MOD_VCARD_XUPDATE: ModuleSpec = ModuleSpec {
     name: "mod_vcard_xupdate",
-    doc: "",
+    doc: "Hash of the avatar in presence (XEP-0153).",
     since: "",
-    options: &[CACHE_LIFE_TIME, CACHE_MISSED, CACHE_SIZE, USE_CACHE],
+    options: &[
+        CACHE_LIFE_TIME,
+        CACHE_MISSED,
+        CACHE_SIZE,
+        USE_CACHE,
+    ],
     needs: &["mod_vcard"],
     wants: &[],
     db_types: &[],

@@ -9,19 +9,18 @@ use crate::catalogue::kinds::{
 };
 
 /// `mod_auth_fast`.
+#[rustfmt::skip]
 pub(crate) static MOD_AUTH_FAST: ModuleSpec = ModuleSpec {
     name: "mod_auth_fast",
-    doc: "",
+    doc: "Fast login with tokens (XEP-0484).",
     since: "24.12",
     options: &[
-        option(
-            "db_type",
-            Type::DbType("mod_auth_fast"),
-            DefaultValue::OfOr("default_db", "mnesia"),
-        )
-        .since("24.12"),
-        option("token_lifetime", SECONDS, DefaultValue::Millis(2592000000)).since("24.12"),
-        option("token_refresh_age", SECONDS, DefaultValue::Millis(86400000)).since("24.12"),
+        option("db_type", Type::DbType("mod_auth_fast"), DefaultValue::OfOr("default_db", "mnesia")).since("24.12")
+            .doc("Where it keeps its data."),
+        option("token_lifetime", SECONDS, DefaultValue::Millis(2592000000)).since("24.12")
+            .doc("How long a login token is valid."),
+        option("token_refresh_age", SECONDS, DefaultValue::Millis(86400000)).since("24.12")
+            .doc("Age from which a token is replaced."),
     ],
     needs: &[],
     wants: &[],
@@ -30,9 +29,10 @@ pub(crate) static MOD_AUTH_FAST: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_carboncopy`.
+#[rustfmt::skip]
 pub(crate) static MOD_CARBONCOPY: ModuleSpec = ModuleSpec {
     name: "mod_carboncopy",
-    doc: "",
+    doc: "Copies of messages to a user's other clients (XEP-0280).",
     since: "",
     options: &[],
     needs: &[],
@@ -42,14 +42,18 @@ pub(crate) static MOD_CARBONCOPY: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_client_state`.
+#[rustfmt::skip]
 pub(crate) static MOD_CLIENT_STATE: ModuleSpec = ModuleSpec {
     name: "mod_client_state",
-    doc: "",
+    doc: "Less traffic for inactive clients (XEP-0352).",
     since: "",
     options: &[
-        option("queue_chat_states", Type::Bool, DefaultValue::Bool(true)),
-        option("queue_pep", Type::Bool, DefaultValue::Bool(true)),
-        option("queue_presence", Type::Bool, DefaultValue::Bool(true)),
+        option("queue_chat_states", Type::Bool, DefaultValue::Bool(true))
+            .doc("Whether typing notices wait for an inactive client."),
+        option("queue_pep", Type::Bool, DefaultValue::Bool(true))
+            .doc("Whether personal events wait for an inactive client."),
+        option("queue_presence", Type::Bool, DefaultValue::Bool(true))
+            .doc("Whether presence waits for an inactive client."),
     ],
     needs: &[],
     wants: &[],
@@ -58,9 +62,10 @@ pub(crate) static MOD_CLIENT_STATE: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_legacy_auth`.
+#[rustfmt::skip]
 pub(crate) static MOD_LEGACY_AUTH: ModuleSpec = ModuleSpec {
     name: "mod_legacy_auth",
-    doc: "",
+    doc: "Login of very old clients (XEP-0078).",
     since: "",
     options: &[],
     needs: &[],
@@ -70,53 +75,34 @@ pub(crate) static MOD_LEGACY_AUTH: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_mam`.
+#[rustfmt::skip]
 pub(crate) static MOD_MAM: ModuleSpec = ModuleSpec {
     name: "mod_mam",
-    doc: "",
+    doc: "Message archive (XEP-0313).",
     since: "",
     options: &[
-        option(
-            "access_preferences",
-            Type::Access,
-            DefaultValue::Text("all"),
-        ),
-        option(
-            "archive_muc_as_mucsub",
-            Type::Bool,
-            DefaultValue::Bool(false),
-        )
-        .since("25.10"),
-        option("assume_mam_usage", Type::Bool, DefaultValue::Bool(false)),
+        option("access_preferences", Type::Access, DefaultValue::Text("all"))
+            .doc("Who may change what is archived."),
+        option("archive_muc_as_mucsub", Type::Bool, DefaultValue::Bool(false)).since("25.10")
+            .doc("Whether room messages are archived as for subscribers."),
+        option("assume_mam_usage", Type::Bool, DefaultValue::Bool(false))
+            .doc("Whether every client is taken to read the archive."),
         CACHE_LIFE_TIME,
         CACHE_MISSED,
         CACHE_SIZE,
-        option(
-            "clear_archive_on_room_destroy",
-            Type::Bool,
-            DefaultValue::Bool(true),
-        ),
-        option("compress_xml", Type::Bool, DefaultValue::Bool(false)),
-        option(
-            "db_type",
-            Type::DbType("mod_mam"),
-            DefaultValue::OfOr("default_db", "mnesia"),
-        ),
-        option(
-            "default",
-            Type::Enum(&["always", "never", "roster"]),
-            DefaultValue::Text("never"),
-        ),
-        option(
-            "request_activates_archiving",
-            Type::Bool,
-            DefaultValue::Bool(false),
-        ),
+        option("clear_archive_on_room_destroy", Type::Bool, DefaultValue::Bool(true))
+            .doc("Whether a room's archive goes with the room."),
+        option("compress_xml", Type::Bool, DefaultValue::Bool(false))
+            .doc("Whether archived stanzas are kept compressed."),
+        option("db_type", Type::DbType("mod_mam"), DefaultValue::OfOr("default_db", "mnesia"))
+            .doc("Where it keeps its data."),
+        option("default", Type::Enum(&["always", "never", "roster"]), DefaultValue::Text("never"))
+            .doc("Whether messages are archived where the user said nothing."),
+        option("request_activates_archiving", Type::Bool, DefaultValue::Bool(false))
+            .doc("Whether archiving starts with the user's first question."),
         USE_CACHE,
-        option(
-            "user_mucsub_from_muc_archive",
-            Type::Bool,
-            DefaultValue::Bool(false),
-        ),
+        option("user_mucsub_from_muc_archive", Type::Bool, DefaultValue::Bool(false))
+            .doc("Whether room messages of subscribers are read from the room's archive."),
     ],
     needs: &[],
     wants: &[],
@@ -125,9 +111,10 @@ pub(crate) static MOD_MAM: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_metrics`.
+#[rustfmt::skip]
 pub(crate) static MOD_METRICS: ModuleSpec = ModuleSpec {
     name: "mod_metrics",
-    doc: "",
+    doc: "Counters sent to a local service.",
     since: "",
     options: &[
         option("ip", Type::Ipv4, DefaultValue::Text("127.0.0.1")),
@@ -140,50 +127,42 @@ pub(crate) static MOD_METRICS: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_multicast`.
+#[rustfmt::skip]
 pub(crate) static MOD_MULTICAST: ModuleSpec = ModuleSpec {
     name: "mod_multicast",
-    doc: "",
+    doc: "One stanza to several addresses (XEP-0033).",
     since: "",
     options: &[
-        option("access", Type::Access, DefaultValue::Text("all")),
-        option("host", Type::Host, DefaultValue::Text("multicast.@HOST@")),
+        option("access", Type::Access, DefaultValue::Text("all"))
+            .doc("Who may use it."),
+        option("host", Type::Host, DefaultValue::Text("multicast.@HOST@"))
+            .doc("Domain of the service."),
         HOSTS,
         option(
             "limits",
             options(&[
                 field(
                     "local",
-                    options(&[
-                        field("message", FROM_ZERO_OR_INFINITY),
-                        field("presence", FROM_ZERO_OR_INFINITY),
-                    ]),
+                    options(&[field("message", FROM_ZERO_OR_INFINITY), field("presence", FROM_ZERO_OR_INFINITY)]),
                 ),
                 field(
                     "remote",
-                    options(&[
-                        field("message", FROM_ZERO_OR_INFINITY),
-                        field("presence", FROM_ZERO_OR_INFINITY),
-                    ]),
+                    options(&[field("message", FROM_ZERO_OR_INFINITY), field("presence", FROM_ZERO_OR_INFINITY)]),
                 ),
             ]),
             DefaultValue::Map(&[
                 (
                     "local",
-                    DefaultValue::Map(&[
-                        ("message", DefaultValue::Int(100)),
-                        ("presence", DefaultValue::Int(100)),
-                    ]),
+                    DefaultValue::Map(&[("message", DefaultValue::Int(100)), ("presence", DefaultValue::Int(100))]),
                 ),
                 (
                     "remote",
-                    DefaultValue::Map(&[
-                        ("message", DefaultValue::Int(20)),
-                        ("presence", DefaultValue::Int(20)),
-                    ]),
+                    DefaultValue::Map(&[("message", DefaultValue::Int(20)), ("presence", DefaultValue::Int(20))]),
                 ),
             ]),
         ),
-        option("name", TEXT, DefaultValue::Text("Multicast")),
+        option("name", TEXT, DefaultValue::Text("Multicast"))
+            .doc("Name of the service in listings."),
         VCARD,
     ],
     needs: &[],
@@ -193,32 +172,31 @@ pub(crate) static MOD_MULTICAST: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_offline`.
+#[rustfmt::skip]
 pub(crate) static MOD_OFFLINE: ModuleSpec = ModuleSpec {
     name: "mod_offline",
-    doc: "",
+    doc: "Messages kept for offline users (XEP-0160).",
     since: "",
     options: &[
-        option(
-            "access_max_user_messages",
-            Type::Shaper,
-            DefaultValue::Text("max_user_offline_messages"),
-        ),
-        option("bounce_groupchat", Type::Bool, DefaultValue::Bool(false)),
+        option("access_max_user_messages", Type::Shaper, DefaultValue::Text("max_user_offline_messages"))
+            .doc("Rule that gives the most messages kept for a user."),
+        option("bounce_groupchat", Type::Bool, DefaultValue::Bool(false))
+            .doc("Whether room messages are returned instead of dropped."),
         CACHE_LIFE_TIME,
         CACHE_SIZE,
-        option(
-            "db_type",
-            Type::DbType("mod_offline"),
-            DefaultValue::OfOr("default_db", "mnesia"),
-        ),
+        option("db_type", Type::DbType("mod_offline"), DefaultValue::OfOr("default_db", "mnesia"))
+            .doc("Where it keeps its data."),
         option(
             "store_empty_body",
             Type::Either(&[Type::Enum(&["unless_chat_state"]), Type::Bool]),
             DefaultValue::Text("unless_chat_state"),
-        ),
-        option("store_groupchat", Type::Bool, DefaultValue::Bool(false)),
+        )
+            .doc("Whether messages without text are kept."),
+        option("store_groupchat", Type::Bool, DefaultValue::Bool(false))
+            .doc("Whether room messages are kept."),
         USE_CACHE,
-        option("use_mam_for_storage", Type::Bool, DefaultValue::Bool(false)),
+        option("use_mam_for_storage", Type::Bool, DefaultValue::Bool(false))
+            .doc("Whether the archive serves in place of a store of its own."),
     ],
     needs: &[],
     wants: &[],
@@ -227,19 +205,20 @@ pub(crate) static MOD_OFFLINE: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_ping`.
+#[rustfmt::skip]
 pub(crate) static MOD_PING: ModuleSpec = ModuleSpec {
     name: "mod_ping",
-    doc: "",
+    doc: "Ping (XEP-0199).",
     since: "",
     options: &[
-        option("ping_ack_timeout", SECONDS, DefaultValue::Unset),
-        option("ping_interval", SECONDS, DefaultValue::Millis(60000)),
-        option("send_pings", Type::Bool, DefaultValue::Bool(false)),
-        option(
-            "timeout_action",
-            Type::Enum(&["none", "kill"]),
-            DefaultValue::Text("none"),
-        ),
+        option("ping_ack_timeout", SECONDS, DefaultValue::Unset)
+            .doc("How long the answer may take."),
+        option("ping_interval", SECONDS, DefaultValue::Millis(60000))
+            .doc("Silence after which a client is pinged."),
+        option("send_pings", Type::Bool, DefaultValue::Bool(false))
+            .doc("Whether clients are pinged."),
+        option("timeout_action", Type::Enum(&["none", "kill"]), DefaultValue::Text("none"))
+            .doc("What happens to a client that does not answer."),
     ],
     needs: &[],
     wants: &[],
@@ -248,31 +227,23 @@ pub(crate) static MOD_PING: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_push`.
+#[rustfmt::skip]
 pub(crate) static MOD_PUSH: ModuleSpec = ModuleSpec {
     name: "mod_push",
-    doc: "",
+    doc: "Push notifications (XEP-0357).",
     since: "",
     options: &[
         CACHE_LIFE_TIME,
         CACHE_MISSED,
         CACHE_SIZE,
-        option(
-            "db_type",
-            Type::DbType("mod_push"),
-            DefaultValue::OfOr("default_db", "mnesia"),
-        ),
-        option(
-            "include_body",
-            Type::Either(&[Type::Bool, TEXT]),
-            DefaultValue::Text("New message"),
-        ),
-        option("include_sender", Type::Bool, DefaultValue::Bool(false)),
-        option(
-            "notify_on",
-            Type::Enum(&["messages", "all"]),
-            DefaultValue::Text("all"),
-        )
-        .since("23.10"),
+        option("db_type", Type::DbType("mod_push"), DefaultValue::OfOr("default_db", "mnesia"))
+            .doc("Where it keeps its data."),
+        option("include_body", Type::Either(&[Type::Bool, TEXT]), DefaultValue::Text("New message"))
+            .doc("Whether the text is told, or another in its place."),
+        option("include_sender", Type::Bool, DefaultValue::Bool(false))
+            .doc("Whether the sender is told."),
+        option("notify_on", Type::Enum(&["messages", "all"]), DefaultValue::Text("all")).since("23.10")
+            .doc("What is told to the push service."),
         USE_CACHE,
     ],
     needs: &[],
@@ -282,18 +253,18 @@ pub(crate) static MOD_PUSH: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_push_keepalive`.
+#[rustfmt::skip]
 pub(crate) static MOD_PUSH_KEEPALIVE: ModuleSpec = ModuleSpec {
     name: "mod_push_keepalive",
-    doc: "",
+    doc: "Sessions of push clients kept longer.",
     since: "",
     options: &[
-        option(
-            "resume_timeout",
-            Type::Either(&[int(0, 0), SECONDS]),
-            DefaultValue::Millis(259200000),
-        ),
-        option("wake_on_start", Type::Bool, DefaultValue::Bool(false)),
-        option("wake_on_timeout", Type::Bool, DefaultValue::Bool(true)),
+        option("resume_timeout", Type::Either(&[int(0, 0), SECONDS]), DefaultValue::Millis(259200000))
+            .doc("How long a session waits for its client."),
+        option("wake_on_start", Type::Bool, DefaultValue::Bool(false))
+            .doc("Whether clients are told that the server started."),
+        option("wake_on_timeout", Type::Bool, DefaultValue::Bool(true))
+            .doc("Whether clients are told that their session is about to end."),
     ],
     needs: &["mod_push"],
     wants: &["mod_client_state", "mod_stream_mgmt"],
@@ -302,9 +273,10 @@ pub(crate) static MOD_PUSH_KEEPALIVE: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_s2s_bidi`.
+#[rustfmt::skip]
 pub(crate) static MOD_S2S_BIDI: ModuleSpec = ModuleSpec {
     name: "mod_s2s_bidi",
-    doc: "",
+    doc: "Server connections used both ways (XEP-0288).",
     since: "24.10",
     options: &[],
     needs: &[],
@@ -314,11 +286,15 @@ pub(crate) static MOD_S2S_BIDI: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_s2s_dialback`.
+#[rustfmt::skip]
 pub(crate) static MOD_S2S_DIALBACK: ModuleSpec = ModuleSpec {
     name: "mod_s2s_dialback",
-    doc: "",
+    doc: "Servers proved by dialback (XEP-0220).",
     since: "",
-    options: &[option("access", Type::Access, DefaultValue::Text("all"))],
+    options: &[
+        option("access", Type::Access, DefaultValue::Text("all"))
+            .doc("Which domains may prove themselves by dialback."),
+    ],
     needs: &[],
     wants: &[],
     db_types: &[],
@@ -326,16 +302,20 @@ pub(crate) static MOD_S2S_DIALBACK: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_scram_upgrade`.
+#[rustfmt::skip]
 pub(crate) static MOD_SCRAM_UPGRADE: ModuleSpec = ModuleSpec {
     name: "mod_scram_upgrade",
-    doc: "",
+    doc: "Stored passwords raised to better hashes (XEP-0480).",
     since: "24.10",
-    options: &[option(
-        "offered_upgrades",
-        list(&Type::Enum(&["sha256", "sha512"])),
-        DefaultValue::List(&[DefaultValue::Text("sha256"), DefaultValue::Text("sha512")]),
-    )
-    .since("24.10")],
+    options: &[
+        option(
+            "offered_upgrades",
+            list(&Type::Enum(&["sha256", "sha512"])),
+            DefaultValue::List(&[DefaultValue::Text("sha256"), DefaultValue::Text("sha512")]),
+        )
+        .since("24.10")
+            .doc("Hashes that stored passwords are raised to."),
+    ],
     needs: &[],
     wants: &[],
     db_types: &[],
@@ -343,15 +323,15 @@ pub(crate) static MOD_SCRAM_UPGRADE: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_service_log`.
+#[rustfmt::skip]
 pub(crate) static MOD_SERVICE_LOG: ModuleSpec = ModuleSpec {
     name: "mod_service_log",
-    doc: "",
+    doc: "Copies of all stanzas for other servers.",
     since: "",
-    options: &[option(
-        "loggers",
-        list(&Type::Domain),
-        DefaultValue::List(&[]),
-    )],
+    options: &[
+        option("loggers", list(&Type::Domain), DefaultValue::List(&[]))
+            .doc("Domains that get a copy of everything."),
+    ],
     needs: &[],
     wants: &[],
     db_types: &[],
@@ -359,9 +339,10 @@ pub(crate) static MOD_SERVICE_LOG: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_stats`.
+#[rustfmt::skip]
 pub(crate) static MOD_STATS: ModuleSpec = ModuleSpec {
     name: "mod_stats",
-    doc: "",
+    doc: "Statistics for clients (XEP-0039).",
     since: "",
     options: &[],
     needs: &[],
@@ -371,43 +352,30 @@ pub(crate) static MOD_STATS: ModuleSpec = ModuleSpec {
 };
 
 /// `mod_stream_mgmt`.
+#[rustfmt::skip]
 pub(crate) static MOD_STREAM_MGMT: ModuleSpec = ModuleSpec {
     name: "mod_stream_mgmt",
-    doc: "",
+    doc: "Confirmation and resumption of streams (XEP-0198).",
     since: "",
     options: &[
-        option(
-            "ack_timeout",
-            SECONDS_OR_INFINITY,
-            DefaultValue::Millis(60000),
-        ),
-        option(
-            "cache_life_time",
-            SECONDS_OR_INFINITY,
-            DefaultValue::Millis(172800000),
-        ),
+        option("ack_timeout", SECONDS_OR_INFINITY, DefaultValue::Millis(60000))
+            .doc("How long a confirmation may take."),
+        option("cache_life_time", SECONDS_OR_INFINITY, DefaultValue::Millis(172800000))
+            .doc("How long cached entries live."),
         CACHE_SIZE,
-        option(
-            "max_ack_queue",
-            POSITIVE_OR_INFINITY,
-            DefaultValue::Int(5000),
-        ),
-        option(
-            "max_resume_timeout",
-            Type::Either(&[int(0, 0), SECONDS]),
-            DefaultValue::Unset,
-        ),
+        option("max_ack_queue", POSITIVE_OR_INFINITY, DefaultValue::Int(5000))
+            .doc("Stanzas kept until the client confirms them."),
+        option("max_resume_timeout", Type::Either(&[int(0, 0), SECONDS]), DefaultValue::Unset)
+            .doc("Longest such time a client may ask for."),
         QUEUE_TYPE,
         option(
             "resend_on_timeout",
             Type::Either(&[Type::Enum(&["if_offline"]), Type::Bool]),
             DefaultValue::Bool(false),
-        ),
-        option(
-            "resume_timeout",
-            Type::Either(&[int(0, 0), SECONDS]),
-            DefaultValue::Millis(300000),
-        ),
+        )
+            .doc("What happens to unconfirmed messages of a lost session."),
+        option("resume_timeout", Type::Either(&[int(0, 0), SECONDS]), DefaultValue::Millis(300000))
+            .doc("How long a lost session may be resumed."),
     ],
     needs: &[],
     wants: &[],

@@ -9,9 +9,8 @@ use std::sync::Arc;
 use kernel::{Acceptance, Delivery, Kernel, Receipt};
 use ::store::{StoreError, Tx};
 use xmpp_wire::Stanza;
-use xmpp_wire::sm::Counter;
 
-use super::{SmId, store};
+use super::{Row, SmId, store};
 
 /// The journal of one session.
 #[derive(Clone)]
@@ -22,7 +21,7 @@ pub(crate) struct Journal {
 
 /// A message on its way into the journal.
 pub(crate) struct Entry {
-    pub(crate) seq: Counter,
+    pub(crate) row: Row,
     pub(crate) stanza: Stanza,
     pub(crate) receipt: Option<Receipt>,
 }
@@ -41,37 +40,42 @@ impl Journal {
 
     /// Writes messages before they are sent, and removes those that the client has acknowledged.
     ///
-    /// The receipts are recorded in the same transaction, and completed by this function.
-    pub(crate) async fn append(&self, entries: Vec<Entry>, acked: Vec<Counter>) -> Result<(), StoreError> {
+    /// The receipts are recorded in the same transaction, and completed by its commit.
+    ///
+    /// # Errors
+    /// The store does not take them: they come back, to be refused.
+    pub(crate) async fn append(&self, entries: Vec<Entry>, acked: Vec<Row>) -> Result<(), Vec<Entry>> {
         let id = self.id.clone();
-        let committed = self.kernel.store().write(move |tx| {
-            for seq in &acked {
-                store::delete_stanza(tx, id.as_str(), seq.value())?;
-            }
-            for entry in &entries {
-                store::insert_stanza(tx, id.as_str(), entry.seq.value(), &entry.stanza.to_bytes())?;
-                if let Some(receipt) = &entry.receipt {
-                    receipt.record(tx)?;
-                }
-            }
-            Ok(entries)
+        let entries = Arc::new(entries);
+        let shared = entries.clone();
+        let written = self.kernel.store().write(move |tx| {
+            acked.iter().try_for_each(|row| store::delete_stanza(tx, id.as_str(), *row))?;
+            shared.iter().try_for_each(|entry| {
+                store::insert_stanza(tx, id.as_str(), entry.row, &entry.stanza)?;
+                entry.receipt.as_ref().map_or(Ok(()), |receipt| receipt.record(tx))
+            })
         });
-        // Dropping the entries completes their receipts; only the commit hands them back.
-        drop(committed.await?.into_inner());
-        Ok(())
+        match written.await {
+            // Dropping the entries completes their receipts.
+            Ok(_committed) => Ok(()),
+            Err(error) => {
+                tracing::error!(%error, "messages could not be stored before delivery");
+                Err(Arc::into_inner(entries).unwrap_or_default())
+            }
+        }
     }
 
     /// Removes acknowledged messages when the session has nothing else to write.
-    pub(crate) fn forget(&self, acked: Vec<Counter>) {
+    pub(crate) fn forget(&self, acked: Vec<Row>) {
         let id = self.id.clone();
         self.submit("acknowledged messages", move |tx| {
-            acked.iter().try_for_each(|seq| store::delete_stanza(tx, id.as_str(), seq.value()))
+            acked.iter().try_for_each(|row| store::delete_stanza(tx, id.as_str(), *row))
         });
     }
 
     /// Keeps what a resumed session needs to be known again: its presence, and whether it wants roster pushes.
     pub(crate) fn remember_presence(&self, presence: Option<&Stanza>, interested: bool) {
-        let presence = presence.map(|stanza| String::from_utf8_lossy(&stanza.to_bytes()).into_owned());
+        let presence = presence.map(text);
         let id = self.id.clone();
         self.submit("the presence of a session", move |tx| {
             store::update_presence(tx, id.as_str(), presence.as_deref(), interested)
@@ -79,21 +83,19 @@ impl Journal {
     }
 
     /// Replaces the numbers of what is left after a resumption across a restart.
-    pub(crate) async fn renumber(&self, left: Vec<(Counter, Stanza)>) -> Result<(), StoreError> {
+    pub(crate) async fn renumber(&self, left: Vec<(Row, Stanza)>) -> Result<(), StoreError> {
         let id = self.id.clone();
         let write = move |tx: &mut Tx<'_>| {
             store::delete_stanzas(tx, id.as_str())?;
-            left.iter().try_for_each(|(seq, stanza)| {
-                store::insert_stanza(tx, id.as_str(), seq.value(), &stanza.to_bytes())
-            })
+            left.iter().try_for_each(|(row, stanza)| store::insert_stanza(tx, id.as_str(), *row, stanza))
         };
         self.kernel.store().write(write).await?;
         Ok(())
     }
 
     /// Turns an unacknowledged message into one that leaves the journal when it has been dealt with elsewhere.
-    pub(crate) fn hand_over(&self, ending: &Arc<Ending>, seq: Counter, stanza: Stanza) -> Delivery {
-        let row = JournalRow { ending: ending.clone(), seq };
+    pub(crate) fn hand_over(&self, ending: &Arc<Ending>, row: Row, stanza: Stanza) -> Delivery {
+        let row = JournalRow { ending: ending.clone(), row };
         Delivery { stanza, receipt: Some(Receipt::new(row)) }
     }
 
@@ -128,16 +130,21 @@ impl Drop for Ending {
 /// A message of an ended session, which leaves the journal in the transaction that stores it elsewhere.
 struct JournalRow {
     ending: Arc<Ending>,
-    seq: Counter,
+    row: Row,
 }
 
 impl Acceptance for JournalRow {
     fn record(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        store::delete_stanza(tx, self.ending.0.id.as_str(), self.seq.value())
+        store::delete_stanza(tx, self.ending.0.id.as_str(), self.row)
     }
 
     fn handled(&self) {
         // Covers what needed no store, such as an error to the sender; a second deletion does no harm.
-        self.ending.0.forget(vec![self.seq]);
+        self.ending.0.forget(vec![self.row]);
     }
+}
+
+/// A stanza in its stored form.
+pub(crate) fn text(stanza: &Stanza) -> String {
+    String::from_utf8(stanza.to_bytes()).expect("a stanza is made of checked text")
 }

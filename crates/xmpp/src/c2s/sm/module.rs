@@ -3,14 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kernel::{Module, Register, Start, Xep, xep};
-use settings::Problem;
+use kernel::{Generation, Module, Register, Start, Xep, xep};
+use settings::{Limit, Problem};
+use xmpp_wire::ns;
+use xmpp_wire::sm::SmReply;
 
+use super::registry::Registry;
 use super::store;
 
 /// What happens to unacknowledged messages of a session that was not resumed in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ResendOnTimeout {
+pub(crate) enum ResendOnTimeout {
     /// Each goes back to its sender with an error.
     No,
     /// Each is routed to the account again.
@@ -21,9 +24,9 @@ pub enum ResendOnTimeout {
 
 /// The options of `mod_stream_mgmt`.
 #[derive(Clone, Debug)]
-pub struct Policy {
-    /// Unacknowledged stanzas a session may have; `None` is no bound of its own.
-    pub max_ack_queue: Option<usize>,
+pub(crate) struct Policy {
+    /// Unacknowledged stanzas a session may have; one more ends it.
+    pub max_ack_queue: usize,
     /// How long a session waits for resumption when the client does not say; zero forbids resumption.
     pub resume_timeout: Duration,
     /// The longest a client may ask for.
@@ -32,19 +35,28 @@ pub struct Policy {
     pub ack_timeout: Option<Duration>,
     /// What happens to messages when the wait is over.
     pub resend_on_timeout: ResendOnTimeout,
-    /// How long the counter of an ended session is remembered.
-    pub cache_life_time: Option<Duration>,
-    /// How many counters of ended sessions are remembered.
-    pub cache_size: usize,
 }
 
 /// Stream management, switched on for a host.
-pub struct StreamMgmt(Arc<Policy>);
+pub(crate) struct StreamMgmt {
+    policy: Arc<Policy>,
+    registry: Arc<Registry>,
+}
 
 impl StreamMgmt {
+    /// Stream management as a host has it now, if it is on.
+    pub(crate) fn of(generation: &Generation) -> Option<Arc<Self>> {
+        generation.module(Self::NAME)
+    }
+
     /// Its policy.
-    pub fn policy(&self) -> Arc<Policy> {
-        self.0.clone()
+    pub(crate) fn policy(&self) -> Arc<Policy> {
+        self.policy.clone()
+    }
+
+    /// The sessions that can be resumed.
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
     }
 }
 
@@ -58,7 +70,6 @@ impl Module for StreamMgmt {
         "cache_size",
         "max_ack_queue",
         "max_resume_timeout",
-        "queue_type",
         "resend_on_timeout",
         "resume_timeout",
     ];
@@ -66,24 +77,33 @@ impl Module for StreamMgmt {
 
     fn start(start: &Start<'_, Self>) -> Result<Self, Problem> {
         let options = start.options;
-        let seconds = |name: &str| options.limit(name).finite();
-        let resume_timeout = Duration::from_secs(u64::try_from(options.int("resume_timeout")).unwrap_or(0));
-        Ok(Self(Arc::new(Policy {
-            max_ack_queue: options.count_limit("max_ack_queue"),
-            resume_timeout,
-            max_resume_timeout: Duration::ZERO,
-            ack_timeout: seconds("ack_timeout"),
-            resend_on_timeout: match options.text("resend_on_timeout") {
-                Some("true") => ResendOnTimeout::Yes,
-                Some("if_offline") => ResendOnTimeout::IfOffline,
+        let resume_timeout = options.duration("resume_timeout").finite().unwrap_or_default();
+        let max_resume_timeout =
+            options.duration_if_set("max_resume_timeout").and_then(Limit::finite).unwrap_or(resume_timeout);
+        let policy = Policy {
+            max_ack_queue: count(options.limit("max_ack_queue")),
+            resume_timeout: resume_timeout.min(max_resume_timeout),
+            max_resume_timeout,
+            ack_timeout: options.duration("ack_timeout").finite(),
+            resend_on_timeout: match options.get("resend_on_timeout") {
+                value if value.as_bool() == Some(true) => ResendOnTimeout::Yes,
+                value if value.as_str() == Some("if_offline") => ResendOnTimeout::IfOffline,
                 _ => ResendOnTimeout::No,
             },
-            cache_life_time: seconds("cache_life_time"),
-            cache_size: 0,
-        })))
+        };
+        // Sessions outlive a reload, and so must the way to find them.
+        let registry = start.previous.map_or_else(Arc::default, |previous| previous.registry.clone());
+        registry.set_bounds(count(options.limit("cache_size")), options.duration("cache_life_time").finite());
+        Ok(Self { policy: Arc::new(policy), registry })
     }
 
     fn register(on: &mut Register<'_, Self>) {
-        on.stream_feature(xmlstream::Element::new("sm", xmpp_wire::ns::SM));
+        // COMPAT: the older version is offered first, as ejabberd does.
+        on.stream_feature(SmReply::feature(ns::SM_2));
+        on.stream_feature(SmReply::feature(ns::SM));
     }
+}
+
+fn count(limit: Limit<u64>) -> usize {
+    limit.finite().and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX)
 }

@@ -2,7 +2,54 @@
 //!
 //! Own tables, not ejabberd's, which keeps this in memory and loses it with the process.
 
-use store::{Query, StoreError, Tx};
+use store::{Column, Index, Kind, Query, StoreError, Table, TableSet, Tx};
+use xmpp_wire::Stanza;
+use xmpp_wire::sm::Counter;
+
+use super::Row;
+use super::journal::text;
+
+/// Sessions with stream management.
+static SESSIONS: Table = Table {
+    indexes: &[Index::unique(&["id"])],
+    server_host: store::ServerHost::Always,
+    ..Table::new(
+        "rookery_sm_session",
+        "mod_stream_mgmt",
+        &[
+            Column::text("id"),
+            Column::text("username"),
+            Column::text("server_host"),
+            Column::text("resource"),
+            Column::bigint("resume_seconds"),
+            Column::bigint("handled"),
+            Column::text("presence").nullable(),
+            Column::new("interested", Kind::Boolean),
+        ],
+    )
+};
+
+/// Messages that a client has not acknowledged.
+static QUEUE: Table = Table {
+    indexes: &[Index::unique(&["session", "row"])],
+    clustered: true,
+    ..Table::new(
+        "rookery_sm_queue",
+        "mod_stream_mgmt",
+        &[Column::text("session"), Column::bigint("row"), Column::new("stanza", Kind::TextBig)],
+    )
+};
+
+/// Stanzas of a client that were handled before an earlier one was.
+static AHEAD: Table = Table {
+    indexes: &[Index::unique(&["session", "seq"])],
+    clustered: true,
+    ..Table::new("rookery_sm_ahead", "mod_stream_mgmt", &[Column::text("session"), Column::bigint("seq")])
+};
+
+/// The journal's tables.
+pub(crate) static TABLES: TableSet =
+    TableSet { module: "mod_stream_mgmt", version: 1, tables: &[&SESSIONS, &QUEUE, &AHEAD], updates: &[] };
 
 /// A session as the journal has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +88,7 @@ pub(crate) fn insert_session(tx: &mut Tx<'_>, id: &str, row: &SessionRow) -> Res
 pub(crate) fn delete_session(tx: &mut Tx<'_>, id: &str) -> Result<(), StoreError> {
     tx.execute("DELETE FROM rookery_sm_session WHERE id = ?", &[&id])?;
     tx.execute("DELETE FROM rookery_sm_queue WHERE session = ?", &[&id])?;
-    tx.execute("DELETE FROM rookery_sm_handled WHERE session = ?", &[&id])?;
+    tx.execute("DELETE FROM rookery_sm_ahead WHERE session = ?", &[&id])?;
     Ok(())
 }
 
@@ -59,17 +106,16 @@ pub(crate) fn update_presence(
     Ok(())
 }
 
-pub(crate) fn insert_stanza(tx: &mut Tx<'_>, id: &str, seq: u32, stanza: &[u8]) -> Result<(), StoreError> {
-    let text = std::str::from_utf8(stanza).map_err(|_| StoreError::refused("a stanza is not UTF-8"))?;
+pub(crate) fn insert_stanza(tx: &mut Tx<'_>, id: &str, row: Row, stanza: &Stanza) -> Result<(), StoreError> {
     tx.execute(
-        "INSERT INTO rookery_sm_queue (session, seq, stanza) VALUES (?, ?, ?)",
-        &[&id, &i64::from(seq), &text],
+        "INSERT INTO rookery_sm_queue (session, row, stanza) VALUES (?, ?, ?)",
+        &[&id, &row, &text(stanza)],
     )?;
     Ok(())
 }
 
-pub(crate) fn delete_stanza(tx: &mut Tx<'_>, id: &str, seq: u32) -> Result<(), StoreError> {
-    tx.execute("DELETE FROM rookery_sm_queue WHERE session = ? AND seq = ?", &[&id, &i64::from(seq)])?;
+pub(crate) fn delete_stanza(tx: &mut Tx<'_>, id: &str, row: Row) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM rookery_sm_queue WHERE session = ? AND row = ?", &[&id, &row])?;
     Ok(())
 }
 
@@ -78,21 +124,24 @@ pub(crate) fn delete_stanzas(tx: &mut Tx<'_>, id: &str) -> Result<(), StoreError
     Ok(())
 }
 
-/// Writes that the first `handled` stanzas of the client are handled, or that one ahead of them is.
-pub(crate) fn record_inbound(tx: &mut Tx<'_>, id: &str, handled: u32, ahead: Option<u32>) -> Result<(), StoreError> {
-    match ahead {
-        Some(seq) => {
-            tx.execute("INSERT INTO rookery_sm_handled (session, seq) VALUES (?, ?)", &[&id, &i64::from(seq)])?;
-        }
-        None => {
-            tx.execute("UPDATE rookery_sm_session SET handled = ? WHERE id = ?", &[&i64::from(handled), &id])?;
-        }
-    }
+/// Writes how many stanzas of the client are handled.
+pub(crate) fn update_handled(tx: &mut Tx<'_>, id: &str, handled: Counter) -> Result<(), StoreError> {
+    tx.execute("UPDATE rookery_sm_session SET handled = ? WHERE id = ?", &[&i64::from(handled.get()), &id])?;
     Ok(())
 }
 
-pub(crate) fn delete_ahead(tx: &mut Tx<'_>, id: &str, seq: u32) -> Result<(), StoreError> {
-    tx.execute("DELETE FROM rookery_sm_handled WHERE session = ? AND seq = ?", &[&id, &i64::from(seq)])?;
+/// Writes that a stanza is handled although one before it is not.
+pub(crate) fn insert_ahead(tx: &mut Tx<'_>, id: &str, seq: Counter) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO rookery_sm_ahead (session, seq) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        &[&id, &i64::from(seq.get())],
+    )?;
+    Ok(())
+}
+
+/// Forgets the stanzas that were ahead, as there is no gap any more.
+pub(crate) fn delete_ahead(tx: &mut Tx<'_>, id: &str) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM rookery_sm_ahead WHERE session = ?", &[&id])?;
     Ok(())
 }
 
@@ -118,17 +167,15 @@ pub(crate) fn sessions(query: &mut Query<'_>) -> Result<Vec<(String, SessionRow)
 }
 
 /// The unacknowledged messages of a session, oldest first.
-pub(crate) fn queue(query: &mut Query<'_>, id: &str) -> Result<Vec<(u32, String)>, StoreError> {
-    query.query(
-        "SELECT seq, stanza FROM rookery_sm_queue WHERE session = ? ORDER BY rowid",
-        &[&id],
-        |row| Ok((counter(row.get(0)?), row.get(1)?)),
-    )
+pub(crate) fn queue(query: &mut Query<'_>, id: &str) -> Result<Vec<(Row, String)>, StoreError> {
+    query.query("SELECT row, stanza FROM rookery_sm_queue WHERE session = ? ORDER BY row", &[&id], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })
 }
 
 /// Numbers of stanzas that were handled ahead of an earlier one.
 pub(crate) fn ahead(query: &mut Query<'_>, id: &str) -> Result<Vec<u32>, StoreError> {
-    query.query("SELECT seq FROM rookery_sm_handled WHERE session = ?", &[&id], |row| Ok(counter(row.get(0)?)))
+    query.query("SELECT seq FROM rookery_sm_ahead WHERE session = ?", &[&id], |row| Ok(counter(row.get(0)?)))
 }
 
 /// Counters are stored as what they are, numbers below 2^32.
