@@ -106,8 +106,8 @@ pub(crate) struct Scanner {
     /// Values and namespaces whose meaning is not their bytes: references resolved, white space normalised.
     pub(crate) decoded: Vec<u8>,
     /// Whether the bytes mean something else elsewhere: a prefix of the stream header or, in a child, of the top
-    /// element is used, the top element's own name has a prefix, or a namespace is written with references, which
-    /// not every parser resolves there.
+    /// element is used, the top element's own name has a prefix, or a namespace is written with references or a
+    /// value with carriage returns, which not every parser takes well.
     pub(crate) context_bound: bool,
     /// Elements begun so far, the top element among them.
     elements: u32,
@@ -379,6 +379,7 @@ impl Scanner {
         let mut default = None;
         let mut prefixed = 0;
         for attr in attrs {
+            self.context_bound |= attr.returns;
             match attr.declares(data) {
                 Some([]) => default = Some(self.declare(data, attr, b"", limits)?),
                 Some(prefix) => {

@@ -66,6 +66,8 @@ fn elements_that_are_refused() {
         ("<m 1='x'/>", "NotWellFormed"),
         ("<m\u{D7}/>", "NotWellFormed"),
         ("<\u{B7}m/>", "NotWellFormed"),
+        ("<m\u{FEFF}/>", "NotWellFormed"),
+        ("<\u{1F600}/>", "NotWellFormed"),
         ("</m>", "NotWellFormed"),
         ("<></>", "NotWellFormed"),
         ("<m><n></m></n>", "NotWellFormed"),
