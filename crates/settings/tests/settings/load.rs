@@ -40,6 +40,11 @@ fn a_full_file_is_read() {
         Limit::At(Duration::from_secs(300))
     );
     assert_eq!(config.global().limit("cache_size"), Limit::Infinite);
+    let stream = &config
+        .module("a.example", "mod_stream_mgmt")
+        .unwrap()
+        .options;
+    assert_eq!(stream.duration("resume_timeout"), Limit::At(Duration::ZERO));
     assert_eq!(config.listeners().len(), 6);
     let names: Vec<&str> = config
         .modules("a.example")

@@ -159,13 +159,15 @@ fn files_are_included_where_they_are_named() {
     );
 }
 
-#[test]
-fn old_spellings_are_read_and_told() {
-    let text = "hosts: [a.example]\nnew_sql_schema: true\ndefault_db: internal\nauth_method: [internal, odbc]\nlog_rate_limit: 100\n\
+/// Nearly every old spelling at once.
+const OLD: &str = "hosts: [a.example]\nnew_sql_schema: true\ndefault_db: internal\nauth_method: [internal, odbc]\nlog_rate_limit: 100\n\
                 s2s_use_starttls: required_trusted\nc2s_certfile: /c.pem\n\
                 listen:\n  - {port: 5280, module: ejabberd_http, web_admin: false, certfile: /l.pem, request_handlers: {/ws: ejabberd_http_ws, /b: mod_http_bind}}\n  - {port: 3478, transport: udp, module: ejabberd_stun, turn_ip: 10.0.0.1}\n\
                 modules:\n  mod_s2s_dialback: {}\n  mod_last_odbc: {}\n  mod_vcard_ldap: {}\n  mod_http_bind: {}\n  mod_echo: {}\n  mod_muc_occupantid: {}\n  mod_carboncopy: {ram_db_type: sql, iqdisc: x}\n  mod_caps: {db_type: odbc}\n  mod_pubsub: {plugins: [flat, hometree, pep]}\n";
-    let loaded = good(text);
+
+#[test]
+fn old_spellings_are_read_and_told() {
+    let loaded = good(OLD);
     let config = &loaded.config;
     assert!(config.global().bool("sql_schema_multihost"));
     assert_eq!(config.global().text("default_db"), Some("mnesia"));
@@ -189,6 +191,31 @@ fn old_spellings_are_read_and_told() {
         config.listeners()[1].options.ip("turn_ipv4_address"),
         Some(IpAddr::from([10, 0, 0, 1]))
     );
+    let diff = loaded.notes.iter().find(|note| {
+        note.rewrite
+            .as_ref()
+            .is_some_and(|r| r.old.contains("web_admin"))
+    });
+    let diff = diff.unwrap().render(&loaded.sources, false);
+    assert!(
+        diff.contains("- web_admin: false") && diff.contains("+   /admin: ejabberd_web_admin"),
+        "{diff}"
+    );
+    assert_eq!(
+        loaded
+            .notes
+            .iter()
+            .filter(|note| note.kind == NoteKind::Ignored)
+            .count(),
+        5,
+        "{:?}",
+        loaded.notes
+    );
+}
+
+#[test]
+fn old_modules_are_read_as_the_present_ones() {
+    let config = good(OLD).config;
     let names: Vec<&str> = config
         .modules("a.example")
         .iter()
@@ -225,25 +252,5 @@ fn old_spellings_are_read_and_told() {
             .options
             .texts("plugins"),
         ["flat", "pep"]
-    );
-    let diff = loaded.notes.iter().find(|note| {
-        note.rewrite
-            .as_ref()
-            .is_some_and(|r| r.old.contains("web_admin"))
-    });
-    let diff = diff.unwrap().render(&loaded.sources, false);
-    assert!(
-        diff.contains("- web_admin: false") && diff.contains("+   /admin: ejabberd_web_admin"),
-        "{diff}"
-    );
-    assert_eq!(
-        loaded
-            .notes
-            .iter()
-            .filter(|note| note.kind == NoteKind::Ignored)
-            .count(),
-        5,
-        "{:?}",
-        loaded.notes
     );
 }
