@@ -1,0 +1,80 @@
+//! Service discovery data (XEP-0030), collected from declarations.
+
+use std::collections::BTreeSet;
+
+use crate::iq::{At, IqTables};
+
+/// An identity of the server or of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Identity {
+    /// The category, for instance `server`.
+    pub category: &'static str,
+    /// The type, for instance `im`.
+    pub kind: &'static str,
+    /// A name for people.
+    pub name: &'static str,
+}
+
+/// An item of the server: a service under a name of its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Item {
+    /// Its address.
+    pub jid: String,
+    /// Its name for people.
+    pub name: Option<String>,
+    /// Its node.
+    pub node: Option<String>,
+}
+
+/// What one generation of a host says about itself and its accounts.
+#[derive(Default)]
+pub struct Disco {
+    server: BTreeSet<&'static str>,
+    account: BTreeSet<&'static str>,
+    identities: Vec<(At, Identity)>,
+    items: Vec<Item>,
+}
+
+impl Disco {
+    pub(crate) fn feature(&mut self, at: At, var: &'static str) {
+        match at {
+            At::Server => self.server.insert(var),
+            At::Account => self.account.insert(var),
+        };
+    }
+
+    pub(crate) fn identity(&mut self, at: At, identity: Identity) {
+        self.identities.push((at, identity));
+    }
+
+    pub(crate) fn item(&mut self, item: Item) {
+        self.items.push(item);
+    }
+
+    /// Adds what follows from the IQ tables: COMPAT: every namespace with a handler at the server is a feature,
+    /// and so are the words `iq` and `presence`, as in ejabberd.
+    pub(crate) fn finish(&mut self, iq: &IqTables) {
+        self.server.extend(iq.namespaces(At::Server));
+        self.server.extend(["iq", "presence"]);
+        self.identities.sort_unstable();
+        self.items.sort_unstable();
+    }
+
+    /// Features at a place, sorted.
+    pub fn features(&self, at: At) -> impl Iterator<Item = &'static str> + '_ {
+        match at {
+            At::Server => self.server.iter().copied(),
+            At::Account => self.account.iter().copied(),
+        }
+    }
+
+    /// Identities at a place.
+    pub fn identities(&self, at: At) -> impl Iterator<Item = &Identity> {
+        self.identities.iter().filter(move |(place, _)| *place == at).map(|(_, identity)| identity)
+    }
+
+    /// Items of the server.
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+}
