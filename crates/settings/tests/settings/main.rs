@@ -11,6 +11,7 @@ mod facts;
 mod hostile;
 mod load;
 mod messages;
+mod rewriting;
 
 use settings::{Inputs, Loaded, Problems, Source, load};
 

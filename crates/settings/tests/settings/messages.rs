@@ -344,6 +344,21 @@ fn every_mistake_has_a_message_that_helps() {
     }
 }
 
+#[test]
+fn a_file_without_hosts_is_checked_all_the_same() {
+    let problems = bad(
+        "modules: {mod_ping: {send_ping: true}}\nhost_config: {a.example: {language: 5}}\nuse_cache: 7\n",
+    );
+    for word in [
+        "option `hosts` is missing",
+        "did you mean `send_pings`?",
+        "`true` or `false`, found `7`",
+    ] {
+        assert!(problems.contains(word), "{problems}");
+    }
+    assert!(!problems.contains("is not one of `hosts`"), "{problems}");
+}
+
 /// Lines that look odd and are right.
 const RIGHT: &[&str] = &[
     "use_cache: \"on\"",
