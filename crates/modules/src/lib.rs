@@ -1,14 +1,25 @@
 //! Extensions: one folder or file each, one line to register it.
 
+mod cache;
+mod caps;
+mod disco;
 mod offline;
+mod ping;
+mod private;
 mod time;
+mod version;
 
 use kernel::{ModuleEntry, entry};
 
 /// Every module of this crate, in the order in which they run within a stage of a hook.
 pub static MODULES: &[ModuleEntry] = &[
+    entry::<caps::Capabilities>(),
+    entry::<disco::ServiceDiscovery>(),
     entry::<offline::OfflineMessages>(),
+    entry::<ping::Ping>(),
+    entry::<private::PrivateStorage>(),
     entry::<time::EntityTime>(),
+    entry::<version::SoftwareVersion>(),
 ];
 
 /// Top-level options that modules honour through the defaults of their own.
