@@ -3,10 +3,13 @@
 mod cache;
 mod caps;
 mod disco;
+mod last;
 mod offline;
 mod ping;
 mod private;
 mod time;
+mod vcard;
+mod vcard_xupdate;
 mod version;
 
 use kernel::{ModuleEntry, entry};
@@ -15,10 +18,13 @@ use kernel::{ModuleEntry, entry};
 pub static MODULES: &[ModuleEntry] = &[
     entry::<caps::Capabilities>(),
     entry::<disco::ServiceDiscovery>(),
+    entry::<last::LastActivity>(),
     entry::<offline::OfflineMessages>(),
     entry::<ping::Ping>(),
     entry::<private::PrivateStorage>(),
     entry::<time::EntityTime>(),
+    entry::<vcard::VCardTemp>(),
+    entry::<vcard_xupdate::AvatarHash>(),
     entry::<version::SoftwareVersion>(),
 ];
 
