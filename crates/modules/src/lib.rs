@@ -7,6 +7,8 @@ mod last;
 mod offline;
 mod ping;
 mod private;
+#[cfg(test)]
+mod testing;
 mod time;
 mod vcard;
 mod vcard_xupdate;
