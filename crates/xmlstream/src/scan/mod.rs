@@ -376,24 +376,7 @@ impl Scanner {
             ));
         }
         let bindings = self.bindings.len() as u32;
-        let mut default = None;
-        let mut prefixed = 0;
-        for attr in attrs {
-            self.context_bound |= attr.returns;
-            match attr.declares(data) {
-                Some([]) => default = Some(self.declare(data, attr, b"", limits)?),
-                Some(prefix) => {
-                    let uri = self.declare(data, attr, prefix, limits)?;
-                    let uri = self.shared_span(data, uri);
-                    self.bindings.push(Binding {
-                        prefix_at: attr.name.local_at() as u32,
-                        prefix_len: attr.name.local,
-                        uri,
-                    });
-                }
-                None => prefixed += usize::from(attr.name.prefix != 0),
-            }
-        }
+        let (default, prefixed) = self.declarations(data, attrs, limits)?;
         if depth == 0 {
             self.top_bindings = self.bindings.len();
         }
@@ -409,7 +392,7 @@ impl Scanner {
             ));
         }
         self.context_bound |= depth == 0 && tag.name.prefix != 0;
-        if prefixed > 0 {
+        if prefixed {
             self.check_prefixed(data, attrs, scope)?;
         }
         match depth {
@@ -430,6 +413,36 @@ impl Scanner {
             self.open.push(Open { name_at: tag.name.at, name_len, bindings });
         }
         Ok(())
+    }
+
+    /// Brings a tag's declarations into scope. Returns the default namespace that it declares, and whether it has
+    /// attributes with prefixes.
+    #[inline]
+    fn declarations(
+        &mut self,
+        data: &[u8],
+        attrs: &[RawAttr],
+        limits: &Limits,
+    ) -> Result<(Option<Span>, bool), Stop> {
+        let mut default = None;
+        let mut prefixed = false;
+        for attr in attrs {
+            self.context_bound |= attr.returns;
+            match attr.declares(data) {
+                Some([]) => default = Some(self.declare(data, attr, b"", limits)?),
+                Some(prefix) => {
+                    let uri = self.declare(data, attr, prefix, limits)?;
+                    let uri = self.shared_span(data, uri);
+                    self.bindings.push(Binding {
+                        prefix_at: attr.name.local_at() as u32,
+                        prefix_len: attr.name.local,
+                        uri,
+                    });
+                }
+                None => prefixed |= attr.name.prefix != 0,
+            }
+        }
+        Ok((default, prefixed))
     }
 
     fn note_top(
