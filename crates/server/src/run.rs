@@ -24,6 +24,8 @@ use crate::signals::{Asked, Signals};
 
 /// How long sessions may take to end at a shutdown.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
+/// How often histograms are condensed.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// How often certificates are looked at for change.
 const CERTS_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -207,8 +209,15 @@ impl Server {
         };
         let mut stopping = self.kernel.tasks().stopping();
         self.kernel.tasks().spawn("metrics", async move {
+            let upkeep = async {
+                loop {
+                    tokio::time::sleep(UPKEEP_INTERVAL).await;
+                    metrics.upkeep();
+                }
+            };
             tokio::select! {
-                never = listener.serve(metrics) => match never {},
+                never = listener.serve(metrics.clone()) => match never {},
+                () = upkeep => {}
                 () = stopping.wait() => {}
             }
         });
