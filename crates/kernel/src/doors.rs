@@ -51,6 +51,8 @@ impl<D: Door> AnyDoor for D {
     }
 }
 
+type Opened = Result<Arc<dyn AnyDoor>, Vec<Problem>>;
+
 /// A door in the list of doors.
 #[derive(Clone, Copy)]
 pub struct DoorEntry {
@@ -58,7 +60,7 @@ pub struct DoorEntry {
     pub name: &'static str,
     /// The options it honours.
     pub options: &'static [&'static str],
-    open: fn(&Open<'_>) -> Result<Arc<dyn AnyDoor>, Vec<Problem>>,
+    open: fn(&Open<'_>) -> Opened,
 }
 
 /// Enters a door in a list.

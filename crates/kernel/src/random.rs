@@ -2,15 +2,10 @@
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// Fills a buffer from the system's CSPRNG.
-pub fn fill(bytes: &mut [u8]) {
-    getrandom::fill(bytes).expect("the system's random generator works");
-}
-
 /// Fills an array from the system's CSPRNG.
 pub fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    fill(&mut bytes);
+    getrandom::fill(&mut bytes).expect("the system's random generator works");
     bytes
 }
 

@@ -24,6 +24,8 @@ use crate::signals::{Asked, Signals};
 
 /// How long sessions may take to end at a shutdown.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
+/// How often histograms are condensed.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// How often certificates are looked at for change.
 const CERTS_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -146,8 +148,8 @@ async fn start_kernel(places: &Places, config: Config, sources: &Sources) -> Res
     let mut tables: Vec<&store::TableSet> = accounts::TABLES.to_vec();
     tables.extend(lists::MODULES.iter().copied().flatten().flat_map(|module| module.tables.iter().copied()));
     let store = Store::open(&OpenOptions::new(database(places, &config)), &tables)?;
-    let source = Arc::new(|bytes: &mut [u8]| random::fill(bytes));
-    let accounts = Accounts::open(store.clone(), accounts::Options::from_config(&config), source).await?;
+    let options = accounts::Options::from_config(&config);
+    let accounts = Accounts::open(store.clone(), options, random::bytes).await?;
     let clock = Clock::system();
     let options = CertOptions::from_config(&config, Some(places.certificates()));
     let (certs, problems) = CertStore::open(&options, clock.wall().into());
@@ -207,8 +209,15 @@ impl Server {
         };
         let mut stopping = self.kernel.tasks().stopping();
         self.kernel.tasks().spawn("metrics", async move {
+            let upkeep = async {
+                loop {
+                    tokio::time::sleep(UPKEEP_INTERVAL).await;
+                    metrics.upkeep();
+                }
+            };
             tokio::select! {
-                never = listener.serve(metrics) => match never {},
+                never = listener.serve(metrics.clone()) => match never {},
+                () = upkeep => {}
                 () = stopping.wait() => {}
             }
         });

@@ -6,6 +6,7 @@ folder is written, every port is free at the time of choosing, and every process
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import os
 import pathlib
@@ -94,10 +95,13 @@ class Subject:
 
     def register_many(self, accounts: Iterable[tuple[str, str, str]]) -> None:
         """Register (user, host, password) triples by the quickest way."""
-        for user, host, password in accounts:
-            result = self.ctl("register", user, host, password)
+        def register(account: tuple[str, str, str]) -> None:
+            result = self.ctl("register", *account)
             if result.code != 0:
-                raise RuntimeError(f"register {user} {host}: {result}")
+                raise RuntimeError(f"register {account[:2]}: {result}")
+
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            list(pool.map(register, accounts))
 
     # Common to all.
 

@@ -22,12 +22,16 @@ fn pattern(length: usize) -> Vec<u8> {
     (0..length).map(|at| u8::try_from(at * 7 % 251).unwrap()).collect()
 }
 
-/// Reads bursts until `length` bytes have come.
+/// Reads bursts until `length` bytes have come; bytes that never come fail the test.
 async fn read_exactly(transport: &mut Transport, length: usize) -> Vec<u8> {
     let mut read = Vec::new();
-    while read.len() < length {
-        assert_ne!(transport.read_burst(|bytes| read.extend_from_slice(bytes)).await.unwrap(), 0);
-    }
+    let reading = async {
+        while read.len() < length {
+            let burst = transport.read_burst(|bytes| read.extend_from_slice(bytes));
+            assert_ne!(burst.await.unwrap(), 0);
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), reading).await.expect("all bytes come in time");
     read
 }
 

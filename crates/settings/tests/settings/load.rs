@@ -4,9 +4,11 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use settings::{Config, Endpoint, FileChecks, InForce, Inputs, Limit, NoteKind, Source, Transport, Value, load};
+use settings::{
+    Config, Endpoint, FileChecks, InForce, Inputs, Limit, NoteKind, Source, Transport, Value, load,
+};
 
-use crate::{bad, good, read_with};
+use crate::{bad, good};
 
 /// A file with every structure that files in the wild have.
 const FULL: &str = include_str!("full.yml");
@@ -17,17 +19,51 @@ fn a_full_file_is_read() {
     let config = &loaded.config;
     assert_eq!(config.hosts(), ["a.example", "b.example", "müller.example"]);
     assert_eq!(config.global().text("loglevel"), Some("debug"));
-    assert_eq!(config.global().text("c2s_ciphers"), Some("HIGH:!aNULL:@STRENGTH"));
-    assert_eq!(config.global().texts("c2s_protocol_options"), ["no_sslv3", "no_tlsv1"]);
-    assert_eq!(config.global().texts("disable_sasl_mechanisms"), ["DIGEST-MD5", "X-OAUTH2"]);
-    assert_eq!(config.global().duration("negotiation_timeout"), Limit::At(Duration::from_secs(120)));
-    assert_eq!(config.global().duration("s2s_timeout"), Limit::At(Duration::from_secs(300)));
+    assert_eq!(
+        config.global().text("c2s_ciphers"),
+        Some("HIGH:!aNULL:@STRENGTH")
+    );
+    assert_eq!(
+        config.global().texts("c2s_protocol_options"),
+        ["no_sslv3", "no_tlsv1"]
+    );
+    assert_eq!(
+        config.global().texts("disable_sasl_mechanisms"),
+        ["DIGEST-MD5", "X-OAUTH2"]
+    );
+    assert_eq!(
+        config.global().duration("negotiation_timeout"),
+        Limit::At(Duration::from_secs(120))
+    );
+    assert_eq!(
+        config.global().duration("s2s_timeout"),
+        Limit::At(Duration::from_secs(300))
+    );
     assert_eq!(config.global().limit("cache_size"), Limit::Infinite);
+    let stream = &config
+        .module("a.example", "mod_stream_mgmt")
+        .unwrap()
+        .options;
+    assert_eq!(stream.duration("resume_timeout"), Limit::At(Duration::ZERO));
     assert_eq!(config.listeners().len(), 6);
-    let names: Vec<&str> = config.modules("a.example").iter().map(|module| module.module.name).collect();
+    let names: Vec<&str> = config
+        .modules("a.example")
+        .iter()
+        .map(|module| module.module.name)
+        .collect();
     assert!(names.contains(&"mod_muc") && names.contains(&"mod_pubsub"));
-    assert!(names.iter().position(|name| *name == "mod_adhoc") < names.iter().position(|name| *name == "mod_announce"));
-    assert!(loaded.notes.iter().all(|note| note.kind == NoteKind::Suspicious), "{:?}", loaded.notes);
+    assert!(
+        names.iter().position(|name| *name == "mod_adhoc")
+            < names.iter().position(|name| *name == "mod_announce")
+    );
+    assert!(
+        loaded
+            .notes
+            .iter()
+            .all(|note| note.kind == NoteKind::Suspicious),
+        "{:?}",
+        loaded.notes
+    );
 }
 
 #[test]
@@ -37,8 +73,12 @@ fn the_packaged_file_of_debian_is_read() {
     if std::fs::File::open(path).is_err() {
         return;
     }
-    let inputs = Inputs { files: FileChecks::Disk, ..Inputs::default() };
-    let loaded = load(&Source::File(path.to_path_buf()), &inputs).unwrap_or_else(|problems| panic!("{problems}"));
+    let inputs = Inputs {
+        files: FileChecks::Disk,
+        ..Inputs::default()
+    };
+    let loaded = load(&Source::File(path.to_path_buf()), &inputs)
+        .unwrap_or_else(|problems| panic!("{problems}"));
     assert!(!loaded.config.listeners().is_empty());
     assert!(!loaded.config.modules(loaded.config.first_host()).is_empty());
 }
@@ -46,23 +86,57 @@ fn the_packaged_file_of_debian_is_read() {
 #[test]
 fn listeners_have_their_endpoints_and_options() {
     let config = good(FULL).config;
-    let [c2s, component, http, unix, stun, s2s] = config.listeners() else { panic!("six listeners") };
+    let [c2s, component, http, unix, stun, s2s] = config.listeners() else {
+        panic!("six listeners")
+    };
     assert_eq!(c2s.module.name, "ejabberd_c2s");
-    assert_eq!(c2s.endpoint, Endpoint::Inet { ip: "::".parse().unwrap(), port: 5222 });
+    assert_eq!(
+        c2s.endpoint,
+        Endpoint::Inet {
+            ip: "::".parse().unwrap(),
+            port: 5222
+        }
+    );
     assert!(c2s.options.bool("starttls_required") && !c2s.options.bool("tls"));
     assert_eq!(c2s.options.limit("max_stanza_size"), Limit::At(262_144));
-    assert_eq!(c2s.options.limit("pre_auth_max_stanza_size"), Limit::At(8192));
+    assert_eq!(
+        c2s.options.limit("pre_auth_max_stanza_size"),
+        Limit::At(8192)
+    );
     assert_eq!(c2s.options.node("access").unwrap().as_str(), Some("c2s"));
     assert!(c2s.options.is_set("access") && !c2s.options.is_set("zlib"));
     let hosts = component.options.map("hosts");
     assert_eq!(hosts[0].0.as_str(), Some("gateway.a.example"));
-    assert_eq!(hosts[0].1.as_section().unwrap().secret("password").unwrap().expose(), "hunter2");
-    let handlers: Vec<_> = http.options.map("request_handlers").iter().filter_map(|(path, _)| path.as_str()).collect();
+    assert_eq!(
+        hosts[0]
+            .1
+            .as_section()
+            .unwrap()
+            .secret("password")
+            .unwrap()
+            .expose(),
+        "hunter2"
+    );
+    let handlers: Vec<_> = http
+        .options
+        .map("request_handlers")
+        .iter()
+        .filter_map(|(path, _)| path.as_str())
+        .collect();
     assert_eq!(handlers, ["/api", "/bosh", "/"]);
     assert_eq!(unix.endpoint, Endpoint::Unix("ctl.sock".into()));
-    assert_eq!(unix.options.section("unix_socket").unwrap().text("mode"), Some("0660"));
+    assert_eq!(
+        unix.options.section("unix_socket").unwrap().text("mode"),
+        Some("0660")
+    );
     assert_eq!(stun.transport, Transport::Udp);
-    assert_eq!(s2s.endpoint, Endpoint::Inet { ip: IpAddr::from([0, 0, 0, 0]), port: 5269 });
+    assert_eq!(
+        s2s.endpoint,
+        Endpoint::Inet {
+            ip: IpAddr::from([0, 0, 0, 0]),
+            port: 5269
+        }
+    );
 }
 
 /// COMPAT: the listener's own default of 10000 is never applied.
@@ -70,7 +144,11 @@ fn listeners_have_their_endpoints_and_options() {
 fn queue_bound_of_listeners_comes_from_the_top_level() {
     let listen = "listen:\n  - {port: 5222, module: ejabberd_c2s}\n  - {port: 5223, module: ejabberd_c2s, max_fsm_queue: 10000}\n  - {port: 5224, module: ejabberd_c2s, max_fsm_queue: 7}\n";
     let bounds = |config: &Config| {
-        config.listeners().iter().map(|listener| listener.options.limit("max_fsm_queue").finite()).collect::<Vec<_>>()
+        config
+            .listeners()
+            .iter()
+            .map(|listener| listener.options.limit("max_fsm_queue").finite())
+            .collect::<Vec<_>>()
     };
     let without = good(&format!("hosts: [a.example]\n{listen}")).config;
     assert_eq!(bounds(&without), [None, None, Some(7)]);
@@ -89,11 +167,21 @@ fn hosts_have_their_own_values_else_the_top_level_ones() {
     assert_eq!(config.host("b.example").text("language"), Some("fr"));
     assert_eq!(config.host("c.example").text("language"), Some("de"));
     assert_eq!(config.host("nowhere.example").text("language"), Some("de"));
-    assert_eq!(config.host("b.example").texts("auth_method"), ["ldap", "anonymous"]);
-    assert_eq!(config.host("c.example").texts("auth_method"), ["sql", "jwt"]);
+    assert_eq!(
+        config.host("b.example").texts("auth_method"),
+        ["ldap", "anonymous"]
+    );
+    assert_eq!(
+        config.host("c.example").texts("auth_method"),
+        ["sql", "jwt"]
+    );
     let names = |host: &str| {
         let acl = config.host(host).node("acl").unwrap();
-        acl.entries().unwrap().iter().map(|(name, _)| name.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        acl.entries()
+            .unwrap()
+            .iter()
+            .map(|(name, _)| name.as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
     assert_eq!(names("a.example"), ["local"]);
     assert_eq!(names("b.example"), ["local", "admin"]);
@@ -106,19 +194,37 @@ fn defaults_refer_to_the_options_of_the_host() {
                 modules:\n  mod_mam: {}\n  mod_bosh: {}\n  mod_mqtt: {}\n  mod_stream_mgmt: {}\n";
     let config = good(text).config;
     let options = |host: &str, module: &str| config.module(host, module).unwrap().options.clone();
-    assert_eq!(options("a.example", "mod_mam").limit("cache_size"), Limit::At(77));
-    assert_eq!(options("b.example", "mod_mam").limit("cache_size"), Limit::Infinite);
+    assert_eq!(
+        options("a.example", "mod_mam").limit("cache_size"),
+        Limit::At(77)
+    );
+    assert_eq!(
+        options("b.example", "mod_mam").limit("cache_size"),
+        Limit::Infinite
+    );
     assert_eq!(options("a.example", "mod_mam").text("db_type"), Some("sql"));
-    assert_eq!(options("b.example", "mod_bosh").text("ram_db_type"), Some("redis"));
+    assert_eq!(
+        options("b.example", "mod_bosh").text("ram_db_type"),
+        Some("redis")
+    );
     // There is no redis for this one, so the fallback holds.
-    assert_eq!(options("b.example", "mod_mqtt").text("ram_db_type"), Some("mnesia"));
+    assert_eq!(
+        options("b.example", "mod_mqtt").text("ram_db_type"),
+        Some("mnesia")
+    );
     assert_eq!(config.host("a.example").int("sql_port"), 5432);
     assert_eq!(config.host("b.example").int("sql_port"), 3306);
     assert_eq!(config.host("b.example").int("ldap_port"), 636);
-    assert_eq!(config.host("a.example").limit("auth_cache_size"), Limit::At(77));
+    assert_eq!(
+        config.host("a.example").limit("auth_cache_size"),
+        Limit::At(77)
+    );
     assert_eq!(config.host("a.example").texts("auth_method"), ["sql"]);
     let stream = options("a.example", "mod_stream_mgmt");
-    assert_eq!(stream.duration("resume_timeout"), Limit::At(Duration::from_secs(300)));
+    assert_eq!(
+        stream.duration("resume_timeout"),
+        Limit::At(Duration::from_secs(300))
+    );
     assert_eq!(stream.duration_if_set("max_resume_timeout"), None);
 }
 
@@ -126,13 +232,34 @@ fn defaults_refer_to_the_options_of_the_host() {
 fn fields_not_written_hold_what_the_whole_default_says() {
     let text = "hosts: [a.example]\nmodules:\n  mod_muc:\n    default_room_options:\n      mam: true\n  mod_multicast:\n    limits:\n      local:\n        message: 7\n";
     let config = good(text).config;
-    let rooms = config.module("a.example", "mod_muc").unwrap().options.section("default_room_options").unwrap().clone();
+    let rooms = config
+        .module("a.example", "mod_muc")
+        .unwrap()
+        .options
+        .section("default_room_options")
+        .unwrap()
+        .clone();
     assert!(rooms.bool("mam") && rooms.bool("public") && !rooms.bool("persistent"));
     assert_eq!(rooms.text("allowpm"), Some("anyone"));
-    let limits = config.module("a.example", "mod_multicast").unwrap().options.section("limits").unwrap().clone();
-    assert_eq!(limits.section("local").unwrap().limit("message"), Limit::At(7));
-    assert_eq!(limits.section("local").unwrap().limit("presence"), Limit::At(100));
-    assert_eq!(limits.section("remote").unwrap().limit("message"), Limit::At(20));
+    let limits = config
+        .module("a.example", "mod_multicast")
+        .unwrap()
+        .options
+        .section("limits")
+        .unwrap()
+        .clone();
+    assert_eq!(
+        limits.section("local").unwrap().limit("message"),
+        Limit::At(7)
+    );
+    assert_eq!(
+        limits.section("local").unwrap().limit("presence"),
+        Limit::At(100)
+    );
+    assert_eq!(
+        limits.section("remote").unwrap().limit("message"),
+        Limit::At(20)
+    );
 }
 
 #[test]
@@ -144,122 +271,20 @@ fn service_hosts_and_their_own_options() {
     assert_eq!(muc.options_for("rooms.a.example").int("max_users"), 10);
     assert_eq!(muc.options_for("talk.a.example").int("max_users"), 5);
     assert_eq!(muc.options_for("talk.a.example").int("history_size"), 0);
-    assert_eq!(config.module("b.example", "mod_proxy65").unwrap().service_hosts(), ["proxy.b.example"]);
-    assert!(config.module("b.example", "mod_ping").unwrap().service_hosts().is_empty());
-}
-
-#[test]
-fn macros_replace_whole_values_and_parts_between_at_signs() {
-    let text = "hosts: [a.example]\ndefine_macro:\n  PORT: 5222\n  WORD: muc\n  NESTED: \"@WORD@ of PORT\"\n  RULE: {allow: all}\n\
-                listen:\n  - port: PORT\n    module: ejabberd_c2s\n    access: RULE\n  - port: 'PORT'\n    ip: 127.0.0.1\n    transport: tcp\n    module: ejabberd_c2s\n\
-                modules:\n  mod_muc:\n    name: NESTED\n    host: \"@WORD@.@HOST@\"\n";
-    let problems = read_with(text, &Inputs::default()).unwrap_err().render(false);
-    assert!(problems.contains("in the way"), "both ports are 5222: {problems}");
-    let mut inputs = Inputs::default();
-    inputs.env.push(("EJABBERD_MACRO_WORD".to_owned(), "rooms".to_owned()));
-    let text = text.replace("port: 'PORT'", "port: 1");
-    let config = read_with(&text, &inputs).unwrap().config;
-    let muc = config.module("a.example", "mod_muc").unwrap();
-    assert_eq!(muc.options.text("name"), Some("rooms of PORT"));
-    assert_eq!(muc.service_hosts(), ["rooms.a.example"]);
-    assert!(config.listeners()[0].options.node("access").unwrap().entries().is_some());
-}
-
-#[test]
-fn keywords_replace_bare_capitals_and_parts_and_differ_by_host() {
-    let text = "hosts: [a.example, b.example]\ndefine_keyword:\n  TITLE: Rooms\n  QUOTED: x\n  DB: /srv\n\
-                host_config:\n  b.example:\n    define_keyword: {TITLE: Zimmer}\n\
-                sql_database: \"@DB@/@HOST@.sqlite\"\ncaptcha_cmd: \"@HOME@/@VERSION@\"\n\
-                modules:\n  mod_muc:\n    name: \"@TITLE@ of @HOST@\"\n    regexp_room_id: 'QUOTED'\n  mod_disco:\n    name: TITLE\n  mod_http_upload:\n    put_url: https://@HOST_URL_ENCODE@/x\n";
-    let inputs = Inputs { home: "/home/rook".into(), version: "1.2".to_owned(), ..Inputs::default() };
-    let config = read_with(text, &inputs).unwrap_or_else(|problems| panic!("{problems}")).config;
-    let option = |host: &str, module: &str, name: &str| {
-        config.module(host, module).unwrap().options.text(name).unwrap().to_owned()
-    };
-    assert_eq!(option("a.example", "mod_muc", "name"), "Rooms of a.example");
-    assert_eq!(option("b.example", "mod_muc", "name"), "Zimmer of b.example");
-    assert_eq!(option("b.example", "mod_disco", "name"), "Zimmer");
-    assert_eq!(option("a.example", "mod_muc", "regexp_room_id"), "QUOTED");
-    assert_eq!(option("a.example", "mod_http_upload", "put_url"), "https://a.example/x");
-    assert_eq!(config.global().text("captcha_cmd"), Some("/home/rook/1.2"));
-    assert_eq!(config.host("b.example").text("sql_database"), Some("/srv/b.example.sqlite"));
-}
-
-#[test]
-fn repeated_lists_and_maps_are_joined_and_aliases_and_merges_are_read() {
-    let text = "hosts: [a.example]\nhosts: [b.example]\nacl: &acl {x: {user: y}}\nacl: {z: {user: *name}}\n\
-                language: &name en\nmodules:\n  mod_ping: &ping {send_pings: true, ping_interval: 5 minutes}\n  mod_muc: {}\nmodules:\n  mod_version: {}\n";
-    let problems = bad(text);
-    assert!(problems.contains("not YAML"), "an alias before its anchor: {problems}");
-    let config = good(&text.replace("*name", "w")).config;
-    assert_eq!(config.hosts(), ["a.example", "b.example"]);
-    assert_eq!(config.modules("b.example").len(), 3);
-    let merged = good("hosts: [a.example]\nlanguage: &en en\nfqdn: *en\nacl: &base {one: {user: a}}\nshaper_rules:\n  <<: *base\n  one: 5\n  two: 6\n");
-    let rules = merged.config.global().node("shaper_rules").unwrap();
-    assert_eq!(rules.value_of("one").unwrap().as_int(), Some(5));
-    assert_eq!(rules.entries().unwrap().len(), 2);
-    assert_eq!(merged.config.global().texts("fqdn"), ["en"]);
-}
-
-#[test]
-fn files_are_included_where_they_are_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| {
-        let path = folder.path().join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, text).unwrap();
-        path
-    };
-    write("sub/acl.yml", "acl: {admin: {user: root}}\nlanguage: de\nlisten: []\ninclude_config_file: deep.yaml\n");
-    write("sub/deep.yaml", "loglevel: 4\ndefine_macro: {PINGS: true}\n");
-    write("host.yml", "language: fr\n");
-    let main = write(
-        "ejabberd.yml",
-        "hosts: [a.example]\ninclude_config_file:\n  sub/acl.yml:\n    disallow: [listen]\nhost_config:\n  a.example:\n    include_config_file: [host.yml]\nmodules: {mod_ping: {send_pings: PINGS}}\n",
+    assert_eq!(
+        config
+            .module("b.example", "mod_proxy65")
+            .unwrap()
+            .service_hosts(),
+        ["proxy.b.example"]
     );
-    let loaded = load(&Source::File(main.clone()), &Inputs::default()).unwrap_or_else(|problems| panic!("{problems}"));
-    assert_eq!(loaded.config.global().text("language"), Some("de"));
-    assert_eq!(loaded.config.global().text("loglevel"), Some("info"));
-    assert_eq!(loaded.config.host("a.example").text("language"), Some("fr"));
-    assert!(loaded.config.module("a.example", "mod_ping").unwrap().options.bool("send_pings"));
-    assert_eq!(loaded.notes.len(), 1, "the refused `listen` is told");
-    assert_eq!(loaded.sources.names().count(), 4);
-
-    write("sub/deep.yaml", "include_config_file: ../ejabberd.yml\n");
-    let problems = load(&Source::File(main.clone()), &Inputs::default()).unwrap_err().render(false);
-    assert!(problems.contains("includes itself") && problems.contains("deep.yaml:1:22"), "{problems}");
-
-    write("ejabberd.yml", "hosts: [a.example]\ninclude_config_file: [gone.yml, old.cfg]\n");
-    let problems = load(&Source::File(main), &Inputs::default()).unwrap_err().render(false);
-    assert!(problems.contains("cannot read") && problems.contains("Erlang terms"), "{problems}");
-}
-
-#[test]
-fn old_spellings_are_read_and_told() {
-    let text = "hosts: [a.example]\nnew_sql_schema: true\ndefault_db: internal\nauth_method: [internal, odbc]\nlog_rate_limit: 100\n\
-                s2s_use_starttls: required_trusted\nc2s_certfile: /c.pem\n\
-                listen:\n  - {port: 5280, module: ejabberd_http, web_admin: false, certfile: /l.pem, request_handlers: {/ws: ejabberd_http_ws, /b: mod_http_bind}}\n  - {port: 3478, transport: udp, module: ejabberd_stun, turn_ip: 10.0.0.1}\n\
-                modules:\n  mod_s2s_dialback: {}\n  mod_last_odbc: {}\n  mod_vcard_ldap: {}\n  mod_http_bind: {}\n  mod_echo: {}\n  mod_muc_occupantid: {}\n  mod_carboncopy: {ram_db_type: sql, iqdisc: x}\n  mod_caps: {db_type: odbc}\n  mod_pubsub: {plugins: [flat, hometree, pep]}\n";
-    let loaded = good(text);
-    let config = &loaded.config;
-    assert!(config.global().bool("sql_schema_multihost"));
-    assert_eq!(config.global().text("default_db"), Some("mnesia"));
-    assert_eq!(config.global().texts("auth_method"), ["mnesia", "sql"]);
-    assert_eq!(config.global().text("s2s_use_starttls"), Some("required"));
-    assert_eq!(config.global().texts("certfiles"), ["/c.pem", "/l.pem"]);
-    let handlers = config.listeners()[0].options.map("request_handlers");
-    let handlers: Vec<_> = handlers.iter().map(|(path, module)| (path.as_str().unwrap(), module.as_str().unwrap())).collect();
-    assert_eq!(handlers, [("/ws", "ejabberd_http_ws"), ("/b", "mod_bosh"), ("/admin", "ejabberd_web_admin")]);
-    assert_eq!(config.listeners()[1].options.ip("turn_ipv4_address"), Some(IpAddr::from([10, 0, 0, 1])));
-    let names: Vec<&str> = config.modules("a.example").iter().map(|module| module.module.name).collect();
-    assert_eq!(names, ["mod_last", "mod_vcard", "mod_bosh", "mod_carboncopy", "mod_caps", "mod_pubsub"]);
-    let db = |module: &str| config.module("a.example", module).unwrap().options.text("db_type").unwrap().to_owned();
-    assert_eq!((db("mod_last"), db("mod_vcard"), db("mod_caps")), ("sql".to_owned(), "ldap".to_owned(), "sql".to_owned()));
-    assert_eq!(config.module("a.example", "mod_pubsub").unwrap().options.texts("plugins"), ["flat", "pep"]);
-    let diff = loaded.notes.iter().find(|note| note.rewrite.as_ref().is_some_and(|r| r.old.contains("web_admin")));
-    let diff = diff.unwrap().render(&loaded.sources, false);
-    assert!(diff.contains("- web_admin: false") && diff.contains("+   /admin: ejabberd_web_admin"), "{diff}");
-    assert_eq!(loaded.notes.iter().filter(|note| note.kind == NoteKind::Ignored).count(), 5, "{:?}", loaded.notes);
+    assert!(
+        config
+            .module("b.example", "mod_ping")
+            .unwrap()
+            .service_hosts()
+            .is_empty()
+    );
 }
 
 #[test]
@@ -267,7 +292,10 @@ fn what_is_not_in_force_is_told_once_and_defaults_never() {
     let text = "hosts: [a.example, b.example]\nlanguage: de\nloglevel: 4\nlisten:\n  - {port: 1, module: ejabberd_c2s, zlib: true, tls: true}\n  - {port: 2, module: ejabberd_sip}\nmodules:\n  mod_ping: {send_pings: true, timeout_action: kill}\n  mod_sip: {}\n";
     let loaded = good(text);
     let mut in_force = InForce::new();
-    in_force.toplevel(&["loglevel"]).listener("ejabberd_c2s", &["tls", "send_timeout"]).module("mod_ping", &["send_pings"]);
+    in_force
+        .toplevel(&["loglevel"])
+        .listener("ejabberd_c2s", &["tls", "send_timeout"])
+        .module("mod_ping", &["send_pings"]);
     let notes = loaded.config.set_but_not_in_force(&in_force);
     let titles: Vec<&str> = notes.iter().map(|note| note.problem.title()).collect();
     assert_eq!(
@@ -292,19 +320,35 @@ fn declaring_an_unknown_option_in_force_is_a_mistake_in_the_program() {
 #[should_panic(expected = "has no option `send_pinks`")]
 fn asking_for_an_unknown_option_is_a_mistake_in_the_program() {
     let config = good("hosts: [a.example]\nmodules: {mod_ping: {}}\n").config;
-    config.module("a.example", "mod_ping").unwrap().options.bool("send_pinks");
+    config
+        .module("a.example", "mod_ping")
+        .unwrap()
+        .options
+        .bool("send_pinks");
 }
 
 #[test]
 fn a_reload_sees_values_and_not_places() {
-    let one = good("hosts: [a.example]\nlisten: [{port: 1, module: ejabberd_c2s, tls: true}]\nmodules: {mod_ping: {send_pings: true}}\n");
-    let two = good("# moved\n\nhosts:\n  - a.example\nmodules: {mod_ping: {send_pings: yes}}\nlisten: [{tls: on, port: 1, module: ejabberd_c2s}]\n");
-    let three = good("hosts: [a.example]\nlisten: [{port: 1, module: ejabberd_c2s}]\nmodules: {mod_ping: {}}\n");
+    let one = good(
+        "hosts: [a.example]\nlisten: [{port: 1, module: ejabberd_c2s, tls: true}]\nmodules: {mod_ping: {send_pings: true}}\n",
+    );
+    let two = good(
+        "# moved\n\nhosts:\n  - a.example\nmodules: {mod_ping: {send_pings: yes}}\nlisten: [{tls: on, port: 1, module: ejabberd_c2s}]\n",
+    );
+    let three = good(
+        "hosts: [a.example]\nlisten: [{port: 1, module: ejabberd_c2s}]\nmodules: {mod_ping: {}}\n",
+    );
     assert_eq!(one.config.listeners(), two.config.listeners());
-    assert_eq!(one.config.modules("a.example"), two.config.modules("a.example"));
+    assert_eq!(
+        one.config.modules("a.example"),
+        two.config.modules("a.example")
+    );
     assert_eq!(one.config.global(), two.config.global());
     assert_ne!(one.config.listeners(), three.config.listeners());
-    assert_ne!(one.config.modules("a.example"), three.config.modules("a.example"));
+    assert_ne!(
+        one.config.modules("a.example"),
+        three.config.modules("a.example")
+    );
 }
 
 #[test]
@@ -320,25 +364,39 @@ fn domains_are_prepared() {
 #[test]
 fn secrets_are_not_printed() {
     let config = good("hosts: [a.example]\nsql_password: hunter2\nmodules:\n  mod_stun_disco: {secret: hunter3}\n").config;
-    assert_eq!(config.global().secret("sql_password").unwrap().expose(), "hunter2");
+    assert_eq!(
+        config.global().secret("sql_password").unwrap().expose(),
+        "hunter2"
+    );
     assert_eq!(config.global().secret("ldap_password"), None);
     assert!(!format!("{config:?}").contains("hunter"));
 }
 
 #[test]
 fn every_default_fits_its_own_type_or_is_a_known_oddity() {
-    let all: String = settings::catalogue::MODULES.iter().map(|module| match module.name {
-        "mod_http_fileserver" => "  mod_http_fileserver: {docroot: www}\n".to_owned(),
-        name => format!("  {name}: {{}}\n"),
-    }).collect();
+    let all: String = settings::catalogue::MODULES
+        .iter()
+        .map(|module| match module.name {
+            "mod_http_fileserver" => "  mod_http_fileserver: {docroot: www}\n".to_owned(),
+            name => format!("  {name}: {{}}\n"),
+        })
+        .collect();
     let config = good(&format!("hosts: [a.example]\nmodules:\n{all}")).config;
     assert_eq!(config.modules("a.example").len(), 70);
     for module in config.modules("a.example") {
         for (spec, value) in module.options.all() {
             let may_be_unset = matches!(spec.default, settings::catalogue::DefaultValue::Unset)
-                || matches!(value, Value::Unset) && (spec.secret || spec.name.starts_with("maximum") || spec.name.starts_with("ldap_tls_"))
+                || matches!(value, Value::Unset)
+                    && (spec.secret
+                        || spec.name.starts_with("maximum")
+                        || spec.name.starts_with("ldap_tls_"))
                 || matches!(spec.default, settings::catalogue::DefaultValue::AtStart(_));
-            assert!(!value.is_unset() || may_be_unset, "{}.{} is {value:?}", module.module.name, spec.name);
+            assert!(
+                !value.is_unset() || may_be_unset,
+                "{}.{} is {value:?}",
+                module.module.name,
+                spec.name
+            );
         }
     }
 }

@@ -106,9 +106,11 @@ pub(crate) struct Scanner {
     /// Values and namespaces whose meaning is not their bytes: references resolved, white space normalised.
     pub(crate) decoded: Vec<u8>,
     /// Whether the bytes mean something else elsewhere: a prefix of the stream header or, in a child, of the top
-    /// element is used, the top element's own name has a prefix, or a namespace is written with references, which
-    /// not every parser resolves there.
+    /// element is used, the top element's own name has a prefix, or a namespace is written with references or a
+    /// value with carriage returns, which not every parser takes well.
     pub(crate) context_bound: bool,
+    /// Elements begun so far, the top element among them.
+    elements: u32,
 }
 
 impl Scanner {
@@ -128,6 +130,7 @@ impl Scanner {
             content_end: 0,
             decoded: Vec::new(),
             context_bound: false,
+            elements: 0,
         }
     }
 
@@ -360,6 +363,10 @@ impl Scanner {
         scope: &Scope,
         limits: &Limits,
     ) -> Result<(), Stop> {
+        self.elements = self.elements.saturating_add(1);
+        if self.elements > limits.elements_max {
+            return Err(Stop::Refused(XmlError::TooBig, self.pos, "more elements than allowed"));
+        }
         let depth = self.open.len();
         if depth >= usize::from(limits.depth_max) {
             return Err(Stop::Refused(
@@ -369,23 +376,7 @@ impl Scanner {
             ));
         }
         let bindings = self.bindings.len() as u32;
-        let mut default = None;
-        let mut prefixed = 0;
-        for attr in attrs {
-            match attr.declares(data) {
-                Some([]) => default = Some(self.declare(data, attr, b"", limits)?),
-                Some(prefix) => {
-                    let uri = self.declare(data, attr, prefix, limits)?;
-                    let uri = self.shared_span(data, uri);
-                    self.bindings.push(Binding {
-                        prefix_at: attr.name.local_at() as u32,
-                        prefix_len: attr.name.local,
-                        uri,
-                    });
-                }
-                None => prefixed += usize::from(attr.name.prefix != 0),
-            }
-        }
+        let (default, prefixed) = self.declarations(data, attrs, limits)?;
         if depth == 0 {
             self.top_bindings = self.bindings.len();
         }
@@ -401,7 +392,7 @@ impl Scanner {
             ));
         }
         self.context_bound |= depth == 0 && tag.name.prefix != 0;
-        if prefixed > 0 {
+        if prefixed {
             self.check_prefixed(data, attrs, scope)?;
         }
         match depth {
@@ -422,6 +413,36 @@ impl Scanner {
             self.open.push(Open { name_at: tag.name.at, name_len, bindings });
         }
         Ok(())
+    }
+
+    /// Brings a tag's declarations into scope. Returns the default namespace that it declares, and whether it has
+    /// attributes with prefixes.
+    #[inline]
+    fn declarations(
+        &mut self,
+        data: &[u8],
+        attrs: &[RawAttr],
+        limits: &Limits,
+    ) -> Result<(Option<Span>, bool), Stop> {
+        let mut default = None;
+        let mut prefixed = false;
+        for attr in attrs {
+            self.context_bound |= attr.returns;
+            match attr.declares(data) {
+                Some([]) => default = Some(self.declare(data, attr, b"", limits)?),
+                Some(prefix) => {
+                    let uri = self.declare(data, attr, prefix, limits)?;
+                    let uri = self.shared_span(data, uri);
+                    self.bindings.push(Binding {
+                        prefix_at: attr.name.local_at() as u32,
+                        prefix_len: attr.name.local,
+                        uri,
+                    });
+                }
+                None => prefixed |= attr.name.prefix != 0,
+            }
+        }
+        Ok((default, prefixed))
     }
 
     fn note_top(

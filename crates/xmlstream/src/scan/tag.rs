@@ -53,6 +53,8 @@ pub(crate) struct RawAttr {
     pub(crate) value_len: u32,
     /// Whether the value means what is written: it holds no reference and no white space but blanks.
     pub(crate) plain: bool,
+    /// Whether the value holds a carriage return, of which parsers think differently.
+    pub(crate) returns: bool,
 }
 
 impl RawAttr {
@@ -151,10 +153,11 @@ fn attribute(data: &[u8], at: usize, limits: &Limits) -> Result<RawAttr, Stop> {
     }
     let mut end = find(data, pos + 1, quote);
     let plain = data.get(end) == Some(&quote);
+    let mut returns = false;
     if !plain {
-        end = value_end(data, end, quote)?;
+        (end, returns) = value_end(data, end, quote)?;
     }
-    Ok(RawAttr { name, value: pos as u32 + 1, value_len: (end - pos - 1) as u32, plain })
+    Ok(RawAttr { name, value: pos as u32 + 1, value_len: (end - pos - 1) as u32, plain, returns })
 }
 
 /// Reads a name with at most one colon. The byte that ends it is within the data.
@@ -203,21 +206,25 @@ pub(crate) fn skip_space(data: &[u8], at: usize) -> Result<usize, Stop> {
     }
 }
 
-/// Where the quote is that ends a value, having checked what lies between (XML 1.0 §2.3, AttValue).
+/// Where the quote is that ends a value and whether a carriage return comes before it, having checked what lies between (XML 1.0 §2.3, AttValue).
 #[inline(never)]
-fn value_end(data: &[u8], at: usize, quote: u8) -> Result<usize, Stop> {
+fn value_end(data: &[u8], at: usize, quote: u8) -> Result<(usize, bool), Stop> {
     let mut pos = at;
+    let mut returns = false;
     loop {
         pos = find(data, pos, quote);
         match data.get(pos) {
             None => return Err(Stop::More),
-            Some(&byte) if byte == quote => return Ok(pos),
+            Some(&byte) if byte == quote => return Ok((pos, returns)),
             Some(b'&') => pos = reference(data, pos)?.1,
             Some(b'<') => return malformed(pos, "an angle bracket within an attribute value"),
             Some(&byte) if byte < 0x20 && !is_space(byte) => {
                 return malformed(pos, "a control character");
             }
-            Some(_) => pos += 1,
+            Some(&byte) => {
+                returns |= byte == b'\r';
+                pos += 1;
+            }
         }
     }
 }

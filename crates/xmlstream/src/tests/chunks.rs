@@ -133,10 +133,10 @@ fn byte_by_byte_is_linear() {
             |bytes: usize| [before, &unit.repeat(bytes / unit.len()), after].concat().into_bytes();
         let (small, large) = (body(32 << 10), body(256 << 10));
         let small = (0..3).map(|_| byte_by_byte(&small)).min().unwrap();
-        let large = byte_by_byte(&large);
+        let large = (0..2).map(|_| byte_by_byte(&large)).min().unwrap();
         // Eight times the bytes; quadratic work would take 64 times as long.
         assert!(
-            large < small * 30 + Duration::from_millis(20),
+            large < small * 30 + Duration::from_millis(60),
             "{unit:?}: {small:?} for 32 KiB, {large:?} for 256 KiB"
         );
     }

@@ -15,7 +15,9 @@ pub(crate) const LISTENER_OPTIONS: &[&str] = &[
     "ciphers",
     "dhfile",
     "max_fsm_queue",
+    "max_stanza_elements",
     "max_stanza_size",
+    "pre_auth_max_stanza_elements",
     "pre_auth_max_stanza_size",
     "protocol_options",
     "shaper",
@@ -27,13 +29,14 @@ pub(crate) const LISTENER_OPTIONS: &[&str] = &[
 ];
 
 /// What is honoured of the top level.
-pub const TOP_LEVEL_OPTIONS: &[&str] = &[
+pub(crate) const TOP_LEVEL_OPTIONS: &[&str] = &[
     "auth_password_types_hidden_in_sasl1",
     "c2s_cafile",
     "c2s_ciphers",
     "c2s_dhfile",
     "c2s_protocol_options",
     "c2s_tls_compression",
+    "ca_file",
     "disable_sasl_mechanisms",
     "disable_sasl_scram_downgrade_protection",
     "language",
@@ -75,6 +78,9 @@ impl C2sOptions {
             Some(bytes) => u32::try_from(bytes).unwrap_or(Limits::STANZA_BYTES_CEILING),
             None => default,
         };
+        let elements = |name: &str| {
+            options.limit(name).finite().and_then(|count| u32::try_from(count).ok()).unwrap_or(u32::MAX)
+        };
         Ok(Self {
             access: rule(options, |node| access.rule_ref(node))?,
             shaper: shaper(options, |node| access.shaper_ref(node))?,
@@ -88,16 +94,18 @@ impl C2sOptions {
             },
             limits: Limits {
                 stanza_bytes_max: bytes("max_stanza_size", STANZA_BYTES_MAX),
+                elements_max: elements("max_stanza_elements"),
                 ..Limits::standard()
             },
             limits_before_auth: Limits {
                 stanza_bytes_max: bytes("pre_auth_max_stanza_size", PRE_AUTH_BYTES_MAX),
+                elements_max: elements("pre_auth_max_stanza_elements"),
                 ..Limits::before_authentication()
             },
             negotiation_timeout: global.duration("negotiation_timeout").finite().unwrap_or(Duration::from_secs(120)),
             send_timeout: options.duration("send_timeout").finite().unwrap_or(Duration::from_secs(600)),
             // COMPAT: the default counts as not set, so that the top-level option decides.
-            max_fsm_queue: options.is_set("max_fsm_queue").then(|| options.int("max_fsm_queue")).and_then(|n| usize::try_from(n).ok()),
+            max_fsm_queue: options.limit("max_fsm_queue").finite().and_then(|count| usize::try_from(count).ok()),
         })
     }
 }
