@@ -1,11 +1,14 @@
 //! Extensions: one folder or file each, one line to register it.
 
+mod presence;
+mod roster;
 mod time;
 
 use kernel::{ModuleEntry, entry};
 
 /// Every module of this crate, in the order in which they run within a stage of a hook.
 pub static MODULES: &[ModuleEntry] = &[
+    entry::<roster::Rosters>(),
     entry::<time::EntityTime>(),
 ];
 
