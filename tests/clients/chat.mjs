@@ -8,6 +8,7 @@ const tell = (event, data = {}) => process.stdout.write(JSON.stringify({ event, 
 
 const xmpp = client({ service, domain, resource: "javascript", username, password });
 xmpp.reconnect.stop();
+xmpp.timeout = 20000; // The default of two seconds is short for a busy machine.
 xmpp.on("error", (error) => tell("error", { name: error.name, condition: error.condition ?? "", text: String(error.message) }));
 xmpp.on("online", (address) => tell("online", { jid: address.toString() }));
 xmpp.on("offline", () => tell("offline"));

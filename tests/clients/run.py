@@ -140,7 +140,11 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="keep the server's folder")
     parser.add_argument("--verbose", action="store_true", help="full tracebacks")
     options = parser.parse_args()
-    tests = collect(options.only)
+    try:
+        tests = collect(options.only)
+    except ImportError as error:
+        print(f"{error}: install {HERE / 'requirements.txt'} into the Python that runs this", file=sys.stderr)
+        return 2
     if options.list:
         print("\n".join(name for name, _, _ in tests))
         return 0

@@ -277,6 +277,33 @@ async def test_foreign_authzid(lab: Lab) -> None:
         assert failure.condition in ("invalid-authzid", "not-authorized"), failure
 
 
+@cases(*ALL_SCRAM)
+async def test_foreign_authzid_in_scram(lab: Lab, mechanism: str) -> None:
+    """The same in SCRAM's gs2 header (RFC 5802 §5.1); one's own is right."""
+    mine, other = lab.account(), lab.account()
+    for authzid in (other.jid, mine.jid):
+        stream = await lab.stream()
+        await stream.open()
+        try:
+            await stream.auth_scram(mechanism, mine.user, mine.password, authzid=authzid)
+            assert (await stream.bind("x")).startswith(mine.jid + "/")
+        except SaslFailure as failure:
+            assert authzid == other.jid and failure.condition in ("invalid-authzid", "not-authorized"), failure
+
+
+@cases("nobody-here@talk.test", "user1@short.test", "@@")
+async def test_impossible_authzid(lab: Lab, authzid: str) -> None:
+    """Nor does an authorisation identity open an account that does not exist, or one of another host."""
+    mine = lab.account()
+    stream = await lab.stream()
+    await stream.open()
+    try:
+        await stream.auth_plain(mine.user, mine.password, authzid=authzid)
+        assert (await stream.bind("x")).startswith(mine.jid + "/")
+    except SaslFailure as failure:
+        assert failure.condition in ("invalid-authzid", "not-authorized", "malformed-request"), failure
+
+
 async def test_own_authzid(lab: Lab) -> None:
     """PLAIN with one's own bare JID as authorisation identity works."""
     account = lab.account()

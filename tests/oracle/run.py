@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import concurrent.futures
+import contextlib
 import itertools
 import pathlib
 import re
@@ -75,20 +76,18 @@ class Runner:
         self.answers: list[Answer] = []
 
     def run(self, lines: list[str]) -> list[Answer]:
-        """All lines."""
-        with self.subject:
-            self.subject.start()
-            with concurrent.futures.ThreadPoolExecutor(3) as pool:
-                for reading, group in itertools.groupby(lines, key=reads_only):
-                    if reading:  # The oracle's control command is slow, so those that change nothing run together.
-                        self.answers += pool.map(self.command, group)
-                        continue
-                    for line in group:
-                        words = shlex.split(line)
-                        if words[0].startswith("@"):
-                            getattr(self, words[0][1:])(*words[1:])
-                        else:
-                            self.answers.append(self.command(line))
+        """All lines, on the running server."""
+        with concurrent.futures.ThreadPoolExecutor(3) as pool:
+            for reading, group in itertools.groupby(lines, key=reads_only):
+                if reading:  # The oracle's control command is slow, so those that change nothing run together.
+                    self.answers += pool.map(self.command, group)
+                    continue
+                for line in group:
+                    words = shlex.split(line)
+                    if words[0].startswith("@"):
+                        getattr(self, words[0][1:])(*words[1:])
+                    else:
+                        self.answers.append(self.command(line))
         return self.answers
 
     def command(self, line: str) -> Answer:
@@ -134,10 +133,11 @@ class Runner:
 
 @dataclass
 class Allowance:
-    """One line of allowed.txt: command pattern | field | pattern of Rookery's value | reason."""
+    """One line of allowed.txt: command pattern | field | pattern of the oracle's value | of Rookery's value | reason."""
 
     command: re.Pattern[str]
     field: str
+    oracle: re.Pattern[str]
     value: re.Pattern[str]
     reason: str
     used: int = 0
@@ -148,10 +148,10 @@ def allowances() -> list[Allowance]:
     found = []
     for line in (HERE / "allowed.txt").read_text().splitlines():
         if line.strip() and not line.startswith("#"):
-            command, field, value, reason = (part.strip() for part in line.split(" | ", 3))
+            command, field, oracle, value, reason = (part.strip() for part in line.split(" | ", 4))
             if field not in FIELDS:
                 raise SystemExit(f"allowed.txt: no such field {field}: {line}")
-            found.append(Allowance(re.compile(command), field, re.compile(value, re.S), reason))
+            found.append(Allowance(re.compile(command), field, re.compile(oracle, re.S), re.compile(value, re.S), reason))
     return found
 
 
@@ -181,7 +181,7 @@ def compare(oracle: list[Answer], ours: list[Answer]) -> int:
                 equal += 1
                 continue
             rule = next((r for r in table if r.field == field and r.command.fullmatch(left.line)
-                         and r.value.fullmatch(b)), None)
+                         and r.oracle.fullmatch(a) and r.value.fullmatch(b)), None)
             if rule:
                 rule.used += 1
                 wanted += 1
@@ -204,12 +204,14 @@ def main() -> int:
     options = parser.parse_args()
     lines = [line for line in (HERE / "ctl_commands.txt").read_text().splitlines()
              if line.strip() and not line.startswith("#")]
-    names = [options.subject] if options.subject else ["ejabberd", "rookery"]
-    runners = [Runner(make(name, configs()["good"], options.bin)) for name in names]
-    with concurrent.futures.ThreadPoolExecutor() as pool:
+    names = [options.subject] if options.subject else ["rookery", "ejabberd"]
+    with contextlib.ExitStack() as stack, concurrent.futures.ThreadPoolExecutor() as pool:
+        runners = [Runner(stack.enter_context(make(name, configs()["good"], options.bin))) for name in names]
+        for runner in runners:
+            runner.subject.start()
         answers = list(pool.map(lambda runner: runner.run(lines), runners))
     if len(answers) == 2:
-        return 1 if compare(*answers) else 0
+        return 1 if compare(oracle=answers[1], ours=answers[0]) else 0
     for answer in answers[0]:
         print(f"$ {answer.line}\n  code {answer.code}\n    out:\n{show(answer.out, 40)}\n    err:\n{show(answer.err, 40)}")
     return 0

@@ -13,7 +13,7 @@ const USAGE: &str = "\
 cargo xtask tidy             check the house rules (STYLE.md)
 cargo xtask needs            install what the tests need (tests/needs.txt)
 cargo xtask test [STEP ...]  run every check and every test, or only the named steps:
-                             needs tidy fmt clippy deny unit clients
+                             needs tidy fmt clippy deny unit clients oracle kill
 ";
 
 fn main() -> ExitCode {

@@ -46,9 +46,9 @@ pub(crate) fn python(root: &Path) -> PathBuf {
     root.join("target/test-venv/bin/python")
 }
 
-/// The folder of the JavaScript packages of the list.
-pub(crate) fn node_modules(root: &Path) -> PathBuf {
-    root.join("target/test-npm/node_modules")
+/// The folder of the JavaScript packages of the list, the parent of `node_modules`.
+pub(crate) fn node(root: &Path) -> PathBuf {
+    root.join("target/test-npm")
 }
 
 /// Installs what is absent.
@@ -66,14 +66,21 @@ pub(crate) fn install(root: &Path) -> Result<(), String> {
 }
 
 fn debian_packages(root: &Path, wanted: &[String]) -> Result<(), String> {
-    let by_hand = || format!("install these Debian packages: {}", wanted.join(" "));
-    if !run::exists("dpkg-query") || !run::exists("apt-get") {
-        return Err(format!("this is no Debian system; {} (or their like)", by_hand()));
-    }
-    let absent: Vec<&str> =
-        wanted.iter().map(String::as_str).filter(|name| !is_installed(root, name)).collect();
+    let packages: Vec<&str> = wanted.iter().map(|need| package_and_command(need).0).collect();
+    let by_hand = || format!("install these Debian packages: {}", packages.join(" "));
+    let absent: Vec<&str> = wanted
+        .iter()
+        .map(|need| package_and_command(need))
+        .filter(|(package, command)| {
+            !command.is_some_and(run::exists) && !is_installed(root, package)
+        })
+        .map(|(package, _)| package)
+        .collect();
     if absent.is_empty() {
         return Ok(());
+    }
+    if !run::exists("dpkg-query") || !run::exists("apt-get") {
+        return Err(format!("this is no Debian system; {} (or their like)", by_hand()));
     }
     say(&format!("installing {}", absent.join(" ")));
     let sudo = if is_root(root)? {
@@ -94,6 +101,14 @@ fn debian_packages(root: &Path, wanted: &[String]) -> Result<(), String> {
     install.extend(&absent);
     apt(&install)?;
     quiet.disable(&absent)
+}
+
+/// `package` or `package=command`.
+fn package_and_command(need: &str) -> (&str, Option<&str>) {
+    match need.split_once('=') {
+        Some((package, command)) => (package, Some(command)),
+        None => (need, None),
+    }
 }
 
 /// `program` as root.
@@ -163,44 +178,65 @@ impl Drop for ServicesStayDown<'_> {
     }
 }
 
-fn python_packages(root: &Path, wanted: &[String]) -> Result<(), String> {
+/// Installs the requirement files into one virtual environment.
+fn python_packages(root: &Path, lists: &[String]) -> Result<(), String> {
     let folder = root.join("target/test-venv");
+    let wanted = contents(root, lists)?;
     let mark = folder.join("installed.txt");
-    if wanted.is_empty() || is_marked(&mark, wanted) {
+    if wanted.is_empty() || is_marked(&mark, &wanted) {
         return Ok(());
     }
-    say(&format!("Python packages for the tests: {}", wanted.join(" ")));
+    say(&format!("installing the Python packages of {}", lists.join(" ")));
     let mut venv = Command::new("python3");
     run::visible(venv.args(["-m", "venv", "--clear"]).arg(&folder))?;
     let mut pip = Command::new(python(root));
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(wanted);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    for list in lists {
+        pip.arg("--requirement").arg(root.join(list));
+    }
     run::visible(&mut pip)?;
-    write_mark(&mark, wanted)
+    write_mark(&mark, &wanted)
 }
 
-fn javascript_packages(root: &Path, wanted: &[String]) -> Result<(), String> {
-    let folder = root.join("target/test-npm");
+/// Installs the locked packages of the folder, outside the checkout.
+fn javascript_packages(root: &Path, folders: &[String]) -> Result<(), String> {
+    let [source] = folders else {
+        return if folders.is_empty() { Ok(()) } else { Err("one npm folder at most".to_owned()) };
+    };
+    let folder = node(root);
+    let files = ["package.json", "package-lock.json"].map(|file| format!("{source}/{file}"));
+    let wanted = contents(root, &files)?;
     let mark = folder.join("installed.txt");
-    if wanted.is_empty() || is_marked(&mark, wanted) {
+    if is_marked(&mark, &wanted) {
         return Ok(());
     }
-    say(&format!("JavaScript packages for the tests: {}", wanted.join(" ")));
-    std::fs::create_dir_all(&folder)
-        .map_err(|error| format!("cannot create {}: {error}", folder.display()))?;
+    say(&format!("installing the JavaScript packages of {source}"));
+    let failed = |error| format!("cannot prepare {}: {error}", folder.display());
+    std::fs::create_dir_all(&folder).map_err(failed)?;
+    for file in ["package.json", "package-lock.json"] {
+        std::fs::copy(root.join(source).join(file), folder.join(file)).map_err(failed)?;
+    }
     let mut npm = Command::new("npm");
-    npm.args(["install", "--prefix"]).arg(&folder);
-    npm.args(["--no-audit", "--no-fund", "--ignore-scripts", "--silent"]).args(wanted);
+    npm.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--silent"]);
     run::visible(npm.current_dir(&folder))?;
-    write_mark(&mark, wanted)
+    write_mark(&mark, &wanted)
+}
+
+/// The text of all files, which tells one list of packages from another.
+fn contents(root: &Path, files: &[String]) -> Result<String, String> {
+    let read = |file: &String| {
+        std::fs::read_to_string(root.join(file)).map_err(|error| format!("{file}: {error}"))
+    };
+    files.iter().map(read).collect()
 }
 
 /// Whether exactly these packages were installed by an earlier run.
-fn is_marked(mark: &Path, wanted: &[String]) -> bool {
-    std::fs::read_to_string(mark).is_ok_and(|text| text == wanted.join("\n"))
+fn is_marked(mark: &Path, wanted: &str) -> bool {
+    std::fs::read_to_string(mark).is_ok_and(|text| text == wanted)
 }
 
-fn write_mark(mark: &Path, wanted: &[String]) -> Result<(), String> {
-    std::fs::write(mark, wanted.join("\n"))
+fn write_mark(mark: &Path, wanted: &str) -> Result<(), String> {
+    std::fs::write(mark, wanted)
         .map_err(|error| format!("cannot write {}: {error}", mark.display()))
 }
 
@@ -210,15 +246,22 @@ mod tests {
 
     #[test]
     fn the_list_is_read_and_checked() {
-        let needs = Needs::read("# all\napt a b # why\n\npip c==1\nnpm @d/e@2\n").unwrap();
-        assert_eq!(needs.apt, ["a", "b"]);
-        assert_eq!((needs.pip, needs.npm), (vec!["c==1".to_owned()], vec!["@d/e@2".to_owned()]));
+        let needs = Needs::read("# all\napt a b=c # why\n\npip d.txt\nnpm e\n").unwrap();
+        assert_eq!(needs.apt, ["a", "b=c"]);
+        let split: Vec<_> = needs.apt.iter().map(|need| package_and_command(need)).collect();
+        assert_eq!(split, [("a", None), ("b", Some("c"))]);
+        assert_eq!((needs.pip, needs.npm), (vec!["d.txt".to_owned()], vec!["e".to_owned()]));
         assert!(Needs::read("apt a\nbrew b").unwrap_err().contains("tests/needs.txt:2"));
     }
 
     #[test]
-    fn the_projects_own_list_reads() {
+    fn the_projects_own_list_names_what_exists() {
         let list = include_str!("../../tests/needs.txt");
-        assert!(!Needs::read(list).unwrap().apt.is_empty());
+        let needs = Needs::read(list).unwrap();
+        assert!(!needs.apt.is_empty());
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        for path in needs.pip.iter().chain(&needs.npm) {
+            assert!(root.join(path).exists(), "{path}");
+        }
     }
 }

@@ -9,7 +9,10 @@ use crate::{needs, run, say, tidy};
 /// A step: its name and what it does.
 type Step = (&'static str, fn(&Path) -> Result<(), String>);
 
-const STEPS: [Step; 7] = [
+/// How often the server is killed under load in an ordinary run; by hand, `--kills` says more.
+const KILLS: &str = "100";
+
+const STEPS: [Step; 9] = [
     ("needs", needs::install),
     ("tidy", tidy),
     ("fmt", fmt),
@@ -17,6 +20,8 @@ const STEPS: [Step; 7] = [
     ("deny", deny),
     ("unit", unit),
     ("clients", clients),
+    ("oracle", oracle),
+    ("kill", kill),
 ];
 
 /// Runs the named steps, or all of them, and stops at the first that fails.
@@ -79,22 +84,34 @@ fn deny(root: &Path) -> Result<(), String> {
 }
 
 fn unit(root: &Path) -> Result<(), String> {
-    run::visible(&mut cargo(root, &["test", "--locked", "--workspace"]))
+    // A snapshot that differs is a failure, not a new file to look at later.
+    run::visible(cargo(root, &["test", "--locked", "--workspace"]).env("INSTA_UPDATE", "no"))
 }
 
 /// Real clients against the binaries, black box.
 fn clients(root: &Path) -> Result<(), String> {
+    script(root, "tests/clients/run.py", &["--subject", "rookery"])
+}
+
+/// The same control commands to ejabberd and to us.
+fn oracle(root: &Path) -> Result<(), String> {
+    script(root, "tests/oracle/run.py", &[])
+}
+
+/// `kill -9` under load: what was acknowledged must be there.
+fn kill(root: &Path) -> Result<(), String> {
+    script(root, "tests/kill/run.py", &["--subject", "rookery", "--kills", KILLS])
+}
+
+/// Runs one of the Python programs, with the packages installed for it, on fresh binaries.
+fn script(root: &Path, program: &str, arguments: &[&str]) -> Result<(), String> {
     run::visible(&mut cargo(
         root,
         &["build", "--locked", "--package", "server", "--package", "ctl"],
     ))?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), Into::into);
     let mut command = Command::new(needs::python(root));
-    command
-        .arg("tests/clients/run.py")
-        .args(["--subject", "rookery", "--bin"])
-        .arg(target.join("debug"))
-        .env("NODE_PATH", needs::node_modules(root))
-        .current_dir(root);
+    command.arg(program).args(arguments).arg("--bin").arg(target.join("debug"));
+    command.env("CLIENT_TESTS_NODE", needs::node(root)).current_dir(root);
     run::visible(&mut command)
 }

@@ -2,14 +2,12 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use netio::{BindError, ConnectionLimit, Inherited, Link, ListenAddress, ListenSpec, Listener, Local, UnixSocketOptions};
+use netio::{BindError, ConnectionLimit, Inherited, Link, ListenSpec, Listener, Local};
 use parking_lot::Mutex;
 use settings::{Config, Endpoint, ListenerConfig, Problem, Transport};
 use tokio::sync::watch;
@@ -53,6 +51,8 @@ impl<D: Door> AnyDoor for D {
     }
 }
 
+type Opened = Result<Arc<dyn AnyDoor>, Vec<Problem>>;
+
 /// A door in the list of doors.
 #[derive(Clone, Copy)]
 pub struct DoorEntry {
@@ -60,7 +60,7 @@ pub struct DoorEntry {
     pub name: &'static str,
     /// The options it honours.
     pub options: &'static [&'static str],
-    open: fn(&Open<'_>) -> Result<Arc<dyn AnyDoor>, Vec<Problem>>,
+    open: fn(&Open<'_>) -> Opened,
 }
 
 /// Enters a door in a list.
@@ -154,7 +154,7 @@ impl Doors {
         inherited: &mut Inherited,
     ) -> Result<(), DoorsError> {
         let mut open = self.open.lock();
-        let mut specs: Vec<_> = next.iter().map(|(listener, _)| spec(listener, &self.spool)).collect();
+        let mut specs: Vec<_> = next.iter().map(|(listener, _)| ListenSpec::from_config(listener, &self.spool)).collect();
         netio::mark_v6_only(&mut specs);
         let mut bound = Vec::new();
         for ((listener, _), spec) in next.iter().zip(specs) {
@@ -173,14 +173,14 @@ impl Doors {
                     old
                 }
                 (Some(listener), old) => {
-                    old.into_iter().for_each(|old| drop(old.stop.send(true)));
+                    old.into_iter().for_each(|old| { old.stop.send_replace(true); });
                     start(kernel, config, door, listener)
                 }
                 (None, None) => continue,
             };
             open.insert(endpoint, entry);
         }
-        present.into_values().for_each(|old| drop(old.stop.send(true)));
+        present.into_values().for_each(|old| { old.stop.send_replace(true); });
         Ok(())
     }
 
@@ -239,22 +239,4 @@ fn place(local: &Local) -> String {
 fn same_socket(old: &ListenerConfig, new: &ListenerConfig) -> bool {
     let same = |name: &str| old.options.get(name) == new.options.get(name);
     old.module.name == new.module.name && COMMON_OPTIONS.iter().all(|name| !old.options.has(name) || same(name))
-}
-
-fn spec(listener: &ListenerConfig, spool: &Path) -> ListenSpec {
-    let address = match &listener.endpoint {
-        Endpoint::Inet { ip, port } => ListenAddress::Tcp(SocketAddr::new(*ip, *port)),
-        Endpoint::Unix(path) => ListenAddress::Unix(spool.join(path)),
-    };
-    let options = &listener.options;
-    let mut spec = ListenSpec::new(address);
-    if let Some(unix) = options.section("unix_socket") {
-        let number = |name: &str| unix.int_if_set(name).and_then(|number| u32::try_from(number).ok());
-        spec.unix_socket = UnixSocketOptions { mode: number("mode"), owner: number("owner"), group: number("group") };
-    }
-    spec.backlog = u32::try_from(options.int("backlog")).unwrap_or(u32::MAX);
-    spec.accept_interval = Duration::from_millis(u64::try_from(options.int("accept_interval")).unwrap_or(0));
-    spec.send_timeout = options.duration("send_timeout").finite();
-    spec.use_proxy_protocol = options.bool("use_proxy_protocol");
-    spec
 }

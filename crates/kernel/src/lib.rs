@@ -25,7 +25,7 @@ pub use acceptance::{Acceptance, Receipt};
 pub use clock::{Clock, xmpp_stamp};
 pub use disco::{Disco, Identity, Item};
 pub use host::{Generation, Host};
-pub use iq::{Answering, At, GetAnswer, IqRequest, IqTables, PendingReplies, SetAnswer};
+pub use iq::{Answering, At, GetAnswer, GetFn, SetFn, IqRequest, IqTables, PendingReplies, SetAnswer};
 pub use mailbox::{CloseReason, Control, Delivery, Mailbox, MailboxBounds, Refused};
 pub use module::{Module, ModuleEntry, Register, Start, Xep, entry, xep};
 pub use router::{Route, Routes, is_subscription};

@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with, sockopt,
+};
 
 use crate::error::BindError;
 
@@ -94,7 +96,9 @@ pub fn mark_v6_only<'a>(specs: impl IntoIterator<Item = &'a mut ListenSpec>) {
     let taken: Vec<u16> = specs
         .iter()
         .filter_map(|spec| match spec.address {
-            ListenAddress::Tcp(address) if address.ip() == IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Some(address.port()),
+            ListenAddress::Tcp(address) if address.ip() == IpAddr::V4(Ipv4Addr::UNSPECIFIED) => {
+                Some(address.port())
+            }
             _ => None,
         })
         .collect();
@@ -130,7 +134,10 @@ impl Inherited {
     fn take(&mut self, address: &ListenAddress) -> Option<Opened> {
         match address {
             ListenAddress::Tcp(address) => {
-                let at = self.tcp.iter().position(|tcp| tcp.local_addr().is_ok_and(|local| local == *address))?;
+                let at = self
+                    .tcp
+                    .iter()
+                    .position(|tcp| tcp.local_addr().is_ok_and(|local| local == *address))?;
                 Some(Opened::Tcp(self.tcp.swap_remove(at)))
             }
             ListenAddress::Unix(path) => {
@@ -145,8 +152,16 @@ impl Inherited {
 
     /// Addresses of sockets that no listener of the configuration asked for.
     pub fn unused(&self) -> Vec<String> {
-        let tcp = self.tcp.iter().filter_map(|tcp| tcp.local_addr().ok()).map(|address| address.to_string());
-        let unix = self.unix.iter().filter_map(|unix| unix.local_addr().ok()).map(|address| format!("{address:?}"));
+        let tcp = self
+            .tcp
+            .iter()
+            .filter_map(|tcp| tcp.local_addr().ok())
+            .map(|address| address.to_string());
+        let unix = self
+            .unix
+            .iter()
+            .filter_map(|unix| unix.local_addr().ok())
+            .map(|address| format!("{address:?}"));
         tcp.chain(unix).collect()
     }
 }
@@ -163,7 +178,9 @@ pub(crate) fn open(spec: &ListenSpec, inherited: &mut Inherited) -> Result<Opene
         return Ok(opened);
     }
     match &spec.address {
-        ListenAddress::Tcp(address) => open_tcp(spec, *address).map_err(|error| explain_tcp(*address, error)),
+        ListenAddress::Tcp(address) => {
+            open_tcp(spec, *address).map_err(|error| explain_tcp(*address, error))
+        }
         ListenAddress::Unix(path) => open_unix(spec, path),
     }
 }
@@ -174,7 +191,12 @@ fn backlog(spec: &ListenSpec) -> i32 {
 
 fn open_tcp(spec: &ListenSpec, address: SocketAddr) -> Result<Opened, Errno> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
+    let socket = socket_with(
+        family,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+        None,
+    )?;
     // Without it a restart waits for the connections of the last run to time out.
     sockopt::set_socket_reuseaddr(&socket, true)?;
     if address.is_ipv6() {
@@ -189,7 +211,9 @@ fn open_tcp(spec: &ListenSpec, address: SocketAddr) -> Result<Opened, Errno> {
 
 fn explain_tcp(address: SocketAddr, errno: Errno) -> BindError {
     match errno {
-        Errno::ADDRINUSE => BindError::InUse { address: address.to_string(), by: holder(address.port()) },
+        Errno::ADDRINUSE => {
+            BindError::InUse { address: address.to_string(), by: holder(address.port()) }
+        }
         Errno::ACCESS | Errno::PERM => BindError::Permission {
             address: address.to_string(),
             mend: if address.port() < 1024 {
@@ -205,25 +229,28 @@ fn explain_tcp(address: SocketAddr, errno: Errno) -> BindError {
 
 fn open_unix(spec: &ListenSpec, path: &Path) -> Result<Opened, BindError> {
     let address = || spec.address.to_string();
-    let io = |source: io::Error| match source.kind() {
+    let io = |source: io::Error| {
+        match source.kind() {
         io::ErrorKind::PermissionDenied => BindError::Permission {
             address: address(),
             mend: "the user that runs the server must be allowed to write to the folder and to give the socket away"
                 .to_owned(),
         },
         _ => BindError::Io { address: address(), source },
+    }
     };
     clear_stale(path)?;
     let at = SocketAddrUnix::new(path).map_err(|errno| io(errno.into()))?;
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket: OwnedFd =
-        socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).map_err(|errno| io(errno.into()))?;
+    let socket: OwnedFd = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
+        .map_err(|errno| io(errno.into()))?;
     bind(&socket, &at).map_err(|errno| io(errno.into()))?;
     // Nobody can connect before `listen`, so the mode is right from the first moment on.
     let mode = spec.unix_socket.mode.unwrap_or(0o600);
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(io)?;
     if spec.unix_socket.owner.is_some() || spec.unix_socket.group.is_some() {
-        std::os::unix::fs::chown(path, spec.unix_socket.owner, spec.unix_socket.group).map_err(io)?;
+        std::os::unix::fs::chown(path, spec.unix_socket.owner, spec.unix_socket.group)
+            .map_err(io)?;
     }
     listen(&socket, backlog(spec)).map_err(|errno| io(errno.into()))?;
     Ok(Opened::Unix(socket.into()))
@@ -242,7 +269,9 @@ fn clear_stale(path: &Path) -> Result<(), BindError> {
             fs::remove_file(path).map_err(|source| BindError::Io { address, source })
         }
         // A full backlog is a sign of life, too.
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(BindError::InUse { address, by: None }),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            Err(BindError::InUse { address, by: None })
+        }
         Err(source) => Err(BindError::Io { address, source }),
     }
 }
@@ -265,7 +294,8 @@ fn holder(port: u16) -> Option<String> {
             let words: Vec<_> = line.split_whitespace().collect();
             let local = words.get(1)?.rsplit_once(':')?.1;
             // State 0A is LISTEN.
-            let listening = words.get(3) == Some(&"0A") && u16::from_str_radix(local, 16) == Ok(port);
+            let listening =
+                words.get(3) == Some(&"0A") && u16::from_str_radix(local, 16) == Ok(port);
             listening.then(|| words.get(9).map(|inode| format!("socket:[{inode}]"))).flatten()
         })
     })?;
@@ -273,7 +303,9 @@ fn holder(port: u16) -> Option<String> {
     processes.flatten().find_map(|process| {
         let id: i32 = process.file_name().to_str()?.parse().ok()?;
         let descriptors = fs::read_dir(process.path().join("fd")).ok()?;
-        let holds = |link: PathBuf| fs::read_link(link).is_ok_and(|target| target.as_os_str() == inode.as_str());
+        let holds = |link: PathBuf| {
+            fs::read_link(link).is_ok_and(|target| target.as_os_str() == inode.as_str())
+        };
         descriptors.flatten().any(|descriptor| holds(descriptor.path())).then(|| name_of(id))
     })
 }

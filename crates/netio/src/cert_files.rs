@@ -37,7 +37,11 @@ pub(crate) struct Stamp {
 impl Stamp {
     pub(crate) fn of(path: &Path) -> Option<Self> {
         let data = std::fs::metadata(path).ok()?;
-        Some(Self { modified: (data.mtime(), data.mtime_nsec()), length: data.len(), inode: data.ino() })
+        Some(Self {
+            modified: (data.mtime(), data.mtime_nsec()),
+            length: data.len(),
+            inode: data.ino(),
+        })
     }
 }
 
@@ -133,11 +137,13 @@ impl PemFile {
     fn take_sections(&mut self, text: &[u8]) -> Result<(), String> {
         let mut reader = text;
         for _ in 0..SECTIONS_MAX {
-            let section = pem::from_buf(&mut reader).map_err(|error| format!("is not valid PEM: {error:?}"))?;
+            let section = pem::from_buf(&mut reader)
+                .map_err(|error| format!("is not valid PEM: {error:?}"))?;
             let Some((kind, der)) = section else { return Ok(()) };
             let key = match kind {
                 SectionKind::Certificate => {
-                    X509Certificate::from_der(&der).map_err(|error| format!("holds a malformed certificate: {error}"))?;
+                    X509Certificate::from_der(&der)
+                        .map_err(|error| format!("holds a malformed certificate: {error}"))?;
                     self.certificates.push(der.into());
                     continue;
                 }
@@ -169,13 +175,17 @@ struct Parsed<'a> {
 /// Matches keys to certificates and certificates to chains, over all files.
 ///
 /// Entries come in the order of the files; duplicates count once.
-pub(crate) fn assemble(files: &[Arc<PemFile>], now: SystemTime) -> (Vec<Arc<CertEntry>>, Vec<CertProblem>) {
+pub(crate) fn assemble(
+    files: &[Arc<PemFile>],
+    now: SystemTime,
+) -> (Vec<Arc<CertEntry>>, Vec<CertProblem>) {
     let mut problems = Vec::new();
     let mut seen = HashSet::new();
     let mut parsed = Vec::new();
     for file in files {
         if file.holds_keys() && file.mode & 0o007 != 0 {
-            problems.push(CertProblem::ReadableByOthers { path: file.path.clone(), mode: file.mode });
+            problems
+                .push(CertProblem::ReadableByOthers { path: file.path.clone(), mode: file.mode });
         }
         for why in &file.unusable_keys {
             problems.push(CertProblem::KeyUnusable { path: file.path.clone(), why: why.clone() });
@@ -241,14 +251,19 @@ fn entry(
         problems.push(CertProblem::NotYetValid { path: path.clone(), subject: subject.clone() });
     } else if not_after.duration_since(now).is_ok_and(|left| left < EXPIRES_SOON) {
         let days = not_after.duration_since(now).unwrap_or_default().as_secs() / 86_400;
-        problems.push(CertProblem::ExpiresSoon { path: path.clone(), subject: subject.clone(), days });
+        problems.push(CertProblem::ExpiresSoon {
+            path: path.clone(),
+            subject: subject.clone(),
+            days,
+        });
     }
     if by_common_name {
         problems.push(CertProblem::CommonNameOnly { path: path.clone(), subject: subject.clone() });
     }
     let (chain, complete) = chain_of(leaf, all);
     if !complete && chain.len() == 1 {
-        problems.push(CertProblem::ChainIncomplete { path: path.clone(), subject: subject.clone() });
+        problems
+            .push(CertProblem::ChainIncomplete { path: path.clone(), subject: subject.clone() });
     }
     if signature_hash(&leaf.x509) == Some(Hash::Weak) {
         problems.push(CertProblem::WeakSignature { path, subject });
@@ -269,7 +284,11 @@ const EXPIRES_SOON: Duration = Duration::from_secs(14 * 86_400);
 
 fn time_of(timestamp: i64) -> SystemTime {
     let seconds = Duration::from_secs(timestamp.unsigned_abs());
-    let time = if timestamp < 0 { UNIX_EPOCH.checked_sub(seconds) } else { UNIX_EPOCH.checked_add(seconds) };
+    let time = if timestamp < 0 {
+        UNIX_EPOCH.checked_sub(seconds)
+    } else {
+        UNIX_EPOCH.checked_add(seconds)
+    };
     time.unwrap_or(UNIX_EPOCH)
 }
 
@@ -290,7 +309,8 @@ fn names_of(x509: &X509Certificate<'_>) -> (Vec<String>, bool) {
         return (names, false);
     }
     let common = x509.subject().iter_common_name().find_map(|name| name.as_str().ok());
-    let common: Vec<_> = common.filter(|name| name.contains('.')).map(str::to_ascii_lowercase).into_iter().collect();
+    let common: Vec<_> =
+        common.filter(|name| name.contains('.')).map(str::to_ascii_lowercase).into_iter().collect();
     let found = !common.is_empty();
     (common, found)
 }
@@ -311,12 +331,16 @@ fn chain_of(leaf: &Parsed<'_>, all: &[Parsed<'_>]) -> (Vec<CertificateDer<'stati
         let mut issuers = all.iter().filter(|candidate| {
             candidate.x509.subject().as_raw() == at.x509.issuer().as_raw()
                 && candidate.x509.is_ca()
-                && (wanted.is_none() || subject_key(&candidate.x509).is_none() || subject_key(&candidate.x509) == wanted)
+                && (wanted.is_none()
+                    || subject_key(&candidate.x509).is_none()
+                    || subject_key(&candidate.x509) == wanted)
         });
         // Of several with one name, as after a renewal, the one that lasts longest.
         let first = issuers.next();
         let issuer = issuers.fold(first, |best, other| match best {
-            Some(best) if best.x509.validity().not_after >= other.x509.validity().not_after => Some(best),
+            Some(best) if best.x509.validity().not_after >= other.x509.validity().not_after => {
+                Some(best)
+            }
             _ => Some(other),
         });
         let Some(issuer) = issuer else { return (chain, false) };
@@ -369,7 +393,8 @@ fn signature_hash(x509: &X509Certificate<'_>) -> Option<Hash> {
         // RSASSA-PSS names its hash in the parameters, SHA-1 when there are none (RFC 4055 §3.1).
         "1.2.840.113549.1.1.10" => {
             let parameters = x509.signature_algorithm.parameters.as_ref()?;
-            let parameters = x509_parser::signature_algorithm::RsaSsaPssParams::try_from(parameters).ok()?;
+            let parameters =
+                x509_parser::signature_algorithm::RsaSsaPssParams::try_from(parameters).ok()?;
             of_digest(&parameters.hash_algorithm_oid().to_id_string())
         }
         _ => None,

@@ -131,7 +131,9 @@ pub enum CertProblem {
         mode: u32,
     },
     /// A host has no certificate of its own; clients must be told to trust the one made here.
-    #[error("no certificate in `certfiles` is for {host}: a self-signed one is used, SHA-256 fingerprint {fingerprint}")]
+    #[error(
+        "no certificate in `certfiles` is for {host}: a self-signed one is used, SHA-256 fingerprint {fingerprint}"
+    )]
     SelfSigned {
         /// The served host.
         host: String,
@@ -218,7 +220,11 @@ impl CertStore {
                     None => table.files.get(path).is_some_and(|file| file.stamp == stamp),
                 }
             });
-        !same_files || table.entries.iter().any(|entry| entry.self_made && self_signed::needs_renewal(entry, now))
+        !same_files
+            || table
+                .entries
+                .iter()
+                .any(|entry| entry.self_made && self_signed::needs_renewal(entry, now))
     }
 
     /// The options of the last reload.
@@ -246,14 +252,19 @@ impl CertStore {
     }
 
     /// The best certificate for a name that a client with these signature schemes can use; else the default one.
-    pub(crate) fn pick(&self, host: Option<&str>, schemes: &[SignatureScheme]) -> Option<Arc<CertEntry>> {
+    pub(crate) fn pick(
+        &self,
+        host: Option<&str>,
+        schemes: &[SignatureScheme],
+    ) -> Option<Arc<CertEntry>> {
         let table = self.table.load();
         let candidates = host.and_then(|host| table.candidates(&ascii_host(host)));
         let candidates = candidates.or_else(|| {
             let default = table.options.hosts.first()?;
             table.candidates(&ascii_host(default))
         });
-        let best = candidates.and_then(|list| list.iter().find(|entry| entry.suits(schemes)).or(list.first()));
+        let best = candidates
+            .and_then(|list| list.iter().find(|entry| entry.suits(schemes)).or(list.first()));
         best.or(table.default.as_ref()).cloned()
     }
 }
@@ -276,7 +287,11 @@ impl Table {
                 Err(why) => {
                     table.broken.insert(path.clone(), Stamp::of(&path));
                     let old = previous.files.get(&path).cloned();
-                    problems.push(CertProblem::Unreadable { path: path.clone(), why, kept: old.is_some() });
+                    problems.push(CertProblem::Unreadable {
+                        path: path.clone(),
+                        why,
+                        kept: old.is_some(),
+                    });
                     table.files.extend(old.map(|old| (path, old)));
                 }
             }
@@ -301,7 +316,9 @@ impl Table {
     fn insert(&mut self, entry: Arc<CertEntry>) {
         for name in &entry.names {
             match name.strip_prefix("*.") {
-                Some(parent) => self.wildcard.entry(parent.to_owned()).or_default().push(Arc::clone(&entry)),
+                Some(parent) => {
+                    self.wildcard.entry(parent.to_owned()).or_default().push(Arc::clone(&entry))
+                }
                 None => self.exact.entry(name.clone()).or_default().push(Arc::clone(&entry)),
             }
         }

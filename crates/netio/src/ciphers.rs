@@ -18,7 +18,8 @@ struct Known {
 
 /// Keywords that every TLS 1.2 suite here answers to.
 const EVERY: &[&str] = &[
-    "ALL", "DEFAULT", "HIGH", "FIPS", "ECDHE", "EECDH", "kECDHE", "kEECDH", "TLSv1.2", "AEAD", "SSLv3", "TLSv1",
+    "ALL", "DEFAULT", "HIGH", "FIPS", "ECDHE", "EECDH", "kECDHE", "kEECDH", "TLSv1.2", "AEAD",
+    "SSLv3", "TLSv1",
 ];
 
 const ECDSA: &str = "ECDSA";
@@ -91,7 +92,10 @@ impl Known {
 /// The suites that a cipher string leaves, best first, and what of the string has no effect.
 ///
 /// The result may be empty for one protocol version or for both; the caller decides what that means.
-pub(crate) fn select(option: &'static str, string: &str) -> (Vec<SupportedCipherSuite>, Vec<TlsNote>) {
+pub(crate) fn select(
+    option: &'static str,
+    string: &str,
+) -> (Vec<SupportedCipherSuite>, Vec<TlsNote>) {
     let mut notes = Vec::new();
     let mut pool: Vec<Known> = tls12().into();
     let mut chosen: Vec<Known> = Vec::new();
@@ -101,23 +105,34 @@ pub(crate) fn select(option: &'static str, string: &str) -> (Vec<SupportedCipher
             pool.retain(|known| !known.answers_to(selector));
             chosen.retain(|known| !known.answers_to(selector));
         } else if let Some(selector) = token.strip_prefix('-') {
-            let (out, kept): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|known| known.answers_to(selector));
+            let (out, kept): (Vec<_>, Vec<_>) =
+                chosen.into_iter().partition(|known| known.answers_to(selector));
             chosen = kept;
             pool.splice(0..0, out);
         } else if let Some(selector) = token.strip_prefix('+') {
-            let (last, first): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|known| known.answers_to(selector));
+            let (last, first): (Vec<_>, Vec<_>) =
+                chosen.into_iter().partition(|known| known.answers_to(selector));
             chosen = first.into_iter().chain(last).collect();
         } else if token == "@STRENGTH" {
             chosen.sort_by_key(|known| std::cmp::Reverse(known.bits));
         } else if token.starts_with('@') {
-            notes.push(TlsNote::new(option, format!("`{token}` has no effect: key strengths have a fixed floor here")));
-        } else if let Some((suite, _)) = tls13().into_iter().find(|(_, name)| token.eq_ignore_ascii_case(name)) {
+            notes.push(TlsNote::new(
+                option,
+                format!("`{token}` has no effect: key strengths have a fixed floor here"),
+            ));
+        } else if let Some((suite, _)) =
+            tls13().into_iter().find(|(_, name)| token.eq_ignore_ascii_case(name))
+        {
             modern.push(suite);
         } else {
-            let (added, rest): (Vec<_>, Vec<_>) = pool.into_iter().partition(|known| known.answers_to(token));
+            let (added, rest): (Vec<_>, Vec<_>) =
+                pool.into_iter().partition(|known| known.answers_to(token));
             pool = rest;
             if added.is_empty() && !chosen.iter().any(|known| known.answers_to(token)) {
-                notes.push(TlsNote::new(option, format!("`{token}` selects no cipher that this server has")));
+                notes.push(TlsNote::new(
+                    option,
+                    format!("`{token}` selects no cipher that this server has"),
+                ));
             }
             chosen.extend(added);
         }
@@ -128,7 +143,9 @@ pub(crate) fn select(option: &'static str, string: &str) -> (Vec<SupportedCipher
     modern.extend(chosen.iter().map(|known| known.suite));
     for (auth, what) in [(ECDSA, "ECDSA"), (RSA, "RSA")] {
         if !chosen.is_empty() && !chosen.iter().any(|known| known.keywords.contains(&auth)) {
-            let text = format!("leaves no TLS 1.2 cipher for {what} certificates: such hosts are reachable by TLS 1.3 only");
+            let text = format!(
+                "leaves no TLS 1.2 cipher for {what} certificates: such hosts are reachable by TLS 1.3 only"
+            );
             notes.push(TlsNote::new(option, text));
         }
     }
@@ -151,19 +168,30 @@ impl Protocols {
     pub(crate) fn read(option: &'static str, words: &[String]) -> (Self, Vec<TlsNote>) {
         let mut protocols = Self { tls12: true, tls13: true, server_order: false, tickets: true };
         let mut notes = Vec::new();
-        for word in words.iter().flat_map(|words| words.split('|')).map(str::trim).filter(|word| !word.is_empty()) {
+        for word in words
+            .iter()
+            .flat_map(|words| words.split('|'))
+            .map(str::trim)
+            .filter(|word| !word.is_empty())
+        {
             match word {
                 "no_tlsv1_2" => protocols.tls12 = false,
                 "no_tlsv1_3" => protocols.tls13 = false,
                 "cipher_server_preference" => protocols.server_order = true,
                 "no_ticket" => protocols.tickets = false,
                 // True whatever is configured: the library has nothing older, no compression and no renegotiation.
-                "no_sslv2" | "no_sslv3" | "no_tlsv1" | "no_tlsv1_1" | "no_compression" | "no_renegotiation"
-                | "single_dh_use" | "single_ecdh_use" => {}
+                "no_sslv2" | "no_sslv3" | "no_tlsv1" | "no_tlsv1_1" | "no_compression"
+                | "no_renegotiation" | "single_dh_use" | "single_ecdh_use" => {}
                 "sslv2" | "sslv3" | "tlsv1" | "tlsv1_1" => {
-                    notes.push(TlsNote::new(option, format!("`{word}` has no effect: the oldest version here is TLS 1.2")));
+                    notes.push(TlsNote::new(
+                        option,
+                        format!("`{word}` has no effect: the oldest version here is TLS 1.2"),
+                    ));
                 }
-                _ => notes.push(TlsNote::new(option, format!("`{word}` is not known here and has no effect"))),
+                _ => notes.push(TlsNote::new(
+                    option,
+                    format!("`{word}` is not known here and has no effect"),
+                )),
             }
         }
         (protocols, notes)
@@ -227,9 +255,16 @@ mod tests {
 
     #[test]
     fn protocol_options_in_both_spellings() {
-        let words = ["no_sslv3|cipher_server_preference".to_owned(), "no_tlsv1_2".to_owned(), "tlsv1".to_owned()];
+        let words = [
+            "no_sslv3|cipher_server_preference".to_owned(),
+            "no_tlsv1_2".to_owned(),
+            "tlsv1".to_owned(),
+        ];
         let (protocols, notes) = Protocols::read("c2s_protocol_options", &words);
-        assert_eq!(protocols, Protocols { tls12: false, tls13: true, server_order: true, tickets: true });
+        assert_eq!(
+            protocols,
+            Protocols { tls12: false, tls13: true, server_order: true, tickets: true }
+        );
         assert_eq!(notes.len(), 1);
         assert_eq!(protocols.versions().len(), 1);
     }

@@ -42,10 +42,16 @@ pub enum ClientCertificate {
 }
 
 impl ClientCertificate {
-    pub(crate) fn judge(chain: &[CertificateDer<'_>], roots: Option<&ClientRoots>, now: SystemTime) -> Self {
+    pub(crate) fn judge(
+        chain: &[CertificateDer<'_>],
+        roots: Option<&ClientRoots>,
+        now: SystemTime,
+    ) -> Self {
         let Some((own, intermediates)) = chain.split_first() else { return Self::Absent };
         let Some(roots) = roots else {
-            return Self::Rejected { why: "no CA file is configured to judge client certificates by".to_owned() };
+            return Self::Rejected {
+                why: "no CA file is configured to judge client certificates by".to_owned(),
+            };
         };
         let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let verified = webpki::EndEntityCert::try_from(own).and_then(|certificate| {
@@ -73,7 +79,9 @@ impl ClientCertificate {
 /// Addresses with control characters, and all of a certificate that cannot be parsed, are left out. The addresses are
 /// the issuer's words: prepare them before comparing.
 pub fn client_identities(certificate_der: &[u8]) -> Vec<String> {
-    let Ok((_, certificate)) = X509Certificate::from_der(certificate_der) else { return Vec::new() };
+    let Ok((_, certificate)) = X509Certificate::from_der(certificate_der) else {
+        return Vec::new();
+    };
     let Ok(Some(names)) = certificate.subject_alternative_name() else { return Vec::new() };
     let mut identities: Vec<String> = Vec::new();
     for name in &names.value.general_names {
@@ -119,7 +127,9 @@ impl ClientRoots {
         let mut roots = Self { anchors: Vec::new(), subjects: Vec::new() };
         for der in CertificateDer::pem_slice_iter(&pem) {
             let der = der.map_err(|error| format!("is not PEM: {error}"))?;
-            let anchor = webpki::anchor_from_trusted_cert(&der).map_err(|error| error.to_string())?.to_owned();
+            let anchor = webpki::anchor_from_trusted_cert(&der)
+                .map_err(|error| error.to_string())?
+                .to_owned();
             roots.subjects.push(DistinguishedName::in_sequence(anchor.subject.as_ref()));
             roots.anchors.push(anchor);
         }
@@ -140,7 +150,8 @@ pub(crate) struct TakeAny {
 impl TakeAny {
     pub(crate) fn new(provider: CryptoProvider, roots: Option<&ClientRoots>) -> Self {
         // A long list of hints would be sent in every handshake; past a few the client decides better without.
-        let hints = roots.map(|roots| roots.subjects.clone()).filter(|subjects| subjects.len() <= 16);
+        let hints =
+            roots.map(|roots| roots.subjects.clone()).filter(|subjects| subjects.len() <= 16);
         Self { provider, hints: hints.unwrap_or_default() }
     }
 }
@@ -169,7 +180,12 @@ impl ClientCertVerifier for TakeAny {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+        verify_tls12_signature(
+            message,
+            certificate,
+            signed,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -178,7 +194,12 @@ impl ClientCertVerifier for TakeAny {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            certificate,
+            signed,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

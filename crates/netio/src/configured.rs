@@ -60,7 +60,8 @@ impl TlsOptions {
     fn read(listener: &Section, host: &Section, global: &Section, prefix: &str) -> Self {
         let pick = |name: &str| -> &Value {
             let prefixed = format!("{prefix}{name}");
-            let of_host = host.has(&prefixed).then(|| host.get(&prefixed)).filter(|value| !value.is_unset());
+            let of_host =
+                host.has(&prefixed).then(|| host.get(&prefixed)).filter(|value| !value.is_unset());
             match of_host {
                 Some(value) => value,
                 None if listener.has(name) => listener.get(name),

@@ -94,7 +94,9 @@ fn by_whom(by: &Option<String>) -> String {
 #[derive(Debug, thiserror::Error)]
 pub enum ProxyError {
     /// No complete header came in time.
-    #[error("no complete PROXY header within {after:?}: does the proxy send one? (`use_proxy_protocol` is set)")]
+    #[error(
+        "no complete PROXY header within {after:?}: does the proxy send one? (`use_proxy_protocol` is set)"
+    )]
     Timeout {
         /// The limit that passed.
         after: Duration,

@@ -24,7 +24,9 @@ pub use client_cert::{ClientCertificate, client_identities};
 pub use configured::{LISTEN_OPTIONS, LISTEN_TLS_OPTIONS};
 pub use error::{BindError, ProxyError, TlsError};
 pub use listener::{ConnectionLimit, Link, Listener, Local, PeerAddr, Slot, UnixPeer};
-pub use proxy_protocol::{PROXY_HEADER_BYTES_MAX, PROXY_HEADER_TIMEOUT, ProxyHeader, parse_proxy_header};
+pub use proxy_protocol::{
+    PROXY_HEADER_BYTES_MAX, PROXY_HEADER_TIMEOUT, ProxyHeader, parse_proxy_header,
+};
 pub use shaper::Shaper;
 pub use tls::{HANDSHAKE_TIMEOUT, TlsEndpoint, TlsNote, TlsOptions};
 pub use transport::{READ_BURST_BYTES, TLS_RECORD_BYTES_MAX, TlsInfo, Transport};

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use observe::names;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
@@ -57,7 +58,9 @@ impl fmt::Display for PeerAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ip(address) => write!(f, "{address}"),
-            Self::Unix(UnixPeer { uid, pid: Some(pid), .. }) => write!(f, "process {pid} of user {uid}"),
+            Self::Unix(UnixPeer { uid, pid: Some(pid), .. }) => {
+                write!(f, "process {pid} of user {uid}")
+            }
             Self::Unix(UnixPeer { uid, .. }) => write!(f, "a process of user {uid}"),
             Self::Memory => f.write_str("this process"),
         }
@@ -85,13 +88,15 @@ fn undressed(address: SocketAddr) -> SocketAddr {
 pub struct ConnectionLimit {
     semaphore: Arc<Semaphore>,
     max: usize,
+    /// Whether it has been logged that the limit is reached, since there was last room to spare.
+    complained: Arc<AtomicBool>,
 }
 
 impl ConnectionLimit {
     /// A limit of `max` connections (at least 1).
     pub fn new(max: usize) -> Self {
         let max = max.clamp(1, Semaphore::MAX_PERMITS);
-        Self { semaphore: Arc::new(Semaphore::new(max)), max }
+        Self { semaphore: Arc::new(Semaphore::new(max)), max, complained: Arc::default() }
     }
 
     /// Connections open now.
@@ -106,17 +111,48 @@ impl ConnectionLimit {
 
     async fn slot(&self, address: &ListenAddress) -> Slot {
         if let Ok(permit) = Arc::clone(&self.semaphore).try_acquire_owned() {
-            return Slot(Some(permit));
+            if self.semaphore.available_permits() > self.max / 10 {
+                self.complained.store(false, Ordering::Relaxed);
+            }
+            return Slot::new(Some(permit));
         }
-        tracing::warn!(%address, open = self.max, "the limit of open connections is reached: new ones wait");
+        if !self.complained.swap(true, Ordering::Relaxed) {
+            let open = self.max;
+            tracing::warn!(%address, open, "the limit of open connections is reached: new ones wait");
+        }
         // The semaphore is never closed; if it were, a connection without a slot is the lesser evil.
-        Slot(Arc::clone(&self.semaphore).acquire_owned().await.ok())
+        Slot::new(Arc::clone(&self.semaphore).acquire_owned().await.ok())
     }
 }
 
 /// One connection's place in a [`ConnectionLimit`], free again when dropped.
 #[derive(Debug)]
-pub struct Slot(#[expect(dead_code, reason = "it is only held")] Option<OwnedSemaphorePermit>);
+pub struct Slot {
+    permit: Option<OwnedSemaphorePermit>,
+    /// Whether a connection has it; a slot that waits for one is not counted as open.
+    taken: bool,
+}
+
+impl Slot {
+    fn new(permit: Option<OwnedSemaphorePermit>) -> Self {
+        Self { permit, taken: false }
+    }
+
+    fn take(mut self) -> Self {
+        self.taken = true;
+        metrics::gauge!(names::CONNECTIONS_OPEN).increment(1);
+        self
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if self.taken {
+            metrics::gauge!(names::CONNECTIONS_OPEN).decrement(1);
+        }
+        drop(self.permit.take());
+    }
+}
 
 /// An accepted connection.
 #[derive(Debug)]
@@ -189,8 +225,13 @@ impl Listener {
     ///
     /// # Errors
     /// In words for the administrator; see [`BindError`].
-    pub fn bind(spec: ListenSpec, limit: ConnectionLimit, inherited: &mut Inherited) -> Result<Self, BindError> {
-        let failed = |source: io::Error| BindError::Io { address: spec.address.to_string(), source };
+    pub fn bind(
+        spec: ListenSpec,
+        limit: ConnectionLimit,
+        inherited: &mut Inherited,
+    ) -> Result<Self, BindError> {
+        let failed =
+            |source: io::Error| BindError::Io { address: spec.address.to_string(), source };
         let opened = open(&spec, inherited)?;
         let mut file = None;
         let (socket, local) = match opened {
@@ -201,13 +242,26 @@ impl Listener {
             }
             Opened::Unix(unix) => {
                 unix.set_nonblocking(true).map_err(failed)?;
-                let ListenAddress::Unix(path) = &spec.address else { unreachable!("a Unix socket has a path") };
+                let ListenAddress::Unix(path) = &spec.address else {
+                    unreachable!("a Unix socket has a path")
+                };
                 file = inode_of(path).map(|inode| (path.clone(), inode));
-                (Socket::Unix(UnixListener::from_std(unix).map_err(failed)?), Local::Unix(path.clone()))
+                (
+                    Socket::Unix(UnixListener::from_std(unix).map_err(failed)?),
+                    Local::Unix(path.clone()),
+                )
             }
         };
         let complained = AtomicBool::new(false);
-        Ok(Self { socket, spec: Arc::new(spec), limit, local, next_accept: Instant::now(), complained, file })
+        Ok(Self {
+            socket,
+            spec: Arc::new(spec),
+            limit,
+            local,
+            next_accept: Instant::now(),
+            complained,
+            file,
+        })
     }
 
     /// The address it listens on, with the port that the system chose for 0.
@@ -238,8 +292,17 @@ impl Listener {
                 Ok((transport, peer, local)) => {
                     self.complained.store(false, Ordering::Relaxed);
                     self.next_accept = Instant::now() + self.spec.accept_interval;
-                    let transport = transport.with_slot(slot);
-                    return Link { transport, peer, proxy: None, local, spec: Arc::clone(&self.spec) };
+                    let listener = self.spec.address.to_string();
+                    metrics::counter!(names::CONNECTIONS_ACCEPTED, "listener" => listener)
+                        .increment(1);
+                    let transport = transport.with_slot(slot.take());
+                    return Link {
+                        transport,
+                        peer,
+                        proxy: None,
+                        local,
+                        spec: Arc::clone(&self.spec),
+                    };
                 }
                 Err(error) if is_exhaustion(&error) => {
                     if !self.complained.swap(true, Ordering::Relaxed) {
@@ -249,7 +312,9 @@ impl Listener {
                     self.next_accept = Instant::now() + EXHAUSTED_PAUSE;
                 }
                 // The peer went away while it waited, or a packet filter got in between: the next one may do better.
-                Err(error) => tracing::debug!(address = %self.spec.address, %error, "a connection broke at once"),
+                Err(error) => {
+                    tracing::debug!(address = %self.spec.address, %error, "a connection broke at once")
+                }
             }
         }
     }
@@ -264,7 +329,11 @@ impl Listener {
             Socket::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
                 let credentials = stream.peer_cred()?;
-                let peer = UnixPeer { uid: credentials.uid(), gid: credentials.gid(), pid: credentials.pid() };
+                let peer = UnixPeer {
+                    uid: credentials.uid(),
+                    gid: credentials.gid(),
+                    pid: credentials.pid(),
+                };
                 Ok((Transport::unix(stream), PeerAddr::Unix(peer), self.local.clone()))
             }
         }

@@ -89,14 +89,18 @@ where
     let (source, destination) = (ip().ok_or_else(malformed)?, ip().ok_or_else(malformed)?);
     let mut port = || -> Option<u16> {
         let word = words.next()?;
-        let plain = word.bytes().all(|byte| byte.is_ascii_digit()) && (word == "0" || !word.starts_with('0'));
+        let plain = word.bytes().all(|byte| byte.is_ascii_digit())
+            && (word == "0" || !word.starts_with('0'));
         plain.then(|| word.parse().ok()).flatten()
     };
     let (from, to) = (port().ok_or_else(malformed)?, port().ok_or_else(malformed)?);
     if words.next().is_some() {
         return Err(malformed());
     }
-    Ok(ProxyHeader::Forwarded { source: SocketAddr::new(source, from), destination: SocketAddr::new(destination, to) })
+    Ok(ProxyHeader::Forwarded {
+        source: SocketAddr::new(source, from),
+        destination: SocketAddr::new(destination, to),
+    })
 }
 
 fn parse_binary(bytes: &[u8]) -> Result<Option<(ProxyHeader, usize)>, ProxyError> {
@@ -134,7 +138,9 @@ where
         let octets: [u8; N] = body.get(at..at + N)?.try_into().ok()?;
         Some(IpAddr::from(octets))
     };
-    let port = |at: usize| -> Option<u16> { Some(u16::from_be_bytes(body.get(at..at + 2)?.try_into().ok()?)) };
+    let port = |at: usize| -> Option<u16> {
+        Some(u16::from_be_bytes(body.get(at..at + 2)?.try_into().ok()?))
+    };
     let read = || {
         let source = SocketAddr::new(ip(0)?, port(2 * N)?);
         let destination = SocketAddr::new(ip(N)?, port(2 * N + 2)?);
@@ -164,7 +170,9 @@ pub(crate) async fn read_proxy_header(
                 return Ok(header);
             }
             wanted = match (bytes.starts_with(SIGNATURE), bytes.get(14..FIXED_BYTES)) {
-                (true, Some(&[high, low])) => FIXED_BYTES + usize::from(u16::from_be_bytes([high, low])),
+                (true, Some(&[high, low])) => {
+                    FIXED_BYTES + usize::from(u16::from_be_bytes([high, low]))
+                }
                 // A line of version 1 tells its end only when it comes.
                 _ => bytes.len() + 1,
             };
@@ -179,7 +187,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn forward(source: &str, destination: &str) -> ProxyHeader {
-        ProxyHeader::Forwarded { source: source.parse().unwrap(), destination: destination.parse().unwrap() }
+        ProxyHeader::Forwarded {
+            source: source.parse().unwrap(),
+            destination: destination.parse().unwrap(),
+        }
     }
 
     fn v2(command: u8, family: u8, body: &[u8]) -> Vec<u8> {
@@ -198,7 +209,10 @@ mod tests {
         let expected = forward("192.0.2.1:8080", "198.51.100.2:5222");
         assert_eq!(parse_proxy_header(line).unwrap(), Some((expected, line.len() - 5)));
         let line = b"PROXY TCP6 2001:db8::1 ::1 65535 0\r\n";
-        assert_eq!(parse_proxy_header(line).unwrap().unwrap().0, forward("[2001:db8::1]:65535", "[::1]:0"));
+        assert_eq!(
+            parse_proxy_header(line).unwrap().unwrap().0,
+            forward("[2001:db8::1]:65535", "[::1]:0")
+        );
         let line = b"PROXY UNKNOWN whatever it says\r\n";
         assert_eq!(parse_proxy_header(line).unwrap().unwrap(), (ProxyHeader::Local, line.len()));
     }
@@ -217,7 +231,10 @@ mod tests {
             "PROXY UDP4 192.0.2.1 198.51.100.2 1 2\r\n",
             "proxy TCP4 192.0.2.1 198.51.100.2 1 2\r\n",
         ] {
-            assert!(matches!(parse_proxy_header(line.as_bytes()), Err(ProxyError::Malformed(_))), "{line}");
+            assert!(
+                matches!(parse_proxy_header(line.as_bytes()), Err(ProxyError::Malformed(_))),
+                "{line}"
+            );
         }
         let endless = format!("PROXY UNKNOWN {}", "a".repeat(200));
         assert!(matches!(parse_proxy_header(endless.as_bytes()), Err(ProxyError::Malformed(_))));
@@ -240,7 +257,9 @@ mod tests {
 
     #[test]
     fn version_2_local_and_foreign_families_keep_the_addresses() {
-        for (command, family) in [(0x20, 0x11), (0x20, 0xff), (0x21, 0x00), (0x21, 0x31), (0x21, 0x12)] {
+        for (command, family) in
+            [(0x20, 0x11), (0x20, 0xff), (0x21, 0x00), (0x21, 0x31), (0x21, 0x12)]
+        {
             let bytes = v2(command, family, V4);
             let (header, length) = parse_proxy_header(&bytes).unwrap().unwrap();
             assert_eq!((header, length), (ProxyHeader::Local, bytes.len()));
@@ -249,15 +268,21 @@ mod tests {
 
     #[test]
     fn version_2_is_strict() {
-        for bytes in [v2(0x31, 0x11, V4), v2(0x22, 0x11, V4), v2(0x21, 0x13, V4), v2(0x21, 0x11, &V4[..8])] {
+        for bytes in
+            [v2(0x31, 0x11, V4), v2(0x22, 0x11, V4), v2(0x21, 0x13, V4), v2(0x21, 0x11, &V4[..8])]
+        {
             assert!(matches!(parse_proxy_header(&bytes), Err(ProxyError::Malformed(_))));
         }
-        assert!(matches!(parse_proxy_header(&v2(0x21, 0x11, &[0; 3000])), Err(ProxyError::Malformed(_))));
+        assert!(matches!(
+            parse_proxy_header(&v2(0x21, 0x11, &[0; 3000])),
+            Err(ProxyError::Malformed(_))
+        ));
     }
 
     #[tokio::test]
     async fn not_a_byte_more_than_the_header_is_read() {
-        let headers = [b"PROXY TCP4 192.0.2.1 198.51.100.2 8080 5222\r\n".to_vec(), v2(0x21, 0x11, V4)];
+        let headers =
+            [b"PROXY TCP4 192.0.2.1 198.51.100.2 8080 5222\r\n".to_vec(), v2(0x21, 0x11, V4)];
         for header in headers {
             let mut bytes = header;
             bytes.extend(b"<stream>");
@@ -276,7 +301,10 @@ mod tests {
         let error = read_proxy_header(&mut right, PROXY_HEADER_TIMEOUT).await.unwrap_err();
         assert!(matches!(error, ProxyError::Timeout { .. }));
         drop(left);
-        assert!(matches!(read_proxy_header(&mut right, PROXY_HEADER_TIMEOUT).await, Err(ProxyError::Closed)));
+        assert!(matches!(
+            read_proxy_header(&mut right, PROXY_HEADER_TIMEOUT).await,
+            Err(ProxyError::Closed)
+        ));
     }
 
     proptest! {

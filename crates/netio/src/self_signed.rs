@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, SanType};
+use rcgen::{
+    CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, SanType,
+};
 use rcgen::{OtherNameValue, date_time_ymd};
 
 use crate::cert_files::{CertEntry, PemFile, assemble};
@@ -21,7 +23,8 @@ const VALID_SINCE: Duration = Duration::from_secs(86_400);
 
 /// Whether a certificate made here should be replaced.
 pub(crate) fn needs_renewal(entry: &CertEntry, now: SystemTime) -> bool {
-    now < entry.not_before || entry.not_after.duration_since(now).map_or(true, |left| left < RENEW_BEFORE)
+    now < entry.not_before
+        || entry.not_after.duration_since(now).map_or(true, |left| left < RENEW_BEFORE)
 }
 
 /// Reads the certificate for `host` from `folder`, or makes and writes one; says why it cannot otherwise.
@@ -65,7 +68,9 @@ fn make(host: &str, now: SystemTime) -> Result<String, rcgen::Error> {
     let mut params = CertificateParams::new([host.to_owned()])?;
     // XMPP clients also look for the host among the XMPP addresses (RFC 6120 §13.7.1.2.1).
     let xmpp_addr = vec![1, 3, 6, 1, 5, 5, 7, 8, 5];
-    params.subject_alt_names.push(SanType::OtherName((xmpp_addr, OtherNameValue::Utf8String(host.to_owned()))));
+    params
+        .subject_alt_names
+        .push(SanType::OtherName((xmpp_addr, OtherNameValue::Utf8String(host.to_owned()))));
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, host);
     let epoch = date_time_ymd(1970, 1, 1);

@@ -76,7 +76,9 @@ pub struct TlsEndpoint {
 
 impl fmt::Debug for TlsEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TlsEndpoint").field("alpn", &self.base.alpn_protocols).finish_non_exhaustive()
+        f.debug_struct("TlsEndpoint")
+            .field("alpn", &self.base.alpn_protocols)
+            .finish_non_exhaustive()
     }
 }
 
@@ -106,7 +108,10 @@ impl TlsEndpoint {
     /// # Errors
     /// [`TlsError::Option`] when the options leave no protocol version or cipher, [`TlsError::File`] when the CA file
     /// cannot be used.
-    pub fn new(options: &TlsOptions, store: Arc<CertStore>) -> Result<(Self, Vec<TlsNote>), TlsError> {
+    pub fn new(
+        options: &TlsOptions,
+        store: Arc<CertStore>,
+    ) -> Result<(Self, Vec<TlsNote>), TlsError> {
         let (protocols, mut notes) = Protocols::read("protocol_options", &options.protocol_options);
         let provider = Self::provider(options, protocols, &mut notes)?;
         let client_roots = Self::client_roots_of(options, &mut notes)?;
@@ -114,7 +119,10 @@ impl TlsEndpoint {
             .with_protocol_versions(&protocols.versions())
             .map_err(|error| TlsError::Option { option: "ciphers", why: error.to_string() })?;
         let builder = if options.verify_client {
-            builder.with_client_cert_verifier(Arc::new(TakeAny::new(provider, client_roots.as_deref())))
+            builder.with_client_cert_verifier(Arc::new(TakeAny::new(
+                provider,
+                client_roots.as_deref(),
+            )))
         } else {
             builder.with_no_client_auth()
         };
@@ -124,17 +132,25 @@ impl TlsEndpoint {
         // State for resumption travels in tickets, so that the server keeps nothing per client.
         base.session_storage = Arc::new(NoServerSessionStorage {});
         if protocols.tickets {
-            base.ticketer = aws_lc_rs::Ticketer::new()
-                .map_err(|error| TlsError::Option { option: "protocol_options", why: error.to_string() })?;
+            base.ticketer = aws_lc_rs::Ticketer::new().map_err(|error| TlsError::Option {
+                option: "protocol_options",
+                why: error.to_string(),
+            })?;
             base.send_tls13_tickets = 1;
         } else {
             base.send_tls13_tickets = 0;
         }
         if options.dhfile.is_some() {
-            notes.push(TlsNote::new("dhfile", "has no effect: key exchange is by elliptic curves and ML-KEM only"));
+            notes.push(TlsNote::new(
+                "dhfile",
+                "has no effect: key exchange is by elliptic curves and ML-KEM only",
+            ));
         }
         if options.tls_compression == Some(true) {
-            notes.push(TlsNote::new("tls_compression", "has no effect: TLS compression leaks secrets and does not exist here"));
+            notes.push(TlsNote::new(
+                "tls_compression",
+                "has no effect: TLS compression leaks secrets and does not exist here",
+            ));
         }
         let verify_client = options.verify_client;
         Ok((Self { base, store, client_roots, verify_client, configs: Mutex::default() }, notes))
@@ -147,7 +163,10 @@ impl TlsEndpoint {
     ) -> Result<CryptoProvider, TlsError> {
         let refuse = |option, why: &str| Err(TlsError::Option { option, why: why.to_owned() });
         if !protocols.tls12 && !protocols.tls13 {
-            return refuse("protocol_options", "no_tlsv1_2 and no_tlsv1_3 together leave no way to connect: drop one");
+            return refuse(
+                "protocol_options",
+                "no_tlsv1_2 and no_tlsv1_3 together leave no way to connect: drop one",
+            );
         }
         let mut provider = aws_lc_rs::default_provider();
         if let Some(string) = &options.ciphers {
@@ -155,14 +174,22 @@ impl TlsEndpoint {
             notes.extend(more);
             let has12 = suites.iter().any(|suite| suite.tls13().is_none());
             if !has12 && !protocols.tls13 {
-                return refuse("ciphers", "selects no TLS 1.2 cipher, and TLS 1.3 is switched off: allow one of them");
+                return refuse(
+                    "ciphers",
+                    "selects no TLS 1.2 cipher, and TLS 1.3 is switched off: allow one of them",
+                );
             }
             if !has12 && protocols.tls12 {
-                notes.push(TlsNote::new("ciphers", "selects no TLS 1.2 cipher that this server has: TLS 1.3 only"));
+                notes.push(TlsNote::new(
+                    "ciphers",
+                    "selects no TLS 1.2 cipher that this server has: TLS 1.3 only",
+                ));
             }
             provider.cipher_suites = suites;
         }
-        provider.cipher_suites.retain(|suite| if suite.tls13().is_some() { protocols.tls13 } else { protocols.tls12 });
+        provider.cipher_suites.retain(|suite| {
+            if suite.tls13().is_some() { protocols.tls13 } else { protocols.tls12 }
+        });
         Ok(provider)
     }
 
@@ -172,7 +199,8 @@ impl TlsEndpoint {
     ) -> Result<Option<Arc<ClientRoots>>, TlsError> {
         let Some(path) = &options.cafile else {
             if options.verify_client {
-                let text = "is on, but there is no `cafile`: every client certificate will be refused";
+                let text =
+                    "is on, but there is no `cafile`: every client certificate will be refused";
                 notes.push(TlsNote::new("tls_verify", text));
             }
             return Ok(None);

@@ -79,10 +79,15 @@ fn broken(error: rustls::Error) -> io::Error {
 
 impl TlsStream {
     /// Does the handshake as a server; the certificate is chosen by the name that the client asks for.
-    pub(crate) async fn accept(mut raw: Raw, endpoint: &TlsEndpoint, host: Option<&str>) -> Result<Self, TlsError> {
+    pub(crate) async fn accept(
+        mut raw: Raw,
+        endpoint: &TlsEndpoint,
+        host: Option<&str>,
+    ) -> Result<Self, TlsError> {
         let mut acceptor = Acceptor::default();
         let mut stream = loop {
-            let step = poll_fn(|cx| poll_hello(&mut raw, &mut acceptor, (endpoint, host), cx)).await?;
+            let step =
+                poll_fn(|cx| poll_hello(&mut raw, &mut acceptor, (endpoint, host), cx)).await?;
             if let Some((tls, certificate)) = step {
                 let client_roots = endpoint.client_roots();
                 break Self { raw, tls, certificate, client_roots, close_notify_sent: false };
@@ -204,7 +209,11 @@ impl TlsStream {
         matches!(self.tls.reader().into_first_chunk(), Ok([]))
     }
 
-    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    pub(crate) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if buf.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
@@ -233,7 +242,8 @@ impl TlsStream {
         // At most 4 KiB, so that the library's bounded plaintext buffer cannot fill within one read.
         with_scratch(|scratch| {
             let limit = scratch.len().min(SHRINK_ABOVE_BYTES);
-            let count = ready!(self.raw.poll_read_slice(cx, scratch.get_mut(..limit).unwrap_or_default()))?;
+            let count =
+                ready!(self.raw.poll_read_slice(cx, scratch.get_mut(..limit).unwrap_or_default()))?;
             let mut ciphertext = scratch.get(..count).unwrap_or_default();
             loop {
                 let taken = self.tls.read_tls(&mut ciphertext)?;
@@ -248,7 +258,11 @@ impl TlsStream {
         })
     }
 
-    pub(crate) fn poll_write_burst(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_write_burst(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         ready!(self.poll_flush(cx))?;
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
@@ -294,11 +308,19 @@ impl TlsStream {
                 Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3",
                 _ => "TLSv1.2",
             },
-            cipher: tls.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite())).unwrap_or_default(),
+            cipher: tls
+                .negotiated_cipher_suite()
+                .map(|suite| format!("{:?}", suite.suite()))
+                .unwrap_or_default(),
             group: tls.negotiated_key_exchange_group().map(|group| format!("{:?}", group.name())),
             sni: tls.server_name().map(str::to_ascii_lowercase),
             alpn: tls.alpn_protocol().map(<[u8]>::to_vec),
-            peer_certificates: tls.peer_certificates().unwrap_or_default().iter().map(|der| der.to_vec()).collect(),
+            peer_certificates: tls
+                .peer_certificates()
+                .unwrap_or_default()
+                .iter()
+                .map(|der| der.to_vec())
+                .collect(),
             own_fingerprint: self.certificate.fingerprint,
         }
     }
@@ -340,7 +362,9 @@ fn poll_hello(
             acceptor.read_tls(&mut ciphertext)?;
             match acceptor.accept() {
                 Ok(None) => {}
-                Ok(Some(accepted)) => return Poll::Ready(greet(raw, accepted, ciphertext, endpoint, cx)),
+                Ok(Some(accepted)) => {
+                    return Poll::Ready(greet(raw, accepted, ciphertext, endpoint, cx));
+                }
                 Err((error, mut alert)) => {
                     alert.write_all(&mut PolledWriter { raw, cx }).ok();
                     return Poll::Ready(Err(TlsError::Handshake(error.to_string())));
@@ -359,7 +383,8 @@ fn greet(
     cx: &mut Context<'_>,
 ) -> Result<Greeted, TlsError> {
     let hello = accepted.client_hello();
-    let (config, certificate) = endpoint.choose(hello.server_name().or(host), hello.signature_schemes())?;
+    let (config, certificate) =
+        endpoint.choose(hello.server_name().or(host), hello.signature_schemes())?;
     let mut tls = match accepted.into_connection(config) {
         Ok(tls) => tls,
         Err((error, mut alert)) => {

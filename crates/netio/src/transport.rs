@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
+use observe::names;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -32,7 +33,8 @@ thread_local! {
 
 /// Runs `f` with this thread's read buffer.
 pub(crate) fn with_scratch<R>(f: impl FnOnce(&mut [u8]) -> R) -> R {
-    let mut scratch = SCRATCH.take().unwrap_or_else(|| vec![0; READ_BURST_BYTES].into_boxed_slice());
+    let mut scratch =
+        SCRATCH.take().unwrap_or_else(|| vec![0; READ_BURST_BYTES].into_boxed_slice());
     let result = f(&mut scratch);
     SCRATCH.set(Some(scratch));
     result
@@ -47,7 +49,11 @@ pub(crate) enum Raw {
 
 impl Raw {
     /// One read system call; `Ready(Ok(0))` is the end of the stream.
-    pub(crate) fn poll_read_slice(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_read_slice(
+        &mut self,
+        cx: &mut Context<'_>,
+        into: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
         let mut buf = ReadBuf::new(into);
         ready!(match self {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, &mut buf),
@@ -57,7 +63,11 @@ impl Raw {
         Poll::Ready(Ok(buf.filled().len()))
     }
 
-    pub(crate) fn poll_write_slice(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_write_slice(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         match self {
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
             Self::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
@@ -192,7 +202,11 @@ impl Transport {
     ///
     /// Under TLS at most [`TLS_RECORD_BYTES_MAX`] are accepted, as one record, and at most one record waits to be sent
     /// when the peer does not read; call [`Self::poll_flush`] to see it leave.
-    pub fn poll_write_burst(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    pub fn poll_write_burst(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         match &mut self.layer {
             Layer::Clear(raw) => raw.poll_write_slice(cx, bytes),
             Layer::Tls(tls) => tls.poll_write_burst(cx, bytes),
@@ -241,7 +255,9 @@ impl Transport {
             Layer::Clear(raw) => raw.poll_shutdown_write(cx),
             Layer::Tls(tls) => tls.poll_shutdown(cx),
         });
-        tokio::time::timeout(limit, closing).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        tokio::time::timeout(limit, closing)
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// Makes this connection a TLS one, as the server (RFC 6120 §5.4.3, RFC 7590), within `limit`.
@@ -258,7 +274,14 @@ impl Transport {
         let Layer::Clear(raw) = self.layer else { return Err(TlsError::AlreadyTls) };
         // The handshake's state is on the heap so that the session's own future stays small.
         let handshake = Box::pin(TlsStream::accept(raw, endpoint, host));
-        let stream = tokio::time::timeout(limit, handshake).await.map_err(|_| TlsError::Timeout { after: limit })??;
+        let done = tokio::time::timeout(limit, handshake).await;
+        let result = match &done {
+            Ok(Ok(_)) => "ok",
+            Ok(Err(_)) => "failed",
+            Err(_) => "timeout",
+        };
+        metrics::counter!(names::TLS_HANDSHAKES, "result" => result).increment(1);
+        let stream = done.map_err(|_| TlsError::Timeout { after: limit })??;
         Ok(Self { layer: Layer::Tls(Box::new(stream)), slot: self.slot })
     }
 
@@ -316,7 +339,11 @@ impl std::fmt::Debug for Transport {
 }
 
 impl AsyncRead for Transport {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         match &mut self.get_mut().layer {
             Layer::Clear(Raw::Tcp(stream)) => Pin::new(stream).poll_read(cx, buf),
             Layer::Clear(Raw::Unix(stream)) => Pin::new(stream).poll_read(cx, buf),
@@ -327,7 +354,11 @@ impl AsyncRead for Transport {
 }
 
 impl AsyncWrite for Transport {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.get_mut().poll_write_burst(cx, bytes)
     }
 

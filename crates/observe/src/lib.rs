@@ -10,7 +10,7 @@ mod redacted;
 mod serve_metrics;
 
 pub use log_file::LogFileError;
-pub use logging::{LOG_OPTIONS, LogError, LogFormat, LogLevel, LogOptions, Logging};
+pub use logging::{LogError, LogFormat, LogLevel, LogOptions, Logging, OPTIONS};
 pub use metric_names::{METRICS, Metric, MetricKind, names};
 pub use metrics::{Metrics, MetricsError};
 pub use redacted::Redacted;

@@ -17,7 +17,9 @@ pub(crate) struct LocalTime;
 
 impl FormatTime for LocalTime {
     fn format_time(&self, w: &mut Writer<'_>) -> fmt::Result {
-        write!(w, "{}", jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%.6f%:z"))
+        #[expect(clippy::disallowed_methods, reason = "a log tells the real time, also in tests")]
+        let now = jiff::Zoned::now();
+        write!(w, "{}", now.strftime("%Y-%m-%dT%H:%M:%S%.6f%:z"))
     }
 }
 
@@ -94,7 +96,12 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
-    fn format_event(&self, context: &FmtContext<'_, S, N>, mut w: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut w: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
         let mut text = Text::default();
         event.record(&mut text);
         for span in context.event_scope().into_iter().flatten() {

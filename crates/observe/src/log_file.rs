@@ -31,7 +31,9 @@ pub(crate) struct LogFile {
 
 /// Opens for appending with mode 0600 whatever the umask; makes the folder 0700 when it is missing.
 fn open(path: &Path) -> io::Result<(File, u64)> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+    if let Some(folder) =
+        path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists())
+    {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         fs::set_permissions(folder, Permissions::from_mode(0o700))?;
     }
@@ -46,7 +48,8 @@ fn open(path: &Path) -> io::Result<(File, u64)> {
 
 impl LogFile {
     pub(crate) fn open(path: &Path, rotation: Rotation) -> Result<Self, LogFileError> {
-        let (file, length) = open(path).map_err(|source| LogFileError { path: path.to_owned(), source })?;
+        let (file, length) =
+            open(path).map_err(|source| LogFileError { path: path.to_owned(), source })?;
         Ok(Self { path: path.to_owned(), file, length, rotation })
     }
 

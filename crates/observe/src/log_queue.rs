@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use crate::log_file::{LogFile, Rotation};
+use crate::metric_names::names;
 
 /// Bytes of lines that wait at most; lines beyond are dropped and counted.
 pub(crate) const QUEUE_BYTES_MAX: usize = 1 << 20;
@@ -83,7 +84,10 @@ impl LogQueue {
         let queue = Arc::new(Self::default());
         let theirs = Arc::clone(&queue);
         // A thread of its own and no task: it blocks, and it must outlive the runtime to say how that ended.
-        thread::Builder::new().name("log".to_owned()).stack_size(128 << 10).spawn(move || theirs.run(sink))?;
+        thread::Builder::new()
+            .name("log".to_owned())
+            .stack_size(128 << 10)
+            .spawn(move || theirs.run(sink))?;
         Ok(queue)
     }
 
@@ -92,7 +96,9 @@ impl LogQueue {
         let mut state = self.state.lock();
         if state.waiting.stop || state.waiting.lines.len() + line.len() > QUEUE_BYTES_MAX {
             state.waiting.dropped += 1;
+            drop(state);
             self.dropped.fetch_add(1, Ordering::Relaxed);
+            metrics::counter!(names::LOG_LINES_DROPPED).increment(1);
             return;
         }
         state.waiting.lines.extend_from_slice(line);
@@ -181,7 +187,10 @@ impl LogQueue {
             }
         }
         if work.dropped > 0 {
-            let note = format!("... {} log lines were lost here: the log could not keep up\n", work.dropped);
+            let note = format!(
+                "... {} log lines were lost here: the log could not keep up\n",
+                work.dropped
+            );
             work.lines.extend_from_slice(note.as_bytes());
         }
         if !work.lines.is_empty() {
@@ -230,7 +239,9 @@ mod tests {
     fn a_stuck_writer_costs_lines_and_no_time() {
         let (open, gate) = mpsc::sync_channel(1);
         let written = Arc::new(Mutex::new(Vec::new()));
-        let queue = LogQueue::start(Sink::Test(Box::new(Stuck { gate, written: Arc::clone(&written) }))).unwrap();
+        let queue =
+            LogQueue::start(Sink::Test(Box::new(Stuck { gate, written: Arc::clone(&written) })))
+                .unwrap();
         let line = [b'x'; 1024];
         let begin = Instant::now();
         for _ in 0..4096 {

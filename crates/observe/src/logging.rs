@@ -23,14 +23,35 @@ const FLUSH_AT_END: Duration = Duration::from_secs(1);
 
 /// Crates whose debug lines are part of this server; others speak up from warnings on.
 const OUR_CRATES: &[&str] = &[
-    "rookery", "server", "ctl", "stdx", "xmlstream", "xmpp_wire", "sasl", "settings", "observe", "netio", "store",
-    "access", "accounts", "kernel", "xmpp", "modules", "admin", "testkit",
+    "rookery",
+    "server",
+    "ctl",
+    "stdx",
+    "xmlstream",
+    "xmpp_wire",
+    "sasl",
+    "settings",
+    "observe",
+    "netio",
+    "store",
+    "access",
+    "accounts",
+    "kernel",
+    "xmpp",
+    "modules",
+    "admin",
+    "testkit",
 ];
 
 /// The top-level options that the log honours, for the listing of options in force; `hide_sensitive_log_data` is
 /// honoured where JIDs and addresses are logged, with [`Redacted`](crate::Redacted).
-pub const LOG_OPTIONS: &[&str] =
-    &["loglevel", "log_rotate_size", "log_rotate_count", "log_modules_fully", "hide_sensitive_log_data"];
+pub const OPTIONS: &[&str] = &[
+    "loglevel",
+    "log_rotate_size",
+    "log_rotate_count",
+    "log_modules_fully",
+    "hide_sensitive_log_data",
+];
 
 /// `loglevel`: what is logged, and everything above it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -92,7 +113,11 @@ impl FromStr for LogLevel {
     fn from_str(text: &str) -> Result<Self, LogError> {
         // COMPAT: the numbers of old configurations skip the levels that came later.
         let by_number = ["none", "critical", "error", "warning", "info", "debug"];
-        let word = text.parse().ok().and_then(|number: usize| by_number.get(number).copied()).unwrap_or(text);
+        let word = text
+            .parse()
+            .ok()
+            .and_then(|number: usize| by_number.get(number).copied())
+            .unwrap_or(text);
         let found = Self::WORDS.into_iter().find(|(known, _)| *known == word);
         found.map(|(_, level)| level).ok_or_else(|| LogError::Level(text.to_owned()))
     }
@@ -152,7 +177,11 @@ impl LogOptions {
             file,
             rotate_size: global.limit("log_rotate_size").finite(),
             rotate_count: u32::try_from(global.int("log_rotate_count")).unwrap_or(u32::MAX),
-            modules_fully: global.texts("log_modules_fully").into_iter().map(str::to_owned).collect(),
+            modules_fully: global
+                .texts("log_modules_fully")
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
         }
     }
 
@@ -165,7 +194,9 @@ impl LogOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// Not a level.
-    #[error("loglevel: `{0}` is none of none, emergency, alert, critical, error, warning, notice, info, debug or 0 to 5")]
+    #[error(
+        "loglevel: `{0}` is none of none, emergency, alert, critical, error, warning, notice, info, debug or 0 to 5"
+    )]
     Level(String),
     /// The file cannot be written.
     #[error(transparent)]
@@ -201,7 +232,11 @@ impl Passing {
             return true;
         }
         let krate = metadata.target().split("::").next().unwrap_or_default();
-        let most = if OUR_CRATES.contains(&krate) { self.level.filter() } else { self.level.filter().min(LevelFilter::WARN) };
+        let most = if OUR_CRATES.contains(&krate) {
+            self.level.filter()
+        } else {
+            self.level.filter().min(LevelFilter::WARN)
+        };
         *metadata.level() <= most
     }
 }
@@ -281,9 +316,12 @@ impl Logging {
         let gate = Gate(Arc::clone(&passing));
         let registry = tracing_subscriber::registry();
         let dispatch = match options.format {
-            LogFormat::Text => Dispatch::new(registry.with(lines.event_format(TextLine)).with(gate)),
+            LogFormat::Text => {
+                Dispatch::new(registry.with(lines.event_format(TextLine)).with(gate))
+            }
             LogFormat::Json => {
-                let lines = lines.json().flatten_event(true).with_span_list(false).with_timer(LocalTime);
+                let lines =
+                    lines.json().flatten_event(true).with_span_list(false).with_timer(LocalTime);
                 Dispatch::new(registry.with(lines).with(gate))
             }
         };

@@ -32,6 +32,12 @@ pub mod names {
     pub const CONNECTIONS_OPEN: &str = "rookery_connections_open";
     /// TLS handshakes finished or failed.
     pub const TLS_HANDSHAKES: &str = "rookery_tls_handshakes_total";
+    /// Bytes of XML that clients have sent.
+    pub const C2S_RECEIVED_BYTES: &str = "rookery_c2s_received_bytes_total";
+    /// Clients that failed to authenticate.
+    pub const C2S_AUTH_FAILURES: &str = "rookery_c2s_auth_failures_total";
+    /// Tasks that ended in a panic.
+    pub const TASK_PANICS: &str = "rookery_task_panics_total";
     /// Attempts to authenticate.
     pub const AUTHENTICATIONS: &str = "rookery_authentications_total";
     /// Sessions with a bound resource, including those waiting to be resumed.
@@ -71,20 +77,73 @@ const fn metric(
 
 /// Every metric of the server core.
 pub const METRICS: &[Metric] = &[
-    metric(names::CONNECTIONS_ACCEPTED, MetricKind::Counter, &["listener"], "Connections accepted."),
-    metric(names::CONNECTIONS_OPEN, MetricKind::Gauge, &["listener"], "Connections open now."),
-    metric(names::TLS_HANDSHAKES, MetricKind::Counter, &["result"], "TLS handshakes, by ok, failed or timeout."),
-    metric(names::AUTHENTICATIONS, MetricKind::Counter, &["mechanism", "result"], "Attempts to authenticate."),
+    metric(
+        names::CONNECTIONS_ACCEPTED,
+        MetricKind::Counter,
+        &["listener"],
+        "Connections accepted.",
+    ),
+    metric(names::CONNECTIONS_OPEN, MetricKind::Gauge, &[], "Connections open now."),
+    metric(names::C2S_RECEIVED_BYTES, MetricKind::Counter, &[], "Bytes of XML from clients."),
+    metric(names::C2S_AUTH_FAILURES, MetricKind::Counter, &[], "Clients that failed to log in."),
+    metric(names::TASK_PANICS, MetricKind::Counter, &[], "Tasks that ended in a panic."),
+    metric(
+        names::TLS_HANDSHAKES,
+        MetricKind::Counter,
+        &["result"],
+        "TLS handshakes, by ok, failed or timeout.",
+    ),
+    metric(
+        names::AUTHENTICATIONS,
+        MetricKind::Counter,
+        &["mechanism", "result"],
+        "Attempts to authenticate.",
+    ),
     metric(names::SESSIONS_OPEN, MetricKind::Gauge, &["host"], "Sessions with a bound resource."),
-    metric(names::SESSIONS_DETACHED, MetricKind::Gauge, &["host"], "Sessions that wait to be resumed."),
-    metric(names::SESSIONS_RESUMED, MetricKind::Counter, &["host"], "Sessions resumed after a lost connection."),
-    metric(names::STANZAS, MetricKind::Counter, &["kind", "direction"], "Stanzas routed, by message, presence or iq."),
-    metric(names::STANZAS_BOUNCED, MetricKind::Counter, &["condition"], "Stanzas answered with an error."),
-    metric(names::MAILBOX_OVERFLOWS, MetricKind::Counter, &[], "Sessions stalled or closed by a full queue."),
-    metric(names::OFFLINE_STORED, MetricKind::Counter, &["host"], "Messages kept for users who are away."),
+    metric(
+        names::SESSIONS_DETACHED,
+        MetricKind::Gauge,
+        &["host"],
+        "Sessions that wait to be resumed.",
+    ),
+    metric(
+        names::SESSIONS_RESUMED,
+        MetricKind::Counter,
+        &["host"],
+        "Sessions resumed after a lost connection.",
+    ),
+    metric(
+        names::STANZAS,
+        MetricKind::Counter,
+        &["kind", "direction"],
+        "Stanzas routed, by message, presence or iq.",
+    ),
+    metric(
+        names::STANZAS_BOUNCED,
+        MetricKind::Counter,
+        &["condition"],
+        "Stanzas answered with an error.",
+    ),
+    metric(
+        names::MAILBOX_OVERFLOWS,
+        MetricKind::Counter,
+        &[],
+        "Sessions stalled or closed by a full queue.",
+    ),
+    metric(
+        names::OFFLINE_STORED,
+        MetricKind::Counter,
+        &["host"],
+        "Messages kept for users who are away.",
+    ),
     metric(names::STORE_COMMITS, MetricKind::Counter, &[], "Transactions committed."),
     metric(names::STORE_COMMIT_SECONDS, MetricKind::Histogram, &[], "Time from request to commit."),
-    metric(names::LOG_LINES_DROPPED, MetricKind::Counter, &[], "Log lines lost because the log could not keep up."),
+    metric(
+        names::LOG_LINES_DROPPED,
+        MetricKind::Counter,
+        &[],
+        "Log lines lost because the log could not keep up.",
+    ),
     metric(names::RESIDENT_BYTES, MetricKind::Gauge, &[], "Resident memory of the process."),
     metric(names::OPEN_FDS, MetricKind::Gauge, &[], "Open file descriptors of the process."),
 ];

@@ -7,7 +7,8 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use crate::metric_names::{METRICS, Metric, MetricKind, names};
 
 /// Upper bounds of the ranges of every histogram, in seconds.
-const SECONDS_BOUNDS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+const SECONDS_BOUNDS: &[f64] =
+    &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
 /// Why metrics cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -106,9 +107,15 @@ mod tests {
         metrics.upkeep();
         let text = metrics.render();
         assert!(text.contains("# HELP rookery_stanzas_total Stanzas routed"), "{text}");
-        assert!(text.contains("rookery_stanzas_total{kind=\"message\",direction=\"in\"} 3"), "{text}");
+        assert!(
+            text.contains("rookery_stanzas_total{kind=\"message\",direction=\"in\"} 3"),
+            "{text}"
+        );
         assert!(text.contains("rookery_store_commit_seconds_bucket{le=\"0.0025\"} 1"), "{text}");
-        let resident = text.lines().find_map(|line| line.strip_prefix("process_resident_memory_bytes ")).unwrap();
+        let resident = text
+            .lines()
+            .find_map(|line| line.strip_prefix("process_resident_memory_bytes "))
+            .unwrap();
         assert!(resident.parse::<f64>().unwrap() > 100_000.0, "{resident}");
     }
 
@@ -117,7 +124,11 @@ mod tests {
         for (at, metric) in METRICS.iter().enumerate() {
             let total = metric.name.ends_with("_total");
             assert_eq!(total, metric.kind == MetricKind::Counter, "{}", metric.name);
-            assert!(METRICS[at + 1..].iter().all(|other| other.name != metric.name), "{}", metric.name);
+            assert!(
+                METRICS[at + 1..].iter().all(|other| other.name != metric.name),
+                "{}",
+                metric.name
+            );
         }
     }
 }

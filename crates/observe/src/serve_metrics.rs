@@ -33,7 +33,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
 #[derive(Debug, thiserror::Error)]
 pub enum ServeMetricsError {
     /// The address is reachable from outside.
-    #[error("metrics are not served on {0}: it is reachable from other machines; use 127.0.0.1 or ::1, or allow it explicitly")]
+    #[error(
+        "metrics are not served on {0}: it is reachable from other machines; use 127.0.0.1 or ::1, or allow it explicitly"
+    )]
     NotLoopback(SocketAddr),
     /// The system refuses.
     #[error("cannot serve metrics on {address}: {source}")]
@@ -62,8 +64,9 @@ impl MetricsListener {
         if !loopback && !allow_remote {
             return Err(ServeMetricsError::NotLoopback(address));
         }
-        let listener =
-            TcpListener::bind(address).await.map_err(|source| ServeMetricsError::Bind { address, source })?;
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|source| ServeMetricsError::Bind { address, source })?;
         Ok(Self { listener, loopback })
     }
 
@@ -91,7 +94,10 @@ impl MetricsListener {
 }
 
 async fn serve_one(stream: TcpStream, metrics: &Metrics, loopback: bool) {
-    let service = service_fn(|request| async move { Ok::<_, Infallible>(answer(&request, metrics, loopback)) });
+    let service =
+        service_fn(
+            |request| async move { Ok::<_, Infallible>(answer(&request, metrics, loopback)) },
+        );
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
@@ -155,9 +161,12 @@ fn names_this_machine(host: &HeaderValue) -> bool {
     if let Ok(address) = host.parse::<SocketAddr>() {
         return address.ip().is_loopback();
     }
-    let name = host.rsplit_once(':').map_or(host, |(name, port)| if port.parse::<u16>().is_ok() { name } else { host });
+    let name = host
+        .rsplit_once(':')
+        .map_or(host, |(name, port)| if port.parse::<u16>().is_ok() { name } else { host });
     let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    name.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    name.eq_ignore_ascii_case("localhost")
+        || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 #[cfg(test)]
@@ -195,12 +204,17 @@ mod tests {
         assert!(ask(&request("POST /metrics", "[::1]:80")).await.starts_with("HTTP/1.1 405"));
         assert!(ask(&request("GET /", "localhost:80")).await.starts_with("HTTP/1.1 404"));
         assert!(ask(&request("GET /metrics", "evil.example")).await.starts_with("HTTP/1.1 421"));
-        assert!(ask(&request("GET /metrics", "127.0.0.1.evil.example:80")).await.starts_with("HTTP/1.1 421"));
+        assert!(
+            ask(&request("GET /metrics", "127.0.0.1.evil.example:80"))
+                .await
+                .starts_with("HTTP/1.1 421")
+        );
     }
 
     #[tokio::test]
     async fn a_head_without_end_is_refused() {
-        let text = ask(&format!("GET /metrics HTTP/1.1\r\nX: {}", "a".repeat(3 * HEAD_BYTES_MAX))).await;
+        let text =
+            ask(&format!("GET /metrics HTTP/1.1\r\nX: {}", "a".repeat(3 * HEAD_BYTES_MAX))).await;
         assert!(!text.contains(" 200 "), "{text}");
     }
 

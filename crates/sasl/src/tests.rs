@@ -68,6 +68,15 @@ impl Client<'_> {
 
     /// The final message, and the `v=…` it expects.
     fn last(&self, challenge: &[u8]) -> (String, String) {
+        self.last_with_nonce(challenge, |nonce| nonce.to_owned())
+    }
+
+    /// The same, rightly signed, with a nonce made from the one in the challenge.
+    fn last_with_nonce(
+        &self,
+        challenge: &[u8],
+        nonce: impl Fn(&str) -> String,
+    ) -> (String, String) {
         let challenge = str::from_utf8(challenge).unwrap();
         let attribute =
             |name: &str| challenge.split(',').find_map(|part| part.strip_prefix(name)).unwrap();
@@ -79,7 +88,7 @@ impl Client<'_> {
         let stored_key = keys::digest(hash, &[&client_key]);
         let server_key = keys::hmac(hash, salted.expose(), &[b"Server Key"]);
         let bound = STANDARD.encode([self.gs2.as_bytes(), self.binding].concat());
-        let without_proof = format!("c={bound},r={}", attribute("r="));
+        let without_proof = format!("c={bound},r={}", nonce(attribute("r=")));
         let auth_message = format!("{},{challenge},{without_proof}", self.bare);
         let signature = keys::hmac(hash, &stored_key, &[auth_message.as_bytes()]);
         let proof: Vec<u8> =
@@ -367,6 +376,26 @@ fn malformed_final_messages_of_scram() {
     ];
     for (why, change) in refused {
         assert_eq!(condition(run(&change)), Condition::NotAuthorized, "{why}");
+    }
+}
+
+/// The server's part of the nonce is what makes an old proof worthless.
+#[test]
+fn a_right_proof_over_another_nonce_is_refused() {
+    let client = scram_client(Mechanism::Scram(ScramHash::Sha1));
+    let changes: [fn(&str) -> String; 4] = [
+        |_| "nonce".to_owned(),
+        |nonce| nonce.replacen("nonce", "other", 1),
+        |nonce| format!("{nonce}x"),
+        |nonce| nonce.chars().rev().collect(),
+    ];
+    for change in changes {
+        let mut attempt = Negotiation::new(client.mechanism, context());
+        assert!(matches!(attempt.start(Some(&client.first())), Step::NeedsVerifier { .. }));
+        let step = attempt.verifier(Some(verifier(ScramHash::Sha1, "pencil", 10)));
+        let Step::Challenge(challenge) = step else { panic!("no challenge") };
+        let last = client.last_with_nonce(&challenge, change).0;
+        assert_eq!(condition(attempt.respond(last.as_bytes())), Condition::NotAuthorized, "{last}");
     }
 }
 

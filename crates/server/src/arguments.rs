@@ -86,3 +86,11 @@ impl Arguments {
         &self.places
     }
 }
+
+impl Arguments {
+    /// The same with another configuration file.
+    pub(crate) fn for_file(&self, file: &std::path::Path) -> Self {
+        let places = PlaceArguments { config: Some(file.to_owned()), ..self.places.clone() };
+        Self { task: None, places }
+    }
+}

@@ -2,7 +2,7 @@
 
 mod arguments;
 mod boot;
-mod doors;
+mod control;
 mod lists;
 mod run;
 mod say;

@@ -362,7 +362,7 @@ impl<'a> Reader<'a> {
             self.at += 1;
         }
         let name = self.name();
-        if braced && self.next() != Some('}') || (braced && name.is_empty()) {
+        if braced && (self.next() != Some('}') || name.is_empty()) {
             return Err(self.problem(start, "only `$NAME` and `${NAME}` are read here"));
         }
         if name.is_empty() {
@@ -377,13 +377,10 @@ impl<'a> Reader<'a> {
             .iter()
             .rev()
             .find(|variable| variable.name == name);
-        match own
+        let text = own
             .map(|variable| &variable.value)
-            .or_else(|| self.outer.get(name))
-        {
-            Some(text) => value.push_str(text),
-            None => {}
-        }
+            .or_else(|| self.outer.get(name));
+        value.push_str(text.map_or("", String::as_str));
         Ok(())
     }
 }

@@ -4,10 +4,11 @@
 
 use std::path::{Path, PathBuf};
 
-/// Where ejabberd's packages keep the data of `/etc/ejabberd/ejabberd.yml`.
-const EJABBERD_SPOOL: &str = "/var/lib/ejabberd";
-/// Where ejabberd's packages keep its logs.
-const EJABBERD_LOGS: &str = "/var/log/ejabberd";
+/// Where packages keep their configuration, and with it their data and logs.
+const PACKAGED: [(&str, &str, &str); 2] = [
+    ("/etc/ejabberd", "/var/lib/ejabberd", "/var/log/ejabberd"),
+    ("/etc/rookery", "/var/lib/rookery", "/var/log/rookery"),
+];
 /// The folder of a configuration file that says nothing else.
 const BESIDE_CONFIG: &str = "rookery-data";
 
@@ -44,13 +45,14 @@ impl Places {
     /// then the user's own state folder.
     pub fn resolve(hints: &PlaceHints) -> Self {
         let config = hints.config.clone();
-        let packaged = config.as_deref().is_some_and(|file| file.starts_with("/etc/ejabberd"));
-        let spool = hints.spool.clone().unwrap_or_else(|| match &config {
-            Some(_) if packaged => EJABBERD_SPOOL.into(),
-            Some(file) => beside(file).join(BESIDE_CONFIG),
-            None => own_state(hints),
+        let within = |folder: &str| config.as_deref().is_some_and(|file| file.starts_with(folder));
+        let packaged = PACKAGED.into_iter().find(|(folder, ..)| within(folder));
+        let spool = hints.spool.clone().unwrap_or_else(|| match (packaged, &config) {
+            (Some((_, spool, _)), _) => spool.into(),
+            (None, Some(file)) => beside(file).join(BESIDE_CONFIG),
+            (None, None) => own_state(hints),
         });
-        let logs = hints.logs.clone().or_else(|| packaged.then(|| EJABBERD_LOGS.into()));
+        let logs = hints.logs.clone().or_else(|| packaged.map(|(_, _, logs)| logs.into()));
         Self { config, spool, logs }
     }
 
@@ -102,6 +104,7 @@ mod tests {
     fn the_data_folder_follows_from_the_configuration() {
         let config = |file: &str| PlaceHints { config: Some(file.into()), ..PlaceHints::default() };
         assert_eq!(spool_of(config("/etc/ejabberd/ejabberd.yml")), "/var/lib/ejabberd");
+        assert_eq!(spool_of(config("/etc/rookery/ejabberd.yml")), "/var/lib/rookery");
         assert_eq!(spool_of(config("/srv/chat/ejabberd.yml")), "/srv/chat/rookery-data");
         let said = PlaceHints { spool: Some("/elsewhere".into()), ..config("/srv/chat/ejabberd.yml") };
         assert_eq!(spool_of(said), "/elsewhere");

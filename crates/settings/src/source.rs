@@ -95,9 +95,4 @@ impl Sources {
             .get(usize::try_from(pos.file.0).ok()?)
             .map(AsRef::as_ref)
     }
-
-    pub(crate) fn text(&self, file: FileId) -> &str {
-        let index = usize::try_from(file.0).unwrap_or(usize::MAX);
-        self.0.get(index).map_or("", |text| text.text.as_str())
-    }
 }

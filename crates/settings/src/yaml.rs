@@ -30,6 +30,7 @@ pub(crate) fn parse(file: FileId, text: &str) -> Result<Node, Problem> {
     let places = Places::new(file, text);
     let mut builder = Builder {
         places: &places,
+        text,
         stack: Vec::new(),
         anchors: HashMap::new(),
         root: None,
@@ -67,7 +68,7 @@ fn syntax_help(problem: Problem, text: &str, line: usize) -> Problem {
         .split(|c: char| !c.is_whitespace())
         .next()
         .unwrap_or("");
-    if indent.contains('\t') || written.contains('\t') {
+    if indent.contains('\t') || problem.title().contains("tab") {
         return problem.help("YAML is indented with spaces; replace the tab characters");
     }
     problem.help("compare the indentation of this line with the lines above it, and close every quote and bracket")
@@ -129,6 +130,7 @@ struct Open {
 
 struct Builder<'a> {
     places: &'a Places,
+    text: &'a str,
     stack: Vec<Open>,
     anchors: HashMap<usize, (Node, usize)>,
     root: Option<Node>,
@@ -146,6 +148,7 @@ impl Builder<'_> {
                     true => Kind::Null,
                     false => Kind::Scalar(Scalar { text: text.as_ref().into(), quoted }),
                 };
+                let pos = self.without_tail(pos);
                 self.finish(Node::new(kind, pos), anchor)
             }
             Event::SequenceStart(anchor, _) => self.open(anchor, pos, false),
@@ -162,6 +165,42 @@ impl Builder<'_> {
                 .help("a settings file is one document; remove the `---` line or use `include_config_file`")),
             _ => Ok(()),
         }
+    }
+
+    /// The parser counts blanks and a comment behind a quoted text to it; the place ends at the quote.
+    fn without_tail(&self, pos: Pos) -> Pos {
+        let start = usize::try_from(pos.start).unwrap_or(usize::MAX);
+        let written = self.text.get(start..).unwrap_or("");
+        let mut chars = written.char_indices();
+        let Some((_, quote @ ('"' | '\''))) = chars.next() else {
+            return pos;
+        };
+        while let Some((at, c)) = chars.next() {
+            match c {
+                '\\' if quote == '"' => {
+                    chars.next();
+                }
+                c if c == quote
+                    && quote == '\''
+                    && written
+                        .get(at + 1..)
+                        .is_some_and(|rest| rest.starts_with('\'')) =>
+                {
+                    chars.next();
+                }
+                c if c == quote => {
+                    let end = pos
+                        .start
+                        .saturating_add(u32::try_from(at + 1).unwrap_or(u32::MAX));
+                    return Pos {
+                        end: end.min(pos.end),
+                        ..pos
+                    };
+                }
+                _ => {}
+            }
+        }
+        pos
     }
 
     fn count(&mut self, more: usize, pos: Pos) -> Result<(), Problem> {

@@ -85,7 +85,7 @@ async fn writes(
     let running: Vec<_> = (0..tasks)
         .map(|task| {
             let store = store.clone();
-            tokio::spawn(async move {
+            tokio::runtime::Handle::current().spawn(async move {
                 let stanza: Arc<[u8]> = Arc::from([b'x'; 300]);
                 let session = tasks * 10_000 + task;
                 for number in 0_i64.. {

@@ -46,6 +46,13 @@ async fn ids(store: &Store) -> Vec<i64> {
         .unwrap()
 }
 
+/// Runs a future on the runtime of the test.
+fn spawn<T: Send + 'static>(
+    future: impl Future<Output = T> + Send + 'static,
+) -> tokio::task::JoinHandle<T> {
+    tokio::runtime::Handle::current().spawn(future)
+}
+
 /// Keeps the writer busy until the returned value is dropped, so that what is queued meanwhile shares
 /// one commit.
 fn hold(store: &Store) -> mpsc::SyncSender<()> {

@@ -19,8 +19,14 @@ impl InScope<'_> {
         if prefix == b"xml" {
             return NS_XML.into();
         }
-        let own = self.bindings.iter().rev().find(|(name, _)| *name == prefix).map(|(_, uri)| uri.clone());
-        own.or_else(|| self.outer.lookup(prefix).map(|place| self.outer.uri(place))).unwrap_or(Namespace::NONE)
+        let own = self
+            .bindings
+            .iter()
+            .rev()
+            .find(|(name, _)| *name == prefix)
+            .map(|(_, uri)| uri.clone());
+        own.or_else(|| self.outer.lookup(prefix).map(|place| self.outer.uri(place)))
+            .unwrap_or(Namespace::NONE)
     }
 }
 
@@ -56,7 +62,10 @@ pub(crate) fn tree(data: &[u8], scope: &Scope) -> Element {
             let around = (names.default.clone(), names.bindings.len());
             let Ok(tag) = start_tag(data, pos, &limits, &mut attrs) else {
                 // Only bytes that passed the scanner come here.
-                return open.into_iter().next().map_or_else(|| Element::new("_", ""), |bottom| bottom.element);
+                return open
+                    .into_iter()
+                    .next()
+                    .map_or_else(|| Element::new("_", ""), |bottom| bottom.element);
             };
             pos = tag.end;
             let element = element(data, tag.name, &attrs, &mut names);
@@ -79,7 +88,7 @@ pub(crate) fn tree(data: &[u8], scope: &Scope) -> Element {
 }
 
 /// Passes text and CDATA sections to `into`; returns where the next tag is.
-fn texts(data: &[u8], at: usize, mut into: Option<&mut Element>) -> usize {
+fn texts(data: &[u8], at: usize, into: Option<&mut Element>) -> usize {
     let mut text = Vec::new();
     let mut pos = at;
     loop {
@@ -91,7 +100,7 @@ fn texts(data: &[u8], at: usize, mut into: Option<&mut Element>) -> usize {
         decode_cdata(&cdata[..length], &mut text);
         pos = data.len().min(pos + 12 + length);
     }
-    if let Some(element) = into.as_deref_mut()
+    if let Some(element) = into
         && !text.is_empty()
     {
         element.push_text(&utf8(text));
@@ -108,17 +117,28 @@ fn element<'d>(data: &'d [u8], name: QName, attrs: &RawAttrs, names: &mut InScop
     for attr in attrs {
         match attr.declares(data) {
             Some([]) => names.default = Namespace::from_wire(&meaning(attr.value_in(data))),
-            Some(prefix) => names.bindings.push((prefix, Namespace::from_wire(&meaning(attr.value_in(data))))),
+            Some(prefix) => {
+                names.bindings.push((prefix, Namespace::from_wire(&meaning(attr.value_in(data)))))
+            }
             None => {}
         }
     }
-    let ns = if name.prefix == 0 { names.default.clone() } else { names.resolve(name.prefix_in(data)) };
+    let ns =
+        if name.prefix == 0 { names.default.clone() } else { names.resolve(name.prefix_in(data)) };
     let mut element = Element::new(local(data, name), ns);
     for attr in attrs {
         if attr.declares(data).is_none() {
-            let ns = if attr.name.prefix == 0 { Namespace::NONE } else { names.resolve(attr.name.prefix_in(data)) };
+            let ns = if attr.name.prefix == 0 {
+                Namespace::NONE
+            } else {
+                names.resolve(attr.name.prefix_in(data))
+            };
             let name = local(data, attr.name).into();
-            element.push_validated_attr(Attr { name, ns, value: meaning(attr.value_in(data)).into() });
+            element.push_validated_attr(Attr {
+                name,
+                ns,
+                value: meaning(attr.value_in(data)).into(),
+            });
         }
     }
     element

@@ -26,26 +26,51 @@ pub fn is_xml_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
 }
 
-/// Whether a string is a name without a colon (Namespaces in XML 1.0 §3, production NCName).
+/// Whether a string is a name without a colon (Namespaces in XML 1.0 §3, production NCName), of characters that
+/// every edition of XML 1.0 allows.
 pub fn is_ncname(name: &str) -> bool {
     let mut chars = name.chars();
     chars.next().is_some_and(is_name_start) && chars.all(is_name_char)
 }
 
+/// Letters that both the fourth and the fifth edition of XML 1.0 allow in names. Half of the field, libexpat
+/// and with it ejabberd first, reads by the fourth: a name of the fifth, passed on, would end other
+/// people's streams. Of the fourth's many ranges these are the living scripts that somebody might use.
 fn is_name_start(c: char) -> bool {
     if c.is_ascii() {
         return CLASS[c as usize] & START != 0;
     }
-    matches!(c, '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{2FF}' | '\u{370}'..='\u{37D}'
-        | '\u{37F}'..='\u{1FFF}' | '\u{200C}'..='\u{200D}' | '\u{2070}'..='\u{218F}' | '\u{2C00}'..='\u{2FEF}'
-        | '\u{3001}'..='\u{D7FF}' | '\u{F900}'..='\u{FDCF}' | '\u{FDF0}'..='\u{FFFD}' | '\u{10000}'..='\u{EFFFF}')
+    matches!(c,
+        // Latin
+        '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{131}' | '\u{134}'..='\u{13E}'
+        | '\u{141}'..='\u{148}' | '\u{14A}'..='\u{17E}' | '\u{180}'..='\u{1C3}'
+        // Greek, Cyrillic, Hebrew, Arabic
+        | '\u{388}'..='\u{38A}' | '\u{38E}'..='\u{3A1}' | '\u{3A3}'..='\u{3CE}' | '\u{401}'..='\u{40C}'
+        | '\u{40E}'..='\u{44F}' | '\u{451}'..='\u{45C}' | '\u{45E}'..='\u{481}' | '\u{5D0}'..='\u{5EA}'
+        | '\u{621}'..='\u{63A}' | '\u{641}'..='\u{64A}'
+        // Kana, ideographs, Hangul
+        | '\u{3041}'..='\u{3094}' | '\u{30A1}'..='\u{30FA}' | '\u{4E00}'..='\u{9FA5}'
+        | '\u{AC00}'..='\u{D7A3}')
 }
 
 fn is_name_char(c: char) -> bool {
     if c.is_ascii() {
         return CLASS[c as usize] & NAME != 0;
     }
-    is_name_start(c) || matches!(c, '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}'..='\u{2040}')
+    is_name_start(c) || matches!(c, '\u{B7}' | '\u{300}'..='\u{345}')
+}
+
+/// Whether an ASCII byte may begin a name.
+#[inline]
+pub(crate) fn begins_name(byte: u8) -> bool {
+    CLASS[usize::from(byte)] & START != 0
+}
+
+/// Where the ASCII characters of a name end that begins at `at`.
+#[inline]
+pub(crate) fn plain_name_end(data: &[u8], at: usize) -> usize {
+    let rest = data.get(at..).unwrap_or_default();
+    at + rest.iter().position(|&byte| CLASS[usize::from(byte)] & NAME == 0).unwrap_or(rest.len())
 }
 
 /// White space of XML 1.0 §2.3.
@@ -56,7 +81,6 @@ pub(crate) fn is_space(byte: u8) -> bool {
 
 /// The end of an NCName that begins at `at`; equal to `at` when none does. `More` if the bytes end before the
 /// name is known to have ended.
-#[inline]
 pub(crate) fn ncname(data: &[u8], at: usize) -> Result<usize, Stop> {
     let mut pos = at;
     let mut wanted = START;
@@ -121,14 +145,20 @@ const REFERENCE_BYTES_MAX: usize = 32;
 pub(crate) fn reference(data: &[u8], at: usize) -> Result<(char, usize), Stop> {
     let window = &data[at + 1..data.len().min(at + REFERENCE_BYTES_MAX)];
     let Some(length) = window.iter().position(|&b| b == b';') else {
-        let strange = window.iter().any(|&b| !(CLASS[b as usize] & NAME != 0 || b == b'#' || b == b':' || b >= 0x80));
+        let strange = window
+            .iter()
+            .any(|&b| !(CLASS[b as usize] & NAME != 0 || b == b'#' || b == b':' || b >= 0x80));
         if strange {
             return malformed(at, "an ampersand begins no reference");
         }
         if window.len() + 1 < REFERENCE_BYTES_MAX {
             return Err(Stop::More);
         }
-        return Err(Stop::Refused(XmlError::Restricted, at, "only the five predefined entities are allowed"));
+        return Err(Stop::Refused(
+            XmlError::Restricted,
+            at,
+            "only the five predefined entities are allowed",
+        ));
     };
     let name = &window[..length];
     let c = match name {
@@ -140,7 +170,11 @@ pub(crate) fn reference(data: &[u8], at: usize) -> Result<(char, usize), Stop> {
         [b'#', b'x', digits @ ..] => number(digits, 16, at)?,
         [b'#', digits @ ..] => number(digits, 10, at)?,
         _ if std::str::from_utf8(name).is_ok_and(|n| n.split(':').all(is_ncname)) => {
-            return Err(Stop::Refused(XmlError::Restricted, at, "only the five predefined entities are allowed"));
+            return Err(Stop::Refused(
+                XmlError::Restricted,
+                at,
+                "only the five predefined entities are allowed",
+            ));
         }
         _ => return malformed(at, "an ampersand begins no reference"),
     };
@@ -149,7 +183,10 @@ pub(crate) fn reference(data: &[u8], at: usize) -> Result<(char, usize), Stop> {
 
 fn number(digits: &[u8], radix: u32, at: usize) -> Result<char, Stop> {
     let all_digits = !digits.is_empty() && digits.iter().all(|&b| char::from(b).is_digit(radix));
-    let code = std::str::from_utf8(digits).ok().filter(|_| all_digits).and_then(|d| u32::from_str_radix(d, radix).ok());
+    let code = std::str::from_utf8(digits)
+        .ok()
+        .filter(|_| all_digits)
+        .and_then(|d| u32::from_str_radix(d, radix).ok());
     match code.and_then(char::from_u32).filter(|&c| is_xml_char(c)) {
         Some(c) => Ok(c),
         None => malformed(at, "a character reference names no character"),

@@ -1,11 +1,11 @@
 //! An owned tree, for what the server builds itself or has a reason to decode.
 
+use crate::NS_XML;
 use crate::chars::is_ncname;
 use crate::error::XmlError;
 use crate::limits::Limits;
 use crate::namespace::Namespace;
 use crate::raw::RawElement;
-use crate::NS_XML;
 use std::borrow::Cow;
 
 /// An attribute of an [`Element`].
@@ -38,7 +38,7 @@ pub enum Node {
 /// ping.write(&mut out, "jabber:client");
 /// assert_eq!(out, b"<iq id='a&apos;b'><ping xmlns='urn:xmpp:ping'/></iq>");
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Eq)]
 pub struct Element {
     name: Cow<'static, str>,
     ns: Namespace,
@@ -65,7 +65,12 @@ fn split_name(name: &str) -> (&str, &'static str) {
 impl Element {
     /// An empty element.
     pub fn new(name: impl Into<Cow<'static, str>>, ns: impl Into<Namespace>) -> Self {
-        Self { name: checked_name(name.into()), ns: ns.into(), attrs: Vec::new(), nodes: Vec::new() }
+        Self {
+            name: checked_name(name.into()),
+            ns: ns.into(),
+            attrs: Vec::new(),
+            nodes: Vec::new(),
+        }
     }
 
     /// Validates and decodes one whole element; `default_ns` is the namespace of an element without declaration.
@@ -93,7 +98,11 @@ impl Element {
 
     /// With an attribute if there is a value for it.
     #[must_use]
-    pub fn with_attr_opt(self, name: &'static str, value: Option<impl Into<Cow<'static, str>>>) -> Self {
+    pub fn with_attr_opt(
+        self,
+        name: &'static str,
+        value: Option<impl Into<Cow<'static, str>>>,
+    ) -> Self {
         match value {
             Some(value) => self.with_attr(name, value),
             None => self,
@@ -149,7 +158,10 @@ impl Element {
 
     /// The value of an attribute of this local name and namespace.
     pub fn attr_ns(&self, name: &str, ns: &str) -> Option<&str> {
-        self.attrs.iter().find(|attr| attr.name == name && attr.ns.as_str() == ns).map(|attr| &*attr.value)
+        self.attrs
+            .iter()
+            .find(|attr| attr.name == name && attr.ns.as_str() == ns)
+            .map(|attr| &*attr.value)
     }
 
     /// All attributes in their order.
@@ -208,7 +220,11 @@ impl Element {
     }
 
     /// Sets an attribute without namespace, or `xml:…`.
-    pub fn set_attr(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Cow<'static, str>>) {
+    pub fn set_attr(
+        &mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<Cow<'static, str>>,
+    ) {
         let name = name.into();
         match name.strip_prefix("xml:") {
             Some(local) => self.set_attr_ns(local.to_owned(), NS_XML, value),
@@ -282,10 +298,25 @@ impl Element {
     }
 }
 
+impl PartialEq for Element {
+    /// Whether both mean the same: the order of attributes has no meaning (XML 1.0 §3.1).
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.ns == other.ns
+            && self.attrs.len() == other.attrs.len()
+            && self.attrs.iter().all(|attr| other.attrs.contains(attr))
+            && self.nodes == other.nodes
+    }
+}
+
 impl Drop for Element {
     /// Takes deep trees apart without recursion.
     fn drop(&mut self) {
-        if !self.nodes.iter().any(|node| matches!(node, Node::Element(child) if !child.nodes.is_empty())) {
+        if !self
+            .nodes
+            .iter()
+            .any(|node| matches!(node, Node::Element(child) if !child.nodes.is_empty()))
+        {
             return;
         }
         let mut pending = std::mem::take(&mut self.nodes);

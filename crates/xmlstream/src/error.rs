@@ -86,7 +86,10 @@ impl Stop {
     /// no more can come, is a document that is not well formed.
     pub(crate) fn into_error(self, base: u64) -> XmlError {
         match self {
-            Self::More => XmlError::NotWellFormed(Fault { at: base, rule: "the document ends within an element" }),
+            Self::More => XmlError::NotWellFormed(Fault {
+                at: base,
+                rule: "the document ends within an element",
+            }),
             Self::Refused(kind, at, rule) => kind(Fault { at: base + at as u64, rule }),
         }
     }

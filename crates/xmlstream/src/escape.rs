@@ -53,11 +53,6 @@ fn escape(text: &str, out: &mut Vec<u8>, replacement: impl Fn(u8) -> Option<&'st
     out.extend_from_slice(&bytes[done..]);
 }
 
-/// Whether a raw attribute value differs from what it means.
-pub(crate) fn attr_needs_decoding(raw: &[u8]) -> bool {
-    raw.iter().any(|&b| matches!(b, b'&' | b'\t' | b'\n' | b'\r'))
-}
-
 /// Appends what a raw attribute value means (XML 1.0 §3.3.3). The references were checked before.
 pub(crate) fn decode_attr(raw: &[u8], out: &mut Vec<u8>) {
     decode(raw, out, true);

@@ -8,6 +8,8 @@ pub struct Limits {
     pub stanza_bytes_max: u32,
     /// The deepest nesting within a top-level element, which counts as one.
     pub depth_max: u16,
+    /// The most elements within a top-level element, which counts as one.
+    pub elements_max: u32,
     /// The most attributes of one element, namespace declarations included.
     pub attributes_max: u16,
     /// The longest element or attribute name in bytes, prefix included.
@@ -32,6 +34,7 @@ impl Limits {
         Self {
             stanza_bytes_max: 262_144,
             depth_max: 128,
+            elements_max: u32::MAX,
             attributes_max: 64,
             name_bytes_max: 256,
             namespaces_max: 64,
@@ -44,6 +47,7 @@ impl Limits {
         Self {
             stanza_bytes_max: Self::STANZA_BYTES_CEILING,
             depth_max: 1024,
+            elements_max: u32::MAX,
             attributes_max: 4096,
             name_bytes_max: 16_384,
             namespaces_max: 4096,

@@ -106,7 +106,10 @@ impl RawElement {
     pub fn parse_within(xml: &[u8], default_ns: &str, limits: &Limits) -> Result<Self, XmlError> {
         let scope = Scope::Default(Namespace::from_wire(default_ns));
         if xml.len() > limits.stanza_bytes() {
-            return Err(XmlError::TooBig(Fault { at: 0, rule: "an element is longer than allowed" }));
+            return Err(XmlError::TooBig(Fault {
+                at: 0,
+                rule: "an element is longer than allowed",
+            }));
         }
         if xml.first() != Some(&b'<') {
             return Err(XmlError::NotWellFormed(Fault { at: 0, rule: "an element was expected" }));
@@ -114,7 +117,10 @@ impl RawElement {
         let mut scanner = Scanner::new();
         let end = scanner.run(xml, &scope, limits).map_err(|stop| stop.into_error(0))?;
         if end != xml.len() {
-            return Err(XmlError::NotWellFormed(Fault { at: end as u64, rule: "more follows the element" }));
+            return Err(XmlError::NotWellFormed(Fault {
+                at: end as u64,
+                rule: "more follows the element",
+            }));
         }
         Self::finish(&scanner, xml, &scope, limits, 0)
     }
@@ -130,15 +136,20 @@ impl RawElement {
         if !scanner.context_bound {
             return Ok(Self::indexed(scanner, xml, scope));
         }
-        let too_big =
-            || XmlError::TooBig(Fault { at: base, rule: "an element that must be written anew is longer than allowed" });
+        let too_big = || {
+            XmlError::TooBig(Fault {
+                at: base,
+                rule: "an element that must be written anew is longer than allowed",
+            })
+        };
         let tree = build::tree(xml, scope);
         let anew = tree.to_bytes_bounded(limits.stanza_bytes()).ok_or_else(too_big)?;
         let own = Scope::Default(Namespace::NONE);
         let mut scanner = Scanner::new();
         // Prefixes are gone, but each attribute with one declares its own: the counts may be higher than the peer's.
-        let written = scanner.run(&anew, &own, &Limits::trusted()).map_err(|stop| stop.into_error(base))?;
-        debug_assert!(written == anew.len() && !scanner.context_bound, "what we write is self-contained");
+        let written =
+            scanner.run(&anew, &own, &Limits::trusted()).map_err(|stop| stop.into_error(base))?;
+        debug_assert!(written == anew.len(), "what we write is self-contained");
         Ok(Self::indexed(&scanner, &anew, &own))
     }
 
@@ -147,8 +158,9 @@ impl RawElement {
         let attr_bytes = scanner.attrs.len() * ATTR_WORDS * 4;
         let child_bytes = scanner.children.len() * CHILD_WORDS * 4;
         let decoded_at = xml.len() as u32;
-        let mut buffer =
-            Vec::with_capacity(xml.len() + scanner.decoded.len() + outer.len() + attr_bytes + child_bytes);
+        let mut buffer = Vec::with_capacity(
+            xml.len() + scanner.decoded.len() + outer.len() + attr_bytes + child_bytes,
+        );
         buffer.extend_from_slice(xml);
         buffer.extend_from_slice(&scanner.decoded);
         let outer_at = buffer.len() as u32;
@@ -156,7 +168,9 @@ impl RawElement {
         let place = |span: Span| match span {
             Span::OUTER => (outer_at, outer.len() as u32),
             Span::XML => (AT_XML, 0),
-            Span { at, len } if at & Span::DECODED != 0 => (decoded_at + (at & !Span::DECODED), len),
+            Span { at, len } if at & Span::DECODED != 0 => {
+                (decoded_at + (at & !Span::DECODED), len)
+            }
             Span { at, len } => (at, len),
         };
         let attrs_at = buffer.len() as u32;
@@ -165,11 +179,19 @@ impl RawElement {
             let (ns_at, ns_len) = attr.ns.map_or((0, 0), place);
             let name = attr.name;
             let lengths = u32::from(name.prefix) << 16 | u32::from(name.local);
-            buffer.extend_from_slice(&record([name.at, lengths, value_at, value_len, ns_at, ns_len]));
+            buffer.extend_from_slice(&content::record::<ATTR_WORDS, { ATTR_WORDS * 4 }>([
+                name.at, lengths, value_at, value_len, ns_at, ns_len,
+            ]));
         }
         let children_at = buffer.len() as u32;
         for child in &scanner.children {
-            content::push_record(&mut buffer, child.start, child.end, child.name, child.ns.map(place));
+            content::push_record(
+                &mut buffer,
+                child.start,
+                child.end,
+                child.name,
+                child.ns.map(place),
+            );
         }
         let (ns_at, ns_len) = place(scanner.ns);
         let start = scanner.content_start as u32;
@@ -209,14 +231,19 @@ impl RawElement {
     /// The attributes in their order, namespace declarations left out.
     pub fn attrs(&self) -> impl ExactSizeIterator<Item = AttrRef<'_>> {
         (0..usize::from(self.attrs)).map(|index| {
-            let words = Words::at(self.content.buffer(), self.attrs_at as usize + index * ATTR_WORDS * 4);
+            let words =
+                Words::at(self.content.buffer(), self.attrs_at as usize + index * ATTR_WORDS * 4);
             let (name_at, lengths) = (words.get(0), words.get(1));
             let (prefix, local) = (lengths >> 16, lengths & 0xFFFF);
             let local_at = if prefix == 0 { name_at } else { name_at + prefix + 1 };
             AttrRef {
                 name: self.content.text(local_at, local),
                 prefix: self.content.text(name_at, prefix),
-                ns: if words.get(4) == AT_XML { NS_XML } else { self.content.text(words.get(4), words.get(5)) },
+                ns: if words.get(4) == AT_XML {
+                    NS_XML
+                } else {
+                    self.content.text(words.get(4), words.get(5))
+                },
                 value: self.content.text(words.get(2), words.get(3)),
             }
         })
@@ -255,7 +282,8 @@ impl RawElement {
 
     /// Decodes the element.
     pub fn parse_tree(&self) -> Element {
-        ElementRef { xml: self.bytes(), name: self.name(), ns: self.ns(), outer_ns: self.ns() }.parse()
+        ElementRef { xml: self.bytes(), name: self.name(), ns: self.ns(), outer_ns: self.ns() }
+            .parse()
     }
 }
 
@@ -263,12 +291,4 @@ impl std::fmt::Debug for RawElement {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&String::from_utf8_lossy(self.bytes()))
     }
-}
-
-fn record<const WORDS: usize>(words: [u32; WORDS]) -> [u8; 24] {
-    let mut bytes = [0; 24];
-    for (place, word) in bytes.chunks_exact_mut(4).zip(words) {
-        place.copy_from_slice(&word.to_le_bytes());
-    }
-    bytes
 }

@@ -63,7 +63,13 @@ impl std::fmt::Debug for Partial {
 impl Reader {
     /// A reader that expects a stream header first.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, state: State::Header, scope: Scope::Default("".into()), partial: None, offset: 0 }
+        Self {
+            limits,
+            state: State::Header,
+            scope: Scope::Default("".into()),
+            partial: None,
+            offset: 0,
+        }
     }
 
     /// A reader of elements that stand alone, each with its own declarations, as in WebSocket frames (RFC 7395 §3.3)
@@ -165,7 +171,13 @@ impl Reader {
         let mut scanner = Scanner::new();
         match scanner.run(window, &self.scope, &self.limits) {
             Ok(end) => {
-                let element = RawElement::finish(&scanner, &input[..end], &self.scope, &self.limits, self.offset)?;
+                let element = RawElement::finish(
+                    &scanner,
+                    &input[..end],
+                    &self.scope,
+                    &self.limits,
+                    self.offset,
+                )?;
                 self.advance(input, end);
                 Ok(Some(Event::Element(element)))
             }
@@ -181,7 +193,11 @@ impl Reader {
     }
 
     fn keep(&mut self, input: &mut &[u8], scanner: Option<Scanner>) {
-        self.partial = Some(Box::new(Partial { buffer: input.to_vec(), scanner, probe: header::Probe::default() }));
+        self.partial = Some(Box::new(Partial {
+            buffer: input.to_vec(),
+            scanner,
+            probe: header::Probe::default(),
+        }));
         *input = &[];
     }
 
@@ -217,12 +233,15 @@ impl Reader {
         match scanner.run(&partial.buffer, &self.scope, &self.limits) {
             Ok(end) => {
                 let xml = &partial.buffer[..end];
-                let element = RawElement::finish(scanner, xml, &self.scope, &self.limits, self.offset)?;
+                let element =
+                    RawElement::finish(scanner, xml, &self.scope, &self.limits, self.offset)?;
                 *input = &input[end - before..];
                 self.offset += end as u64;
                 Ok(Some(Event::Element(element)))
             }
-            Err(Stop::More) if taken < input.len() || partial.buffer.len() > self.limits.stanza_bytes() => {
+            Err(Stop::More)
+                if taken < input.len() || partial.buffer.len() > self.limits.stanza_bytes() =>
+            {
                 self.fail(XmlError::TooBig, "an element is longer than allowed")
             }
             Err(Stop::More) => {
@@ -243,7 +262,10 @@ impl Reader {
                 return Ok(Some(None));
             }
             Some(b'!') => {
-                return self.fail(XmlError::Restricted, "comments and document type declarations are not allowed");
+                return self.fail(
+                    XmlError::Restricted,
+                    "comments and document type declarations are not allowed",
+                );
             }
             Some(_) => return Ok(None),
         }

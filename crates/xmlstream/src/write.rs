@@ -7,7 +7,7 @@ use crate::{NS_XML, NS_XMLNS};
 impl Element {
     /// Appends the element as XML for a place where `parent_ns` is the default namespace.
     pub fn write(&self, out: &mut Vec<u8>, parent_ns: &str) {
-        self.write_within(out, parent_ns, usize::MAX);
+        self.write_within(out, Some(parent_ns), usize::MAX);
     }
 
     /// The element as XML for a place where `parent_ns` is the default namespace.
@@ -17,14 +17,14 @@ impl Element {
         out
     }
 
-    /// The element as XML that declares its namespace, unless that is longer than `bytes_max`.
+    /// The element as XML that declares its namespace whatever it is, even none, unless that is longer than `bytes_max`.
     pub(crate) fn to_bytes_bounded(&self, bytes_max: usize) -> Option<Vec<u8>> {
         let mut out = Vec::new();
-        self.write_within(&mut out, "", bytes_max).then_some(out)
+        self.write_within(&mut out, None, bytes_max).then_some(out)
     }
 
     /// Writes until `out` is longer than `bytes_max`; says whether all was written. One tag at most goes beyond.
-    fn write_within(&self, out: &mut Vec<u8>, parent_ns: &str, bytes_max: usize) -> bool {
+    fn write_within(&self, out: &mut Vec<u8>, parent_ns: Option<&str>, bytes_max: usize) -> bool {
         let mut open = Vec::new();
         if self.write_start(out, parent_ns) {
             open.push((self, self.nodes().iter()));
@@ -34,7 +34,7 @@ impl Element {
             match nodes.next() {
                 Some(Node::Text(text)) => escape_text(text, out),
                 Some(Node::Element(child)) => {
-                    if child.write_start(out, ns) {
+                    if child.write_start(out, Some(ns)) {
                         open.push((child, child.nodes().iter()));
                     }
                 }
@@ -51,10 +51,10 @@ impl Element {
     }
 
     /// Writes the start tag, or the whole element if it is empty; says whether an end tag must follow.
-    fn write_start(&self, out: &mut Vec<u8>, parent_ns: &str) -> bool {
+    fn write_start(&self, out: &mut Vec<u8>, parent_ns: Option<&str>) -> bool {
         out.push(b'<');
         self.write_name(out);
-        if self.ns() != parent_ns && self.ns() != NS_XML {
+        if parent_ns != Some(self.ns()) && self.ns() != NS_XML {
             out.extend_from_slice(b" xmlns='");
             escape_attr(self.ns(), out);
             out.push(b'\'');

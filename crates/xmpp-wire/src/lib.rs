@@ -9,7 +9,9 @@ pub mod sm;
 pub mod stanza;
 
 pub use error::{ErrorType, StanzaCondition, StanzaError, StreamCondition, StreamError};
-pub use stanza::{EnvelopeError, IqType, MessageType, ParseError, PresenceType, Stanza, StanzaKind};
+pub use stanza::{
+    EnvelopeError, IqType, MessageType, ParseError, PresenceType, Stanza, StanzaKind,
+};
 pub use xmlstream::{Element, ElementRef, RawElement};
 
 /// A child of a stanza that was not decoded yet.

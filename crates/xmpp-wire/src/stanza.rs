@@ -82,7 +82,15 @@ pub enum ParseError {
 
 impl Stanza {
     fn built(kind: StanzaKind) -> Self {
-        Self { kind, to: None, from: None, id: None, lang: None, extra: None, content: Content::default() }
+        Self {
+            kind,
+            to: None,
+            from: None,
+            id: None,
+            lang: None,
+            extra: None,
+            content: Content::default(),
+        }
     }
 
     /// An empty message.
@@ -107,7 +115,11 @@ impl Stanza {
     pub fn from_raw(raw: RawElement) -> Result<Self, EnvelopeError> {
         let stanza_name = matches!(raw.name(), "message" | "presence" | "iq");
         if !matches!(raw.ns(), ns::CLIENT | ns::SERVER | ns::COMPONENT_ACCEPT) {
-            return Err(if stanza_name { EnvelopeError::InvalidNamespace } else { EnvelopeError::UnsupportedStanza });
+            return Err(if stanza_name {
+                EnvelopeError::InvalidNamespace
+            } else {
+                EnvelopeError::UnsupportedStanza
+            });
         }
         if !stanza_name {
             return Err(EnvelopeError::UnsupportedStanza);
@@ -170,7 +182,8 @@ impl Stanza {
     /// The stanza as a tree.
     pub fn to_element(&self) -> Element {
         // What this type writes is acceptable, whatever was put in: `xmlstream` escapes on the way out.
-        Element::parse(&self.to_bytes(), ns::CLIENT).unwrap_or_else(|_| Element::new(self.kind.name(), ns::CLIENT))
+        Element::parse(&self.to_bytes(), ns::CLIENT)
+            .unwrap_or_else(|_| Element::new(self.kind.name(), ns::CLIENT))
     }
 
     /// What it is, with its type.
@@ -312,9 +325,17 @@ impl Stanza {
 
     /// Bytes when written, up to what escaping of addresses and ids adds.
     pub fn size(&self) -> usize {
-        let jid = |jid: &Option<Jid>, name: usize| jid.as_ref().map_or(0, |jid| jid.as_str().len() + name + 4);
-        let text = |text: &Option<Box<str>>, name: usize| text.as_ref().map_or(0, |text| text.len() + name + 4);
-        let tags = if self.content.is_empty() { 3 + self.kind.name().len() } else { 5 + 2 * self.kind.name().len() };
+        let jid = |jid: &Option<Jid>, name: usize| {
+            jid.as_ref().map_or(0, |jid| jid.as_str().len() + name + 4)
+        };
+        let text = |text: &Option<Box<str>>, name: usize| {
+            text.as_ref().map_or(0, |text| text.len() + name + 4)
+        };
+        let tags = if self.content.is_empty() {
+            3 + self.kind.name().len()
+        } else {
+            5 + 2 * self.kind.name().len()
+        };
         tags + jid(&self.to, 2)
             + jid(&self.from, 4)
             + text(&self.id, 2)
@@ -403,7 +424,9 @@ fn address(text: &str, attribute: &str, problem: &mut Option<StanzaError>) -> Op
     let parsed = Jid::new(text).ok();
     if parsed.is_none() {
         let what = format!("the address in '{attribute}' is malformed");
-        problem.get_or_insert_with(|| StanzaError::new(StanzaCondition::JidMalformed).with_text(&what));
+        problem.get_or_insert_with(|| {
+            StanzaError::new(StanzaCondition::JidMalformed).with_text(&what)
+        });
     }
     parsed
 }

@@ -20,14 +20,15 @@ class Authority:
         self.key = folder / "ca.key"
         if not self.cert.exists():
             _openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650", "-sha256",
-                     "-subj", "/CN=Test authority", "-keyout", str(self.key), "-out", str(self.cert))
+                     "-subj", "/CN=Test authority", "-addext", "keyUsage=critical,keyCertSign,cRLSign", "-keyout", str(self.key), "-out", str(self.cert))
 
     def _issue(self, name: str, subject: str, san: str, usage: str) -> tuple[pathlib.Path, pathlib.Path]:
         key, csr = self.folder / f"{name}.key", self.folder / f"{name}.csr"
         cert, extensions = self.folder / f"{name}.crt", self.folder / f"{name}.ext"
         extensions.write_text(
             f"subjectAltName={san}\nbasicConstraints=CA:FALSE\nextendedKeyUsage={usage}\n"
-            "keyUsage=digitalSignature,keyEncipherment\n")
+            "keyUsage=digitalSignature,keyEncipherment\n"
+            "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n")
         _openssl("req", "-newkey", "rsa:2048", "-nodes", "-sha256", "-subj", subject,
                  "-keyout", str(key), "-out", str(csr))
         _openssl("x509", "-req", "-in", str(csr), "-CA", str(self.cert), "-CAkey", str(self.key),

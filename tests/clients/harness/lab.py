@@ -35,8 +35,8 @@ class Account:
 class Pool:
     """Accounts registered before the tests, so that no test waits for a control command."""
 
-    SIZES = {"talk.test": 260, "closenew.test": 4, "closeold.test": 4, "setresource.test": 4, "sha256.test": 4,
-             "short.test": 24, "few.test": 6, "bare.test": 4}
+    SIZES = {"talk.test": 340, "closenew.test": 4, "closeold.test": 4, "setresource.test": 4, "sha256.test": 4,
+             "short.test": 16, "few.test": 6, "bare.test": 4}
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
@@ -53,6 +53,8 @@ class Pool:
 
     def take(self, host: str) -> Account:
         """An account that no other test has."""
+        if not self.free[host]:
+            raise AssertionError(f"no account is left on {host}: raise its number in Pool.SIZES")
         return self.free[host].pop()
 
 

@@ -22,12 +22,13 @@ class Scram:
     """One SCRAM exchange. `hash_name` is a hashlib name; `binding` is (type, data) for the -PLUS variants."""
 
     def __init__(self, hash_name: str, user: str, password: str,
-                 binding: tuple[str, bytes] | None = None, gs2_flag: str | None = None) -> None:
+                 binding: tuple[str, bytes] | None = None, gs2_flag: str | None = None,
+                 authzid: str = "") -> None:
         self.hash_name = hash_name
         self.password = password
         self.binding = binding
         flag = gs2_flag or (f"p={binding[0]}" if binding else "n")
-        self.gs2 = f"{flag},,"
+        self.gs2 = f"{flag},{'a=' + authzid if authzid else ''},"
         name = user.replace("=", "=3D").replace(",", "=2C")
         self.first_bare = f"n={name},r={secrets.token_urlsafe(18)}"
 

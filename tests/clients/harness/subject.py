@@ -6,6 +6,7 @@ folder is written, every port is free at the time of choosing, and every process
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import os
 import pathlib
@@ -94,10 +95,13 @@ class Subject:
 
     def register_many(self, accounts: Iterable[tuple[str, str, str]]) -> None:
         """Register (user, host, password) triples by the quickest way."""
-        for user, host, password in accounts:
-            result = self.ctl("register", user, host, password)
+        def register(account: tuple[str, str, str]) -> None:
+            result = self.ctl("register", *account)
             if result.code != 0:
-                raise RuntimeError(f"register {user} {host}: {result}")
+                raise RuntimeError(f"register {account[:2]}: {result}")
+
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            list(pool.map(register, accounts))
 
     # Common to all.
 
@@ -257,10 +261,6 @@ class Rookery(Subject):
     bin: pathlib.Path = pathlib.Path("target/debug")
 
     def prepare(self) -> None:
-        self.bin = self.bin.resolve()
-        for binary in ("rookery", "rookeryctl"):
-            if not (self.bin / binary).is_file():
-                raise SystemExit(f"{self.bin / binary} does not exist: build it, or name its folder with --bin")
         self.folder.chmod(0o700)
         for path in (self.spool, self.logs):
             path.chmod(0o700)
@@ -273,7 +273,7 @@ class Rookery(Subject):
     def environment(self) -> dict[str, str]:
         return {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LANG": "C.UTF-8",
                 "SPOOL_DIR": str(self.spool), "LOGS_DIR": str(self.logs),
-                "EJABBERD_LOG_PATH": str(self.logs / "ejabberd.log"),
+                "ROOKERY_METRICS": "off",  # Several servers run at once, and the default port is one.
                 **{key: value for key, value in os.environ.items() if key.startswith("RUST_")}}
 
     def ctl(self, *args: str, timeout: float = 60) -> CtlResult:
@@ -289,6 +289,9 @@ def make(name: str, config_text: str, binaries: pathlib.Path | None = None, **op
             raise SystemExit("ejabberd is not installed (Debian package ejabberd): the oracle cannot run")
         return Ejabberd(config_text, **options)
     if name == "rookery":
-        folder = binaries or pathlib.Path(os.environ.get("ROOKERY_BIN", "target/debug"))
+        folder = (binaries or pathlib.Path(os.environ.get("ROOKERY_BIN", "target/debug"))).resolve()
+        for binary in ("rookery", "rookeryctl"):
+            if not (folder / binary).is_file():
+                raise SystemExit(f"{folder / binary} does not exist: build it, or name its folder with --bin")
         return Rookery(config_text, bin=folder, **options)
     raise SystemExit(f"unknown subject {name}: ejabberd or rookery")

@@ -14,7 +14,8 @@ fn key_and_chain_in_any_order_and_in_several_files() {
     let pair = site.authority.issue(&["a.example"]);
     // The key first in a file of its own, the root and a duplicate among the chain, the leaf last.
     site.put("1-key.pem", &pair.key);
-    let chain = format!("{}{}{}", site.authority.root, site.authority.intermediate, pair.certificate);
+    let chain =
+        format!("{}{}{}", site.authority.root, site.authority.intermediate, pair.certificate);
     site.put("2-chain.pem", &chain);
     site.put("3-again.pem", &site.authority.bundle(&pair));
     let (store, problems) = site.open();
@@ -49,15 +50,22 @@ fn problems_say_what_and_how_to_mend() {
     let site = Site::new(&["a.example"]);
     let authority = &site.authority;
     let host = |name: &str| CertificateParams::new([name.to_owned()]).unwrap();
-    let expired = authority.issue_with(host("old.example"), |params| valid(params, now() - 9 * DAY, now() - DAY));
-    let early = authority.issue_with(host("early.example"), |params| valid(params, now() + DAY, now() + 90 * DAY));
-    let soon = authority.issue_with(host("soon.example"), |params| valid(params, now() - DAY, now() + 3 * DAY + DAY / 2));
+    let expired = authority
+        .issue_with(host("old.example"), |params| valid(params, now() - 9 * DAY, now() - DAY));
+    let early = authority
+        .issue_with(host("early.example"), |params| valid(params, now() + DAY, now() + 90 * DAY));
+    let soon = authority.issue_with(host("soon.example"), |params| {
+        valid(params, now() - DAY, now() + 3 * DAY + DAY / 2)
+    });
     let common = authority.issue_with(CertificateParams::default(), |params| {
         params.distinguished_name.push(DnType::CommonName, "cn.example");
     });
     let (one, two) = (authority.issue(&["a.example"]), authority.issue(&["other.example"]));
     site.put("a.pem", &authority.bundle(&one));
-    site.put("b-mismatch.pem", &format!("{}{}", two.certificate, KeyPair::generate().unwrap().serialize_pem()));
+    site.put(
+        "b-mismatch.pem",
+        &format!("{}{}", two.certificate, KeyPair::generate().unwrap().serialize_pem()),
+    );
     site.put("c-old.pem", &authority.bundle(&expired));
     site.put("d-early.pem", &authority.bundle(&early));
     site.put("e-soon.pem", &authority.bundle(&soon));
@@ -76,16 +84,31 @@ fn problems_say_what_and_how_to_mend() {
         ("/nowhere/*.pem names no file", Severity::Error),
         ("g-garbage.pem holds a malformed certificate", Severity::Error),
         ("h-empty.pem holds neither a certificate nor a key", Severity::Error),
-        ("a.pem holds a private key and is readable by others (mode 644): run `chmod o-rwx", Severity::Error),
-        ("b-mismatch.pem: no file of `certfiles` holds the private key for other.example", Severity::Error),
-        ("b-mismatch.pem: no file of `certfiles` holds a certificate for this private key", Severity::Warning),
+        (
+            "a.pem holds a private key and is readable by others (mode 644): run `chmod o-rwx",
+            Severity::Error,
+        ),
+        (
+            "b-mismatch.pem: no file of `certfiles` holds the private key for other.example",
+            Severity::Error,
+        ),
+        (
+            "b-mismatch.pem: no file of `certfiles` holds a certificate for this private key",
+            Severity::Warning,
+        ),
         ("c-old.pem: the certificate for old.example has expired", Severity::Error),
         ("d-early.pem: the certificate for early.example is not valid yet", Severity::Error),
         ("e-soon.pem: the certificate for soon.example expires in 3 days", Severity::Warning),
         ("f-cn.pem: cn.example stands only in the common name", Severity::Warning),
-        ("i-foreign.pem: the issuer's certificate for foreign.example is missing", Severity::Warning),
+        (
+            "i-foreign.pem: the issuer's certificate for foreign.example is missing",
+            Severity::Warning,
+        ),
     ] {
-        let at = words.iter().position(|word| word.contains(part)).unwrap_or_else(|| panic!("{part} in {words:#?}"));
+        let at = words
+            .iter()
+            .position(|word| word.contains(part))
+            .unwrap_or_else(|| panic!("{part} in {words:#?}"));
         assert_eq!(problems[at].severity(), severity, "{part}");
     }
     assert_eq!(words.len(), 11, "{words:#?}");
@@ -95,7 +118,8 @@ fn problems_say_what_and_how_to_mend() {
 fn of_several_for_one_host_the_valid_one_is_presented() {
     let site = Site::new(&["a.example"]);
     let host = CertificateParams::new(["a.example".to_owned()]).unwrap();
-    let expired = site.authority.issue_with(host, |params| valid(params, now() - 9 * DAY, now() - DAY));
+    let expired =
+        site.authority.issue_with(host, |params| valid(params, now() - 9 * DAY, now() - DAY));
     site.put("1.pem", &site.authority.bundle(&expired));
     site.put("2.pem", &site.authority.bundle(&site.authority.issue(&["a.example"])));
     let (store, _) = site.open();
@@ -148,7 +172,10 @@ fn reload_takes_what_is_good_and_keeps_what_was() {
     assert!(store.changed(now()));
     let problems = site.words(&store.reload(&site.options, now()));
     assert_eq!(problems.len(), 1, "{problems:?}");
-    assert!(problems[0].contains("a.example.pem") && problems[0].contains("previous content stays in use"));
+    assert!(
+        problems[0].contains("a.example.pem")
+            && problems[0].contains("previous content stays in use")
+    );
     assert_eq!(store.fingerprint(Some("a.example")), a);
     assert_ne!(store.fingerprint(Some("b.example")), b);
     // The bad file is not reported as a change again and again, its repair is.

@@ -8,7 +8,11 @@ use super::handshakes::{client_config, handshake};
 use super::*;
 use crate::{ClientCertificate, client_identities};
 
-fn user(authority: &Authority, addresses: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Pair {
+fn user(
+    authority: &Authority,
+    addresses: &[&str],
+    change: impl FnOnce(&mut CertificateParams),
+) -> Pair {
     let mut params = CertificateParams::default();
     for address in addresses {
         let value = OtherNameValue::Utf8String((*address).to_owned());
@@ -24,7 +28,10 @@ fn with_certificate(site: &Site, authority: &Authority, pair: &Pair) -> ClientCo
     let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).unwrap();
     let mut roots = rustls::RootCertStore::empty();
     roots.add(der(&site.authority.root)).unwrap();
-    let mut config = ClientConfig::builder().with_root_certificates(roots).with_client_auth_cert(chain, key).unwrap();
+    let mut config = ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_client_auth_cert(chain, key)
+        .unwrap();
     config.resumption = base.resumption;
     config
 }
@@ -45,14 +52,17 @@ async fn every_certificate_is_let_in_and_judged_by_the_ca_file() {
     };
     let romeo = user(&trusted, &["romeo@a.example", "romeo@a.example", "r@b.example"], |_| {});
     let config = with_certificate(&site, &trusted, &romeo);
-    let expected = ClientCertificate::Verified { identities: vec!["romeo@a.example".into(), "r@b.example".into()] };
+    let expected = ClientCertificate::Verified {
+        identities: vec!["romeo@a.example".into(), "r@b.example".into()],
+    };
     assert_eq!(judged(config.clone()).await, (expected.clone(), 2));
     // Judged again on the resumed connection, at which the client sends nothing.
     assert_eq!(judged(config).await.0, expected);
     let absent = judged(client_config(&site, rustls::ALL_VERSIONS)).await;
     assert_eq!(absent, (ClientCertificate::Absent, 0));
     let mallory = user(&foreign, &["romeo@a.example"], |_| {});
-    let expired = user(&trusted, &["romeo@a.example"], |params| valid(params, now() - 9 * DAY, now() - DAY));
+    let expired =
+        user(&trusted, &["romeo@a.example"], |params| valid(params, now() - 9 * DAY, now() - DAY));
     let server_only = user(&trusted, &["romeo@a.example"], |params| {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     });
@@ -80,7 +90,8 @@ fn a_ca_file_that_cannot_be_used_is_an_error() {
     let broken = site.path("broken.ca");
     write(&broken, "no certificate");
     for path in [site.path("missing.ca"), broken] {
-        let options = TlsOptions { verify_client: true, cafile: Some(path.clone()), ..TlsOptions::default() };
+        let options =
+            TlsOptions { verify_client: true, cafile: Some(path.clone()), ..TlsOptions::default() };
         let error = TlsEndpoint::new(&options, site.open().0).unwrap_err();
         assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
     }

@@ -41,8 +41,11 @@ listen:
 #[test]
 fn listeners_are_read_with_their_defaults() {
     let config = config(FILE);
-    let specs: Vec<_> =
-        config.listeners().iter().map(|one| ListenSpec::from_config(one, Path::new("/spool"))).collect();
+    let specs: Vec<_> = config
+        .listeners()
+        .iter()
+        .map(|one| ListenSpec::from_config(one, Path::new("/spool")))
+        .collect();
     let tcp = ListenSpec {
         backlog: 7,
         accept_interval: Duration::from_millis(20),

@@ -8,10 +8,15 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use super::*;
 use crate::{HANDSHAKE_TIMEOUT, TlsError, TlsInfo, Transport};
 
-pub(super) fn client_config(site: &Site, versions: &[&'static rustls::SupportedProtocolVersion]) -> ClientConfig {
+pub(super) fn client_config(
+    site: &Site,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(site.authority.root.as_bytes()).unwrap()).unwrap();
-    ClientConfig::builder_with_protocol_versions(versions).with_root_certificates(roots).with_no_client_auth()
+    ClientConfig::builder_with_protocol_versions(versions)
+        .with_root_certificates(roots)
+        .with_no_client_auth()
 }
 
 /// A handshake over memory: the client's stream or error, and the server's.
@@ -39,7 +44,8 @@ async fn info(endpoint: &TlsEndpoint, config: ClientConfig, name: &str) -> TlsIn
 async fn tls_1_3_is_hybrid_and_binds_the_channel() {
     let site = Site::with_certificates(&["a.example", "b.example"]);
     let endpoint = site.endpoint(&TlsOptions::default());
-    let (client, server) = handshake(&endpoint, client_config(&site, rustls::ALL_VERSIONS), "b.example", None).await;
+    let (client, server) =
+        handshake(&endpoint, client_config(&site, rustls::ALL_VERSIONS), "b.example", None).await;
     let (client, server) = (client.unwrap(), server.unwrap());
     let info = server.tls_info().unwrap();
     assert_eq!((info.version, info.sni.as_deref()), ("TLSv1.3", Some("b.example")));
@@ -47,7 +53,8 @@ async fn tls_1_3_is_hybrid_and_binds_the_channel() {
     assert_eq!(info.cipher, "TLS13_AES_256_GCM_SHA384");
     assert!(info.peer_certificates.is_empty() && info.alpn.is_none());
     let connection = client.get_ref().1;
-    let expected = connection.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", None).unwrap();
+    let expected =
+        connection.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", None).unwrap();
     assert_eq!(server.tls_exporter().unwrap(), expected);
     use sha2::Digest;
     let presented = &connection.peer_certificates().unwrap()[0];
@@ -74,7 +81,9 @@ async fn the_certificate_follows_the_name_and_the_reload() {
     let (store, _) = site.open();
     let (endpoint, notes) = TlsEndpoint::new(&TlsOptions::default(), Arc::clone(&store)).unwrap();
     assert_eq!(notes, []);
-    let fingerprint = async |name: &str| info(&endpoint, client_config(&site, rustls::ALL_VERSIONS), name).await.own_fingerprint;
+    let fingerprint = async |name: &str| {
+        info(&endpoint, client_config(&site, rustls::ALL_VERSIONS), name).await.own_fingerprint
+    };
     for name in ["a.example", "b.example"] {
         assert_eq!(Some(fingerprint(name).await), store.fingerprint(Some(name)));
     }
@@ -89,20 +98,26 @@ async fn without_a_name_the_stream_s_host_decides_and_then_the_default() {
     let site = Site::with_certificates(&["a.example", "b.example"]);
     let endpoint = site.endpoint(&TlsOptions::default());
     let (store, _) = site.open();
-    for (host, expected) in [(Some("b.example"), "b.example"), (Some("c.example"), "a.example"), (None, "a.example")] {
+    for (host, expected) in
+        [(Some("b.example"), "b.example"), (Some("c.example"), "a.example"), (None, "a.example")]
+    {
         let mut config = client_config(&site, rustls::ALL_VERSIONS);
         config.enable_sni = false;
         let (client, server) = handshake(&endpoint, config, expected, host).await;
         client.unwrap();
         let info = server.unwrap().tls_info().unwrap();
-        assert_eq!((info.sni, Some(info.own_fingerprint)), (None, store.fingerprint(Some(expected))));
+        assert_eq!(
+            (info.sni, Some(info.own_fingerprint)),
+            (None, store.fingerprint(Some(expected)))
+        );
     }
 }
 
 #[tokio::test]
 async fn alpn_is_agreed_or_refused_but_not_demanded() {
     let site = Site::with_certificates(&["a.example"]);
-    let endpoint = site.endpoint(&TlsOptions { alpn: vec![b"xmpp-client".to_vec()], ..TlsOptions::default() });
+    let endpoint =
+        site.endpoint(&TlsOptions { alpn: vec![b"xmpp-client".to_vec()], ..TlsOptions::default() });
     for (offer, agreed) in [(&["xmpp-client", "h2"][..], Some(&b"xmpp-client"[..])), (&[], None)] {
         let mut config = client_config(&site, rustls::ALL_VERSIONS);
         config.alpn_protocols = offer.iter().map(|name| name.as_bytes().to_vec()).collect();
@@ -112,7 +127,10 @@ async fn alpn_is_agreed_or_refused_but_not_demanded() {
         let mut config = client_config(&site, rustls::ALL_VERSIONS);
         config.alpn_protocols = vec![offer.into()];
         let (client, server) = handshake(&endpoint, config, "a.example", None).await;
-        assert!(client.unwrap_err().to_string().contains("NoApplicationProtocol"), "the alert arrives");
+        assert!(
+            client.unwrap_err().to_string().contains("NoApplicationProtocol"),
+            "the alert arrives"
+        );
         assert!(matches!(server, Err(TlsError::Handshake(_))));
     }
 }
@@ -129,7 +147,9 @@ async fn options_narrow_what_is_offered() {
     let agreed = info(&endpoint, client_config(&site, rustls::ALL_VERSIONS), "a.example").await;
     assert_eq!(agreed.cipher, "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256");
     let endpoint = site.endpoint(&options("HIGH", &["no_tlsv1_2"]));
-    let (client, server) = handshake(&endpoint, client_config(&site, &[&rustls::version::TLS12]), "a.example", None).await;
+    let (client, server) =
+        handshake(&endpoint, client_config(&site, &[&rustls::version::TLS12]), "a.example", None)
+            .await;
     assert!(client.is_err() && matches!(server, Err(TlsError::Handshake(_))));
     for wrong in [options("HIGH", &["no_tlsv1_2|no_tlsv1_3"]), options("RC4", &["no_tlsv1_3"])] {
         let error = TlsEndpoint::new(&wrong, site.open().0).unwrap_err();
@@ -180,11 +200,13 @@ async fn a_handshake_that_never_ends_is_given_up() {
     let endpoint = site.endpoint(&TlsOptions::default());
     let (mut near, far) = tokio::io::duplex(1024);
     near.write_all(&[22, 3, 1, 1, 0, 1]).await.unwrap();
-    let error = Transport::memory(far).start_tls(&endpoint, None, HANDSHAKE_TIMEOUT).await.unwrap_err();
+    let error =
+        Transport::memory(far).start_tls(&endpoint, None, HANDSHAKE_TIMEOUT).await.unwrap_err();
     assert!(matches!(error, TlsError::Timeout { after: HANDSHAKE_TIMEOUT }));
     let (near, far) = tokio::io::duplex(1024);
     drop(near);
-    let error = Transport::memory(far).start_tls(&endpoint, None, HANDSHAKE_TIMEOUT).await.unwrap_err();
+    let error =
+        Transport::memory(far).start_tls(&endpoint, None, HANDSHAKE_TIMEOUT).await.unwrap_err();
     assert!(matches!(error, TlsError::Closed));
 }
 
@@ -201,7 +223,8 @@ async fn bytes_injected_behind_starttls_never_reach_the_stream() {
     assert!(read.ends_with(b"<iq id='injected'/>"));
     let connector = TlsConnector::from(Arc::new(client_config(&site, rustls::ALL_VERSIONS)));
     let client = connector.connect("a.example".try_into().unwrap(), near);
-    let (client, server) = tokio::join!(client, server.start_tls(&endpoint, None, HANDSHAKE_TIMEOUT));
+    let (client, server) =
+        tokio::join!(client, server.start_tls(&endpoint, None, HANDSHAKE_TIMEOUT));
     let (mut client, mut server) = (client.unwrap(), server.unwrap());
     client.write_all(b"<stream>").await.unwrap();
     let mut read = Vec::new();
@@ -227,7 +250,8 @@ async fn bytes_injected_before_the_hello_fail_the_handshake() {
 async fn a_transport_is_secured_once() {
     let site = Site::with_certificates(&["a.example"]);
     let endpoint = site.endpoint(&TlsOptions::default());
-    let (_client, server) = handshake(&endpoint, client_config(&site, rustls::ALL_VERSIONS), "a.example", None).await;
+    let (_client, server) =
+        handshake(&endpoint, client_config(&site, rustls::ALL_VERSIONS), "a.example", None).await;
     let error = server.unwrap().start_tls(&endpoint, None, HANDSHAKE_TIMEOUT).await.unwrap_err();
     assert!(matches!(error, TlsError::AlreadyTls));
 }

@@ -7,7 +7,10 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, timeout};
 
 use super::*;
-use crate::{BindError, ConnectionLimit, Inherited, ListenSpec, Listener, Local, PeerAddr, UnixSocketOptions, mark_v6_only};
+use crate::{
+    BindError, ConnectionLimit, Inherited, ListenSpec, Listener, Local, PeerAddr,
+    UnixSocketOptions, mark_v6_only,
+};
 
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const ANY4: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
@@ -45,7 +48,8 @@ async fn an_any_address_of_version_6_takes_both_families_unless_shared() {
     let four = bind(ListenSpec::tcp(ANY4, 0)).unwrap();
     let port = four.port().unwrap();
     assert!(matches!(bind(ListenSpec::tcp(ANY6, port)), Err(BindError::InUse { .. })));
-    let mut specs = [ListenSpec::tcp(ANY4, port), ListenSpec::tcp(ANY6, port), ListenSpec::tcp(ANY6, port ^ 1)];
+    let mut specs =
+        [ListenSpec::tcp(ANY4, port), ListenSpec::tcp(ANY6, port), ListenSpec::tcp(ANY6, port ^ 1)];
     mark_v6_only(&mut specs);
     assert_eq!(specs.each_ref().map(|spec| spec.v6_only), [false, true, false]);
     bind(specs[1].clone()).unwrap();
@@ -104,7 +108,8 @@ async fn stale_sockets_are_replaced_and_files_are_not() {
 #[tokio::test]
 async fn the_limit_counts_transports_wherever_they_go() {
     let limit = ConnectionLimit::new(2);
-    let mut listener = Listener::bind(ListenSpec::tcp(V4, 0), limit.clone(), &mut Inherited::default()).unwrap();
+    let mut listener =
+        Listener::bind(ListenSpec::tcp(V4, 0), limit.clone(), &mut Inherited::default()).unwrap();
     let address = to(&listener);
     let mut clients = Vec::new();
     for _ in 0..3 {
@@ -128,7 +133,8 @@ async fn accepting_keeps_its_interval() {
     let spec = ListenSpec { accept_interval: interval, ..ListenSpec::tcp(V4, 0) };
     let mut listener = bind(spec).unwrap();
     let address = to(&listener);
-    let _clients = [TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap()];
+    let _clients =
+        [TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap()];
     let begin = Instant::now();
     let _links = [listener.accept().await, listener.accept().await];
     assert!(begin.elapsed() >= interval);
@@ -138,7 +144,8 @@ async fn accepting_keeps_its_interval() {
 async fn the_proxy_header_is_believed_only_where_asked_for() {
     let header = b"PROXY TCP4 192.0.2.1 198.51.100.2 8080 5222\r\n<stream>";
     for asked in [true, false] {
-        let mut listener = bind(ListenSpec { use_proxy_protocol: asked, ..ListenSpec::tcp(V4, 0) }).unwrap();
+        let mut listener =
+            bind(ListenSpec { use_proxy_protocol: asked, ..ListenSpec::tcp(V4, 0) }).unwrap();
         let mut client = TcpStream::connect(to(&listener)).await.unwrap();
         client.write_all(header).await.unwrap();
         let mut link = listener.accept().await;

@@ -13,7 +13,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    date_time_ymd,
+};
 use tempfile::TempDir;
 
 use crate::{CertOptions, CertStore, TlsEndpoint, TlsOptions};
@@ -21,6 +24,7 @@ use crate::{CertOptions, CertStore, TlsEndpoint, TlsOptions};
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// The time at which the tests' stores live: valid certificates begin a day before and last 90 days.
+#[expect(clippy::disallowed_methods, reason = "the clients' TLS library looks at the real clock")]
 fn now() -> SystemTime {
     SystemTime::now()
 }
@@ -65,7 +69,11 @@ impl Authority {
         Self { root, intermediate, issuer: Issuer::new(params, key) }
     }
 
-    fn issue_with(&self, mut params: CertificateParams, change: impl FnOnce(&mut CertificateParams)) -> Pair {
+    fn issue_with(
+        &self,
+        mut params: CertificateParams,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Pair {
         let key = KeyPair::generate().unwrap();
         valid(&mut params, now() - DAY, now() + 90 * DAY);
         params.use_authority_key_identifier_extension = true;
@@ -112,7 +120,10 @@ impl Site {
     fn with_certificates(hosts: &[&str]) -> Self {
         let site = Self::new(hosts);
         for host in hosts {
-            site.put(&format!("{host}.pem"), &site.authority.bundle(&site.authority.issue(&[host])));
+            site.put(
+                &format!("{host}.pem"),
+                &site.authority.bundle(&site.authority.issue(&[host])),
+            );
         }
         site
     }

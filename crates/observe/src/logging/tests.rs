@@ -1,3 +1,5 @@
+//! The log as a whole: levels, lines, rotation, and what must never be in it.
+
 use std::fs;
 use std::path::Path;
 
@@ -14,7 +16,8 @@ fn options(path: &Path, format: LogFormat) -> LogOptions {
 fn logged(format: LogFormat, level: LogLevel, f: impl FnOnce(&Logging)) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
-    let (logging, dispatch) = Logging::build(&LogOptions { level, ..options(&path, format) }).unwrap();
+    let (logging, dispatch) =
+        Logging::build(&LogOptions { level, ..options(&path, format) }).unwrap();
     tracing::dispatcher::with_default(&dispatch, || f(&logging));
     assert!(logging.flush(LONG));
     fs::read_to_string(&path).unwrap()
@@ -22,7 +25,12 @@ fn logged(format: LogFormat, level: LogLevel, f: impl FnOnce(&Logging)) -> Strin
 
 #[test]
 fn levels_are_read_as_words_and_numbers() {
-    for (text, level) in [("0", LogLevel::None), ("3", LogLevel::Warning), ("5", LogLevel::Debug), ("notice", LogLevel::Notice)] {
+    for (text, level) in [
+        ("0", LogLevel::None),
+        ("3", LogLevel::Warning),
+        ("5", LogLevel::Debug),
+        ("notice", LogLevel::Notice),
+    ] {
         assert_eq!(text.parse::<LogLevel>().unwrap(), level);
     }
     assert!("6".parse::<LogLevel>().is_err());
@@ -59,7 +67,10 @@ fn the_level_can_be_changed_while_running() {
 fn others_debug_lines_are_left_out_unless_their_module_is_logged_fully() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
-    let fully = LogOptions { modules_fully: vec!["mod_offline".to_owned()], ..options(&path, LogFormat::Text) };
+    let fully = LogOptions {
+        modules_fully: vec!["mod_offline".to_owned()],
+        ..options(&path, LogFormat::Text)
+    };
     let (logging, dispatch) = Logging::build(&fully).unwrap();
     tracing::dispatcher::with_default(&dispatch, || {
         tracing::debug!(target: "modules::offline::store", "kept");
@@ -89,9 +100,13 @@ fn nobody_can_forge_a_line_or_drive_a_terminal() {
 
 #[test]
 fn json_lines_hold_the_fields_flat() {
-    let json = logged(LogFormat::Json, LogLevel::Info, |_| tracing::info!(count = 3, host = "a.example", "hello"));
+    let json = logged(LogFormat::Json, LogLevel::Info, |_| {
+        tracing::info!(count = 3, host = "a.example", "hello")
+    });
     assert!(json.starts_with("{\"timestamp\":\"2"), "{json}");
-    for part in ["\"level\":\"INFO\"", "\"message\":\"hello\"", "\"count\":3", "\"host\":\"a.example\""] {
+    for part in
+        ["\"level\":\"INFO\"", "\"message\":\"hello\"", "\"count\":3", "\"host\":\"a.example\""]
+    {
         assert!(json.contains(part), "{part} in {json}");
     }
 }
@@ -136,20 +151,30 @@ fn rotation_and_reopening_lose_nothing() {
         fs::rename(&path, folder.path().join("moved")).unwrap();
         logging.reopen();
         tracing::info!("third");
-        logging.reconfigure(&LogOptions { rotate_size: Some(1), rotate_count: 3, ..LogOptions::default() });
+        logging.reconfigure(&LogOptions {
+            rotate_size: Some(1),
+            rotate_count: 3,
+            ..LogOptions::default()
+        });
         assert!(logging.flush(LONG));
         tracing::info!("fourth");
     });
     drop(logging);
-    for (name, word) in [("log.1", "first"), ("moved", "second"), ("log.0", "third"), ("log", "fourth")] {
+    for (name, word) in
+        [("log.1", "first"), ("moved", "second"), ("log.0", "third"), ("log", "fourth")]
+    {
         let text = fs::read_to_string(folder.path().join(name)).unwrap();
-        assert!(text.ends_with(&format!("{word}\n")) && text.lines().count() == 1, "{name}: {text}");
+        assert!(
+            text.ends_with(&format!("{word}\n")) && text.lines().count() == 1,
+            "{name}: {text}"
+        );
     }
 }
 
 #[test]
 fn a_file_that_cannot_be_written_is_an_error_with_its_name() {
-    let error = Logging::build(&options(Path::new("/proc/nowhere/log"), LogFormat::Text)).unwrap_err();
+    let error =
+        Logging::build(&options(Path::new("/proc/nowhere/log"), LogFormat::Text)).unwrap_err();
     assert!(error.to_string().contains("/proc/nowhere/log"), "{error}");
 }
 
@@ -157,11 +182,14 @@ fn a_file_that_cannot_be_written_is_an_error_with_its_name() {
 fn the_options_come_from_the_configuration() {
     let read = |text: &str| {
         let source = settings::Source::Text { name: "test.yml".into(), text: text.into() };
-        let loaded = settings::load(&source, &settings::Inputs::default()).map_err(|_| text).unwrap();
+        let loaded =
+            settings::load(&source, &settings::Inputs::default()).map_err(|_| text).unwrap();
         LogOptions::from_section(loaded.config.global(), LogFormat::Text, None)
     };
     assert_eq!(read("hosts: [a.example]"), LogOptions::default());
-    let options = read("hosts: [a.example]\nloglevel: 5\nlog_rotate_size: infinity\nlog_rotate_count: 4\nlog_modules_fully: [mod_ping]");
+    let options = read(
+        "hosts: [a.example]\nloglevel: 5\nlog_rotate_size: infinity\nlog_rotate_count: 4\nlog_modules_fully: [mod_ping]",
+    );
     let expected = LogOptions {
         level: LogLevel::Debug,
         rotate_size: None,

@@ -8,7 +8,6 @@ use super::{Assembly, Table, Written, join, joined, start_of};
 use crate::catalogue::{self, OptionSpec, Scope, TOPLEVEL, Type};
 use crate::check::domain;
 use crate::keywords::Names;
-use crate::load::Inputs;
 use crate::node::{Kind, Node};
 use crate::problem::Problem;
 use crate::section::{Section, Slot};
@@ -25,7 +24,7 @@ pub(crate) struct HostTables {
 }
 
 /// The prepared names of the hosts; a file without any is a problem.
-pub(crate) fn names(table: &Table, _inputs: &Inputs, problems: &mut Vec<Problem>) -> Vec<String> {
+pub(crate) fn names(table: &Table, problems: &mut Vec<Problem>) -> Vec<String> {
     let help = "write the domains of your users:\nhosts:\n  - example.org";
     let Some(written) = table.get("hosts") else {
         problems.push(Problem::new(start_of(table), "option `hosts` is missing").help(help));
@@ -130,6 +129,9 @@ impl Assembly<'_> {
             && hosts.contains(host)
         {
             return Some(host.clone());
+        }
+        if hosts.is_empty() {
+            return None;
         }
         let names: Vec<&str> = hosts.iter().map(String::as_str).collect();
         let problem = key

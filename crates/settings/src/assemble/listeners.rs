@@ -70,7 +70,10 @@ impl Assembly<'_> {
             self.problem(item.problem(title).label("option `listen`"));
             return None;
         };
-        let module = self.listen_module(item)?;
+        let Some(module) = self.listen_module(item) else {
+            self.check_common(entries);
+            return None;
+        };
         let specs: Vec<&'static OptionSpec> = COMMON.iter().chain(module.options).collect();
         let slots = self.checker.entries(
             module.name,
@@ -100,6 +103,20 @@ impl Assembly<'_> {
             options,
             pos: item.pos(),
         })
+    }
+
+    /// Checks what every listener has, for one whose module is not known.
+    fn check_common(&mut self, entries: &[(Node, Node)]) {
+        let common: Vec<&'static OptionSpec> = COMMON.iter().collect();
+        let is_common = |key: &Node| common.iter().any(|spec| key.as_str() == Some(spec.name));
+        let entries: Vec<(Node, Node)> = entries
+            .iter()
+            .filter(|(key, _)| is_common(key))
+            .cloned()
+            .collect();
+        let name = "the listener";
+        self.checker
+            .entries(name, &common, &entries, Place::Field, false);
     }
 
     fn listen_module(&mut self, item: &Node) -> Option<&'static ListenerSpec> {

@@ -45,7 +45,12 @@ pub(crate) fn config(
     notes: &mut Vec<Note>,
 ) -> Config {
     let table = join(entries, problems);
-    let hosts = hosts::names(&table, inputs, problems);
+    let mut hosts = hosts::names(&table, problems);
+    let has_hosts = !hosts.is_empty();
+    if !has_hosts {
+        // Already a problem; the rest of the file is checked for a host that stands for any.
+        hosts.push("localhost".to_owned());
+    }
     let around = Surroundings {
         hosts: &hosts,
         files: inputs.files,
@@ -60,7 +65,7 @@ pub(crate) fn config(
     let names = assembly.global_names(&table);
     let global = assembly.global(&table, &names);
     let listeners = assembly.listeners(&table, &names, &global);
-    let mut own = assembly.host_tables(&table, &hosts);
+    let mut own = assembly.host_tables(&table, if has_hosts { &hosts } else { &[] });
     let mut by_host = HashMap::with_capacity(hosts.len());
     for host in &hosts {
         let tables = own.remove(host).unwrap_or_default();

@@ -99,9 +99,15 @@ impl Assembly<'_> {
             pos: value.pos(),
             key_pos: key.pos(),
         };
+        // Read in passes of their own; keywords may hold secrets and are kept nowhere.
         let is_own_pass = matches!(
             spec.name,
-            "modules" | "listen" | "host_config" | "append_host_config" | "hosts"
+            "modules"
+                | "listen"
+                | "host_config"
+                | "append_host_config"
+                | "hosts"
+                | "define_keyword"
         );
         if is_own_pass {
             return slot;

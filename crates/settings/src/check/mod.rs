@@ -101,6 +101,7 @@ impl<'a> Checker<'a> {
         node: &Node,
     ) -> Result<Value, Failed> {
         let outer = std::mem::replace(&mut self.option, (spec.name, owner.to_owned()));
+        let before = self.problems.len();
         let default = inner_default(self.default, spec);
         let outer_default = std::mem::replace(&mut self.default, default);
         let secret = spec.secret || self.secret;
@@ -108,6 +109,13 @@ impl<'a> Checker<'a> {
         let checked = self
             .value(&spec.kind, node)
             .map(|value| conceal(value, spec.secret));
+        let checked = match checked {
+            Err(Failed) if node.pos().is_built_in() => {
+                self.problems.truncate(before);
+                Ok(crate::defaults::odd(spec, node))
+            }
+            other => other,
+        };
         self.option = outer;
         self.default = outer_default;
         self.secret = outer_secret;

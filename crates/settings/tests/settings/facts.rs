@@ -32,16 +32,7 @@ fn tree(kind: &Type) -> Value {
         }
     };
     match kind {
-        Type::Int { min, max, infinity } => {
-            flag("infinity", *infinity);
-            if *min != i64::MIN {
-                out.insert("min".to_owned(), json!(min));
-            }
-            if *max != i64::MAX {
-                out.insert("max".to_owned(), json!(max));
-            }
-            out.insert("type".to_owned(), json!("int"));
-        }
+        Type::Int { min, max, infinity } => return int_tree(*min, *max, *infinity),
         Type::Duration { infinity, .. } => {
             flag("infinity", *infinity);
             out.insert("bare_int_unit".to_owned(), json!("second"));
@@ -94,6 +85,21 @@ fn tree(kind: &Type) -> Value {
             return json!({"type": "either", "of": of.iter().map(tree).collect::<Vec<_>>()});
         }
         other => return leaf(other),
+    }
+    Value::Object(out)
+}
+
+fn int_tree(min: i64, max: i64, infinity: bool) -> Value {
+    let mut out = Map::new();
+    out.insert("type".to_owned(), json!("int"));
+    if min != i64::MIN {
+        out.insert("min".to_owned(), json!(min));
+    }
+    if max != i64::MAX {
+        out.insert("max".to_owned(), json!(max));
+    }
+    if infinity {
+        out.insert("infinity".to_owned(), json!(true));
     }
     Value::Object(out)
 }

@@ -1,11 +1,17 @@
 //! Tests of `settings` through its public face, in one binary.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that unwraps nothing says where it failed"
+)]
+
 mod ctlcfg;
 mod docs;
 mod facts;
 mod hostile;
 mod load;
 mod messages;
+mod rewriting;
 
 use settings::{Inputs, Loaded, Problems, Source, load};
 

@@ -1,12 +1,13 @@
 //! `kill -9`: whatever was acknowledged before it is there after it.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use super::{NOTES, child, childs_database, ids, insert, open};
+use super::{NOTES, child, childs_database, ids, insert, open, spawn};
 use crate::testing::ScratchDirectory;
 use crate::{OpenOptions, Store};
 
@@ -27,12 +28,11 @@ async fn what_was_acknowledged_survives_a_kill() {
         let before = acknowledged.len();
         let is_id = |line: &str| line.strip_suffix('.').and_then(|id| id.parse::<i64>().ok());
         // The first rounds kill at the very start, where the file is being created.
-        let noise =
-            SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().subsec_nanos();
+        let noise = RandomState::new().hash_one(round) % 25_000;
         if round >= 5 {
             acknowledged.extend(lines.by_ref().map_while(Result::ok).find_map(|line| is_id(&line)));
         }
-        std::thread::sleep(Duration::from_micros(u64::from(noise % 25_000)));
+        std::thread::sleep(Duration::from_micros(noise));
         running.kill().unwrap();
         running.wait().unwrap();
         acknowledged.extend(lines.map_while(Result::ok).filter_map(|line| is_id(&line)));
@@ -86,7 +86,7 @@ fn write_until_killed() {
     };
     runtime.block_on(async {
         for task in 1..16 {
-            tokio::spawn(write_for_ever(task));
+            spawn(write_for_ever(task));
         }
         write_for_ever(0).await
     });

@@ -64,7 +64,7 @@ async fn a_lock_of_another_program_is_waited_for_once_a_group() {
     for answer in refused {
         assert!(matches!(answer.recv().unwrap(), Err(StoreError::Busy(_))));
     }
-    assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
     assert_eq!(ids(&store).await.len(), 40);
     other.execute_batch("ROLLBACK").unwrap();
     store.write(|tx| insert(tx, 40)).await.unwrap();

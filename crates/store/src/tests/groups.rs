@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{INSERT, NONE, hold, ids, insert, open, submit};
+use super::{INSERT, NONE, hold, ids, insert, open, spawn, submit};
 use crate::StoreError;
 use crate::testing::ScratchDirectory;
 
@@ -163,7 +163,7 @@ async fn a_full_queue_refuses_at_once_or_makes_wait() {
         move |_| told.store(true, Ordering::SeqCst),
     );
     assert_eq!(refused.unwrap_err(), StoreError::Full { waiting_max: 3 });
-    let patient = tokio::spawn({
+    let patient = spawn({
         let store = store.clone();
         async move { store.write(|tx| insert(tx, 9)).await }
     });
@@ -199,11 +199,11 @@ async fn closing_stores_what_is_queued_and_leaves_one_file() {
     assert_eq!(ids(&store).await, NONE);
     let release = hold(&store);
     let queued = submit(&store, |tx| insert(tx, 1));
-    let closing = tokio::spawn({
+    let closing = spawn({
         let store = store.clone();
         async move { store.close().await }
     });
-    let again = tokio::spawn({
+    let again = spawn({
         let store = store.clone();
         async move { store.close().await }
     });
@@ -244,7 +244,7 @@ async fn many_tasks_write_and_read_at_once() {
     let tasks: Vec<_> = (0..32)
         .map(|task| {
             let store = store.clone();
-            tokio::spawn(async move {
+            spawn(async move {
                 for step in 0..20_i64 {
                     let id = task * 20 + step;
                     store.write(move |tx| tx.execute(INSERT, &[&id, &"text"])).await.unwrap();

@@ -4,7 +4,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
-use super::{NOTES, child, childs_database, insert, open};
+use super::{NOTES, child, childs_database, insert, open, spawn};
 use crate::testing::ScratchDirectory;
 use crate::{OpenError, OpenOptions, Store};
 
@@ -129,7 +129,7 @@ async fn a_backup_is_complete_alone_and_replaces_nothing() {
         store.write(move |tx| insert(tx, id)).await.unwrap();
     }
     let target = directory.path().join("copy");
-    let writing = tokio::spawn({
+    let writing = spawn({
         let store = store.clone();
         async move {
             for id in 50..100 {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use stdx::Secret;
 
-use super::{NONE, ids, insert, open};
+use super::{NONE, ids, insert, open, spawn};
 use crate::testing::ScratchDirectory;
 use crate::{FromColumn, StoreError, Value};
 
@@ -15,7 +15,7 @@ async fn all_questions_of_a_closure_see_the_same_state() {
     store.write(|tx| insert(tx, 1)).await.unwrap();
     let (tell, told) = std::sync::mpsc::sync_channel::<()>(1);
     let (started, running) = tokio::sync::oneshot::channel();
-    let reading = tokio::spawn({
+    let reading = spawn({
         let store = store.clone();
         async move {
             store
@@ -84,7 +84,7 @@ async fn more_questions_than_readers_are_all_answered() {
     let tasks: Vec<_> = (0..500)
         .map(|_| {
             let store = store.clone();
-            tokio::spawn(async move { ids(&store).await })
+            spawn(async move { ids(&store).await })
         })
         .collect();
     for task in tasks {

@@ -32,18 +32,38 @@ impl<'a> Words<'a> {
     }
 
     pub(super) fn get(&self, index: usize) -> u32 {
-        let bytes = self.0.get(index * 4..).and_then(|rest| rest.first_chunk()).expect("the index was written by us");
+        let bytes = self
+            .0
+            .get(index * 4..)
+            .and_then(|rest| rest.first_chunk())
+            .expect("the index was written by us");
         u32::from_le_bytes(*bytes)
     }
 }
 
+/// A record as it is kept.
+#[inline]
+pub(super) fn record<const WORDS: usize, const BYTES: usize>(words: [u32; WORDS]) -> [u8; BYTES] {
+    let mut bytes = [0; BYTES];
+    for (place, word) in bytes.chunks_exact_mut(4).zip(words) {
+        place.copy_from_slice(&word.to_le_bytes());
+    }
+    bytes
+}
+
 /// Appends the record of a child.
-pub(super) fn push_record(buffer: &mut Vec<u8>, start: u32, end: u32, name: QName, ns: Option<(u32, u32)>) {
+pub(super) fn push_record(
+    buffer: &mut Vec<u8>,
+    start: u32,
+    end: u32,
+    name: QName,
+    ns: Option<(u32, u32)>,
+) {
     let (ns_at, ns_len) = ns.unwrap_or((AT_INHERITED, 0));
     let lengths = u32::from(name.prefix) << 16 | u32::from(name.local);
-    for word in [start, end, lengths, ns_at, ns_len] {
-        buffer.extend_from_slice(&word.to_le_bytes());
-    }
+    buffer.extend_from_slice(&record::<CHILD_WORDS, { CHILD_WORDS * 4 }>([
+        start, end, lengths, ns_at, ns_len,
+    ]));
 }
 
 /// A child's record, read.
@@ -102,7 +122,10 @@ impl Content {
     }
 
     /// The direct child elements; `inherited` is the default namespace around them.
-    pub fn children<'a>(&'a self, inherited: &'a str) -> impl ExactSizeIterator<Item = ElementRef<'a>> {
+    pub fn children<'a>(
+        &'a self,
+        inherited: &'a str,
+    ) -> impl ExactSizeIterator<Item = ElementRef<'a>> {
         (0..self.children as usize).map(move |index| self.child(&self.record(index), inherited))
     }
 
@@ -138,7 +161,11 @@ impl Content {
     }
 
     /// Removes the children that `condemned` picks and returns how many those were; copies only if there are any.
-    pub fn remove(&mut self, inherited: &str, mut condemned: impl FnMut(ElementRef<'_>) -> bool) -> usize {
+    pub fn remove(
+        &mut self,
+        inherited: &str,
+        mut condemned: impl FnMut(ElementRef<'_>) -> bool,
+    ) -> usize {
         let mut gone = Vec::new();
         for (index, child) in self.children(inherited).enumerate() {
             if condemned(child) {
@@ -196,7 +223,13 @@ impl Content {
                 (copy, len)
             });
             let lengths = child.lengths;
-            records.push([child.start - cut, child.end - cut, lengths, ns.map_or(AT_INHERITED, |n| n.0), ns.map_or(0, |n| n.1)]);
+            records.push([
+                child.start - cut,
+                child.end - cut,
+                lengths,
+                ns.map_or(AT_INHERITED, |n| n.0),
+                ns.map_or(0, |n| n.1),
+            ]);
         }
         if let Some((_, element, inherited)) = added {
             let name_len = element.name().len() as u32;
@@ -214,7 +247,13 @@ impl Content {
             xml.extend_from_slice(&word.to_le_bytes());
         }
         let children = records.len() as u32;
-        *self = Self { buffer: Bytes::from(xml.into_boxed_slice()), start: 0, end: content_end, children_at, children };
+        *self = Self {
+            buffer: Bytes::from(xml.into_boxed_slice()),
+            start: 0,
+            end: content_end,
+            children_at,
+            children,
+        };
     }
 }
 

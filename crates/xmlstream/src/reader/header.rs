@@ -128,7 +128,8 @@ impl Header {
     }
 
     fn of_tag(data: &[u8], tag: Tag, attrs: &RawAttrs, limits: &Limits) -> Result<Self, Stop> {
-        let mut header = StreamHeader { name: text(tag.name.local_in(data)), ..StreamHeader::default() };
+        let mut header =
+            StreamHeader { name: text(tag.name.local_in(data)), ..StreamHeader::default() };
         for attr in attrs {
             let Some(prefix) = attr.declares(data) else { continue };
             let uri = meaning(data, attr);
@@ -158,7 +159,10 @@ impl Header {
                 _ => header.resolve(attr.name.prefix_in(data), attr.name.at)?,
             };
             if seen.iter().any(|(other, name)| other == ns && *name == local) {
-                return malformed(attr.name.at as usize, "an attribute occurs twice under two prefixes");
+                return malformed(
+                    attr.name.at as usize,
+                    "an attribute occurs twice under two prefixes",
+                );
             }
             let (lang, ns) = (ns == NS_XML && local == b"lang", ns.to_owned());
             let field = match local {
@@ -173,8 +177,10 @@ impl Header {
             seen.push((ns, local));
         }
         let prefixes = header.prefixes.iter();
-        let prefixes = prefixes.map(|(name, uri)| (name.as_str().into(), Namespace::from_wire(uri))).collect();
-        let scope = Scope::declared(&header.content_namespace, prefixes, &text(tag.name.whole_in(data)));
+        let prefixes =
+            prefixes.map(|(name, uri)| (name.as_str().into(), Namespace::from_wire(uri))).collect();
+        let scope =
+            Scope::declared(&header.content_namespace, prefixes, &text(tag.name.whole_in(data)));
         Ok(Self { header, scope, empty: tag.empty, end: tag.end })
     }
 }
@@ -186,7 +192,11 @@ impl StreamHeader {
         }
         let found = self.prefixes.iter().find(|(name, _)| name.as_bytes() == prefix);
         let rule = "a prefix is not declared";
-        found.map(|(_, uri)| uri.as_str()).ok_or(Stop::Refused(XmlError::BadNamespace, at as usize, rule))
+        found.map(|(_, uri)| uri.as_str()).ok_or(Stop::Refused(
+            XmlError::BadNamespace,
+            at as usize,
+            rule,
+        ))
     }
 }
 
@@ -226,7 +236,11 @@ fn declaration(data: &[u8]) -> Result<usize, Stop> {
         None => return Err(Stop::More),
         Some(&byte) if is_space(byte) => {}
         Some(_) => {
-            return Err(Stop::Refused(XmlError::Restricted, 0, "processing instructions are not allowed"));
+            return Err(Stop::Refused(
+                XmlError::Restricted,
+                0,
+                "processing instructions are not allowed",
+            ));
         }
     }
     let mut pos = MARK.len();
@@ -260,7 +274,9 @@ fn declaration(data: &[u8]) -> Result<usize, Stop> {
 
 fn judge_field(name: &[u8], value: &[u8], at: usize) -> Result<(), Stop> {
     let fine = match name {
-        b"version" => matches!(value, [b'1', b'.', digits @ ..] if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)),
+        b"version" => {
+            matches!(value, [b'1', b'.', digits @ ..] if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit))
+        }
         b"encoding" if !value.eq_ignore_ascii_case(b"utf-8") => {
             return Err(Stop::Refused(XmlError::UnsupportedEncoding, at, "only UTF-8 is allowed"));
         }

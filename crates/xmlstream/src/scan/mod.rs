@@ -10,7 +10,7 @@ pub(crate) use tag::{QName, RawAttr, RawAttrs, Tag, skip_space, start_tag};
 
 use crate::chars::{is_space, reference, validate};
 use crate::error::{Stop, XmlError, malformed};
-use crate::escape::{attr_needs_decoding, decode_attr};
+use crate::escape::decode_attr;
 use crate::limits::Limits;
 use crate::{NS_XML, NS_XMLNS};
 use smallvec::SmallVec;
@@ -95,7 +95,6 @@ pub(crate) struct Scanner {
     bindings: SmallVec<[Binding; 4]>,
     /// Bindings made by the top element: its children must not depend on them.
     top_bindings: usize,
-    tag_attrs: RawAttrs,
     pub(crate) attrs: SmallVec<[AttrRecord; 8]>,
     pub(crate) children: SmallVec<[ChildRecord; 6]>,
     pub(crate) name: QName,
@@ -107,8 +106,11 @@ pub(crate) struct Scanner {
     /// Values and namespaces whose meaning is not their bytes: references resolved, white space normalised.
     pub(crate) decoded: Vec<u8>,
     /// Whether the bytes mean something else elsewhere: a prefix of the stream header or, in a child, of the top
-    /// element is used, or the top element's own name has a prefix.
+    /// element is used, the top element's own name has a prefix, or a namespace is written with references or a
+    /// value with carriage returns, which not every parser takes well.
     pub(crate) context_bound: bool,
+    /// Elements begun so far, the top element among them.
+    elements: u32,
 }
 
 impl Scanner {
@@ -120,7 +122,6 @@ impl Scanner {
             open: SmallVec::new(),
             bindings: SmallVec::new(),
             top_bindings: 0,
-            tag_attrs: SmallVec::new(),
             attrs: SmallVec::new(),
             children: SmallVec::new(),
             name: QName { at: 0, prefix: 0, local: 0 },
@@ -129,12 +130,18 @@ impl Scanner {
             content_end: 0,
             decoded: Vec::new(),
             context_bound: false,
+            elements: 0,
         }
     }
 
     /// Goes on over `data`, which begins with the element's first byte and holds at least what it held before.
     /// Returns the element's length once its end was seen.
-    pub(crate) fn run(&mut self, data: &[u8], scope: &Scope, limits: &Limits) -> Result<usize, Stop> {
+    pub(crate) fn run(
+        &mut self,
+        data: &[u8],
+        scope: &Scope,
+        limits: &Limits,
+    ) -> Result<usize, Stop> {
         match self.scan(data, scope, limits) {
             Ok(end) => {
                 if validate(&data[..end], self.validated)? != end {
@@ -151,24 +158,30 @@ impl Scanner {
     }
 
     fn scan(&mut self, data: &[u8], scope: &Scope, limits: &Limits) -> Result<usize, Stop> {
+        let mut attrs = RawAttrs::new();
         loop {
             match self.stage {
                 Stage::Content => {
                     if !self.open.is_empty() {
                         self.text(data)?;
                     }
-                    match self.markup(data, scope, limits) {
+                    match self.markup(data, &mut attrs, scope, limits) {
                         Ok(()) => {}
                         // So few bytes may be looked at again, and the start of a CDATA section is no tag.
-                        Err(Stop::More) if data.len() - self.pos < CDATA.len() => return Err(Stop::More),
-                        Err(Stop::More) => self.stage = Stage::Tag { probe: self.pos + 1, quote: 0 },
+                        Err(Stop::More) if data.len() - self.pos < CDATA.len() => {
+                            return Err(Stop::More);
+                        }
+                        Err(Stop::More) => {
+                            self.stage = Stage::Tag { probe: self.pos + 1, quote: 0 };
+                            continue;
+                        }
                         Err(refused) => return Err(refused),
                     }
                 }
                 Stage::Tag { .. } => {
                     self.probe(data)?;
                     self.stage = Stage::Content;
-                    if let Err(stop) = self.markup(data, scope, limits) {
+                    if let Err(stop) = self.markup(data, &mut attrs, scope, limits) {
                         return match stop {
                             Stop::More => malformed(self.pos, "a tag does not end where it should"),
                             refused => Err(refused),
@@ -193,12 +206,16 @@ impl Scanner {
                 Some(b'<') => return Ok(()),
                 Some(b'&') => self.pos = reference(data, self.pos)?.1,
                 Some(b']') => match data.get(self.pos + 1..self.pos + 3) {
-                    Some(b"]>") => return malformed(self.pos, "the end of a CDATA section within text"),
+                    Some(b"]>") => {
+                        return malformed(self.pos, "the end of a CDATA section within text");
+                    }
                     Some(_) => self.pos += 1,
                     None if data.get(self.pos + 1).is_some_and(|&b| b != b']') => self.pos += 1,
                     None => return Err(Stop::More),
                 },
-                Some(&byte) if !is_space(byte) => return malformed(self.pos, "a control character"),
+                Some(&byte) if !is_space(byte) => {
+                    return malformed(self.pos, "a control character");
+                }
                 Some(_) => self.pos += 1,
             }
         }
@@ -206,20 +223,25 @@ impl Scanner {
 
     /// Takes the markup that begins at `pos`.
     #[inline]
-    fn markup(&mut self, data: &[u8], scope: &Scope, limits: &Limits) -> Result<(), Stop> {
+    fn markup(
+        &mut self,
+        data: &[u8],
+        attrs: &mut RawAttrs,
+        scope: &Scope,
+        limits: &Limits,
+    ) -> Result<(), Stop> {
         match data.get(self.pos + 1) {
             None => Err(Stop::More),
             Some(b'/') => self.end_tag(data),
             Some(b'!') => self.declaration(data),
-            Some(b'?') => {
-                Err(Stop::Refused(XmlError::Restricted, self.pos, "processing instructions are not allowed"))
-            }
+            Some(b'?') => Err(Stop::Refused(
+                XmlError::Restricted,
+                self.pos,
+                "processing instructions are not allowed",
+            )),
             Some(_) => {
-                let mut attrs = std::mem::take(&mut self.tag_attrs);
-                let result = start_tag(data, self.pos, limits, &mut attrs)
-                    .and_then(|tag| self.opened(data, tag, &attrs, scope, limits));
-                self.tag_attrs = attrs;
-                result
+                let tag = start_tag(data, self.pos, limits, attrs)?;
+                self.opened(data, tag, attrs, scope, limits)
             }
         }
     }
@@ -234,7 +256,11 @@ impl Scanner {
         if CDATA.starts_with(seen) && !self.open.is_empty() {
             return Err(Stop::More);
         }
-        Err(Stop::Refused(XmlError::Restricted, self.pos, "comments and document type declarations are not allowed"))
+        Err(Stop::Refused(
+            XmlError::Restricted,
+            self.pos,
+            "comments and document type declarations are not allowed",
+        ))
     }
 
     fn cdata(&mut self, data: &[u8]) -> Result<(), Stop> {
@@ -256,25 +282,40 @@ impl Scanner {
         Ok(())
     }
 
-    /// Looks for the end of the tag at `pos`: the first `>` outside quotes.
+    /// Looks for the end of the tag at `pos`: the first `>` outside quotes, or whatever shows that the tag is
+    /// none, so that reading it will tell why.
     fn probe(&mut self, data: &[u8]) -> Result<(), Stop> {
         let Stage::Tag { probe, quote } = &mut self.stage else { return Ok(()) };
         loop {
-            let rest = &data[(*probe).min(data.len())..];
             let found = match *quote {
-                0 => memchr::memchr3(b'>', b'"', b'\'', rest),
-                quote => memchr::memchr(quote, rest),
+                0 => data[*probe..]
+                    .iter()
+                    .position(|b| matches!(b, b'>' | b'<' | b'"' | b'\''))
+                    .map(|at| *probe + at),
+                quote => Some(find(data, *probe, quote)).filter(|&at| at < data.len()),
             };
             let Some(at) = found else {
-                *probe = data.len().max(*probe);
+                *probe = data.len();
                 return Err(Stop::More);
             };
-            let byte = rest[at];
-            *probe += at + 1;
-            match byte {
+            *probe = at + 1;
+            match data[at] {
+                byte if byte == *quote => *quote = 0,
+                b'&' if *quote != 0 => {
+                    *probe = at;
+                    *probe = reference(data, at)?.1;
+                }
+                b'<' => return Ok(()),
                 b'>' if *quote == 0 => return Ok(()),
-                _ if *quote == 0 => *quote = byte,
-                _ => *quote = 0,
+                byte if *quote == 0 => {
+                    let before = data[self.pos..at].iter().rfind(|&&b| !is_space(b));
+                    if before != Some(&b'=') {
+                        return Ok(());
+                    }
+                    *quote = byte;
+                }
+                byte if is_space(byte) => {}
+                _ => return Ok(()),
             }
         }
     }
@@ -322,28 +363,20 @@ impl Scanner {
         scope: &Scope,
         limits: &Limits,
     ) -> Result<(), Stop> {
+        self.elements = self.elements.saturating_add(1);
+        if self.elements > limits.elements_max {
+            return Err(Stop::Refused(XmlError::TooBig, self.pos, "more elements than allowed"));
+        }
         let depth = self.open.len();
         if depth >= usize::from(limits.depth_max) {
-            return Err(Stop::Refused(XmlError::TooDeep, self.pos, "elements are nested deeper than allowed"));
+            return Err(Stop::Refused(
+                XmlError::TooDeep,
+                self.pos,
+                "elements are nested deeper than allowed",
+            ));
         }
         let bindings = self.bindings.len() as u32;
-        let mut default = None;
-        let mut prefixed = 0;
-        for attr in attrs {
-            match attr.declares(data) {
-                Some([]) => default = Some(self.declare(data, attr, b"", limits)?),
-                Some(prefix) => {
-                    let uri = self.declare(data, attr, prefix, limits)?;
-                    let uri = self.shared_span(data, uri);
-                    self.bindings.push(Binding {
-                        prefix_at: attr.name.local_at() as u32,
-                        prefix_len: attr.name.local,
-                        uri,
-                    });
-                }
-                None => prefixed += usize::from(attr.name.prefix != 0),
-            }
-        }
+        let (default, prefixed) = self.declarations(data, attrs, limits)?;
         if depth == 0 {
             self.top_bindings = self.bindings.len();
         }
@@ -352,10 +385,14 @@ impl Scanner {
             _ => Some(self.resolve(data, tag.name, scope)?),
         };
         if ns == Some(Span::XML) {
-            return Err(Stop::Refused(XmlError::BadNamespace, self.pos, "no element has the prefix xml"));
+            return Err(Stop::Refused(
+                XmlError::BadNamespace,
+                self.pos,
+                "no element has the prefix xml",
+            ));
         }
         self.context_bound |= depth == 0 && tag.name.prefix != 0;
-        if prefixed > 0 {
+        if prefixed {
             self.check_prefixed(data, attrs, scope)?;
         }
         match depth {
@@ -378,6 +415,36 @@ impl Scanner {
         Ok(())
     }
 
+    /// Brings a tag's declarations into scope. Returns the default namespace that it declares, and whether it has
+    /// attributes with prefixes.
+    #[inline]
+    fn declarations(
+        &mut self,
+        data: &[u8],
+        attrs: &[RawAttr],
+        limits: &Limits,
+    ) -> Result<(Option<Span>, bool), Stop> {
+        let mut default = None;
+        let mut prefixed = false;
+        for attr in attrs {
+            self.context_bound |= attr.returns;
+            match attr.declares(data) {
+                Some([]) => default = Some(self.declare(data, attr, b"", limits)?),
+                Some(prefix) => {
+                    let uri = self.declare(data, attr, prefix, limits)?;
+                    let uri = self.shared_span(data, uri);
+                    self.bindings.push(Binding {
+                        prefix_at: attr.name.local_at() as u32,
+                        prefix_len: attr.name.local,
+                        uri,
+                    });
+                }
+                None => prefixed |= attr.name.prefix != 0,
+            }
+        }
+        Ok((default, prefixed))
+    }
+
     fn note_top(
         &mut self,
         data: &[u8],
@@ -394,7 +461,11 @@ impl Scanner {
             if attr.declares(data).is_some() {
                 continue;
             }
-            let ns = if attr.name.prefix == 0 { None } else { Some(self.resolve(data, attr.name, scope)?) };
+            let ns = if attr.name.prefix == 0 {
+                None
+            } else {
+                Some(self.resolve(data, attr.name, scope)?)
+            };
             let value = self.meaning(data, attr);
             self.attrs.push(AttrRecord { name: attr.name, value, ns });
         }
@@ -404,12 +475,11 @@ impl Scanner {
     /// The span of what an attribute's value means.
     #[inline]
     fn meaning(&mut self, data: &[u8], attr: &RawAttr) -> Span {
-        let raw = attr.value_in(data);
-        if !attr_needs_decoding(raw) {
+        if attr.plain {
             return Span { at: attr.value, len: attr.value_len };
         }
         let at = self.decoded.len();
-        decode_attr(raw, &mut self.decoded);
+        decode_attr(attr.value_in(data), &mut self.decoded);
         Span { at: at as u32 | Span::DECODED, len: (self.decoded.len() - at) as u32 }
     }
 
@@ -426,10 +496,20 @@ impl Scanner {
     }
 
     /// Judges a namespace declaration (Namespaces in XML 1.0 §2.2, §3, §5).
-    fn declare(&mut self, data: &[u8], attr: &RawAttr, prefix: &[u8], limits: &Limits) -> Result<Span, Stop> {
+    fn declare(
+        &mut self,
+        data: &[u8],
+        attr: &RawAttr,
+        prefix: &[u8],
+        limits: &Limits,
+    ) -> Result<Span, Stop> {
         let span = self.meaning(data, attr);
+        self.context_bound |= !attr.plain;
         let uri = self.span_in(data, span);
         let refuse = |rule| Err(Stop::Refused(XmlError::BadNamespace, attr.name.at as usize, rule));
+        if uri.len() != NS_XML.len() && uri.len() != NS_XMLNS.len() && prefix.is_empty() {
+            return Ok(span);
+        }
         if uri == NS_XMLNS.as_bytes() || prefix == b"xmlns" {
             return refuse("the prefix xmlns and its namespace cannot be declared");
         }
@@ -449,7 +529,10 @@ impl Scanner {
     /// The span of the first declaration in scope that names the same namespace.
     fn shared_span(&self, data: &[u8], uri: Span) -> Span {
         let text = self.span_in(data, uri);
-        let same = self.bindings.iter().find(|b| b.uri.len == uri.len && self.span_in(data, b.uri) == text);
+        let same = self
+            .bindings
+            .iter()
+            .find(|b| b.uri.len == uri.len && self.span_in(data, b.uri) == text);
         same.map_or(uri, |binding| binding.uri)
     }
 
@@ -483,7 +566,9 @@ impl Scanner {
             return true;
         }
         match (a.at, b.at) {
-            (Span::SCOPED_AT, Span::SCOPED_AT) => scope.uri(a.len as usize) == scope.uri(b.len as usize),
+            (Span::SCOPED_AT, Span::SCOPED_AT) => {
+                scope.uri(a.len as usize) == scope.uri(b.len as usize)
+            }
             (Span::SCOPED_AT, _) => scope.uri(a.len as usize).as_bytes() == self.span_in(data, b),
             (_, Span::SCOPED_AT) => scope.uri(b.len as usize).as_bytes() == self.span_in(data, a),
             _ => false,
@@ -492,7 +577,12 @@ impl Scanner {
 
     /// Checks that prefixes of attributes are declared and that no two attributes have the same expanded name
     /// (Namespaces in XML 1.0 §6.3).
-    fn check_prefixed(&mut self, data: &[u8], attrs: &[RawAttr], scope: &Scope) -> Result<(), Stop> {
+    fn check_prefixed(
+        &mut self,
+        data: &[u8],
+        attrs: &[RawAttr],
+        scope: &Scope,
+    ) -> Result<(), Stop> {
         let mut seen: SmallVec<[(QName, Span); 4]> = SmallVec::new();
         for attr in attrs {
             if attr.name.prefix == 0 || attr.declares(data).is_some() {
@@ -503,7 +593,10 @@ impl Scanner {
             if seen.iter().any(|(name, other)| {
                 name.local_in(data) == local && self.same_namespace(data, scope, ns, *other)
             }) {
-                return malformed(attr.name.at as usize, "an attribute occurs twice under two prefixes");
+                return malformed(
+                    attr.name.at as usize,
+                    "an attribute occurs twice under two prefixes",
+                );
             }
             seen.push((attr.name, ns));
         }

@@ -1,7 +1,7 @@
 //! What the stream header declares for all elements of the stream.
 
-use crate::namespace::Namespace;
 use crate::NS_STREAMS;
+use crate::namespace::Namespace;
 
 /// The namespaces in scope around a top-level element. The usual headers cost no allocation.
 #[derive(Clone, Debug)]
@@ -24,15 +24,25 @@ pub(crate) struct Declared {
 
 impl Scope {
     /// The scope that a root element makes.
-    pub(crate) fn declared(default: &str, prefixes: Vec<(Box<str>, Namespace)>, root: &str) -> Self {
-        let usual = ["jabber:client", "jabber:server", "jabber:component:accept"].into_iter().find(|ns| *ns == default);
+    pub(crate) fn declared(
+        default: &str,
+        prefixes: Vec<(Box<str>, Namespace)>,
+        root: &str,
+    ) -> Self {
+        let usual = ["jabber:client", "jabber:server", "jabber:component:accept"]
+            .into_iter()
+            .find(|ns| *ns == default);
         if let (Some(usual), [(prefix, uri)], "stream:stream") = (usual, &*prefixes, root)
             && &**prefix == "stream"
             && uri.as_str() == NS_STREAMS
         {
             return Self::Usual(usual);
         }
-        Self::Declared(Box::new(Declared { default: Namespace::from_wire(default), prefixes, root: root.into() }))
+        Self::Declared(Box::new(Declared {
+            default: Namespace::from_wire(default),
+            prefixes,
+            root: root.into(),
+        }))
     }
 
     pub(crate) fn default_ns(&self) -> Namespace {
@@ -57,7 +67,9 @@ impl Scope {
         match self {
             Self::Usual(_) => (prefix == b"stream").then_some(0),
             Self::Default(_) => None,
-            Self::Declared(declared) => declared.prefixes.iter().position(|(name, _)| name.as_bytes() == prefix),
+            Self::Declared(declared) => {
+                declared.prefixes.iter().position(|(name, _)| name.as_bytes() == prefix)
+            }
         }
     }
 
@@ -66,7 +78,9 @@ impl Scope {
         match self {
             Self::Usual(_) => NS_STREAMS.into(),
             Self::Default(_) => Namespace::NONE,
-            Self::Declared(declared) => declared.prefixes.get(place).map_or(Namespace::NONE, |(_, uri)| uri.clone()),
+            Self::Declared(declared) => {
+                declared.prefixes.get(place).map_or(Namespace::NONE, |(_, uri)| uri.clone())
+            }
         }
     }
 }

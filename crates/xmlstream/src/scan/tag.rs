@@ -1,6 +1,6 @@
 //! One start tag: names, attributes, quotes. Knows nothing of namespaces beyond where the colon is.
 
-use crate::chars::{is_space, ncname, reference};
+use crate::chars::{begins_name, is_space, ncname, plain_name_end, reference};
 use crate::error::{Stop, XmlError, malformed};
 use crate::limits::Limits;
 use smallvec::SmallVec;
@@ -51,6 +51,10 @@ pub(crate) struct RawAttr {
     pub(crate) value: u32,
     /// Bytes of the value as written.
     pub(crate) value_len: u32,
+    /// Whether the value means what is written: it holds no reference and no white space but blanks.
+    pub(crate) plain: bool,
+    /// Whether the value holds a carriage return, of which parsers think differently.
+    pub(crate) returns: bool,
 }
 
 impl RawAttr {
@@ -65,7 +69,8 @@ impl RawAttr {
         if self.name.prefix == 0 {
             (self.name.local == 5 && self.name.local_in(data) == b"xmlns").then_some(&[])
         } else {
-            (self.name.prefix == 5 && self.name.prefix_in(data) == b"xmlns").then(|| self.name.local_in(data))
+            (self.name.prefix == 5 && self.name.prefix_in(data) == b"xmlns")
+                .then(|| self.name.local_in(data))
         }
     }
 }
@@ -85,7 +90,12 @@ pub(crate) struct Tag {
 
 /// Reads the start tag whose angle bracket is at `at`, filling `attrs`.
 #[inline]
-pub(crate) fn start_tag(data: &[u8], at: usize, limits: &Limits, attrs: &mut RawAttrs) -> Result<Tag, Stop> {
+pub(crate) fn start_tag(
+    data: &[u8],
+    at: usize,
+    limits: &Limits,
+    attrs: &mut RawAttrs,
+) -> Result<Tag, Stop> {
     attrs.clear();
     let name = qname(data, at + 1, limits)?;
     let mut pos = name.end();
@@ -103,16 +113,24 @@ pub(crate) fn start_tag(data: &[u8], at: usize, limits: &Limits, attrs: &mut Raw
                     Some(_) => malformed(pos, "a slash within a tag"),
                 };
             }
-            _ if gap == pos => return malformed(pos, "attributes must be set apart by white space"),
+            _ if gap == pos => {
+                return malformed(pos, "attributes must be set apart by white space");
+            }
             _ => {}
         }
         let attr = attribute(data, pos, limits)?;
         if attrs.len() >= usize::from(limits.attributes_max) {
-            return Err(Stop::Refused(XmlError::TooManyAttributes, pos, "an element has more attributes than allowed"));
+            return Err(Stop::Refused(
+                XmlError::TooManyAttributes,
+                pos,
+                "an element has more attributes than allowed",
+            ));
         }
-        let whole = attr.name.whole_in(data);
-        let bit = 1_u64 << ((usize::from(whole[whole.len() - 1]) ^ (whole.len() << 2)) & 63);
-        if seen & bit != 0 && attrs.iter().any(|other| other.name.whole_in(data) == whole) {
+        let (last, len) = (attr.name.end() - 1, attr.name.end() - attr.name.at as usize);
+        let bit = 1_u64 << ((usize::from(data[last]) ^ (len << 2)) & 63);
+        if seen & bit != 0
+            && attrs.iter().any(|other| other.name.whole_in(data) == attr.name.whole_in(data))
+        {
             return malformed(pos, "an attribute occurs twice");
         }
         seen |= bit;
@@ -133,13 +151,33 @@ fn attribute(data: &[u8], at: usize, limits: &Limits) -> Result<RawAttr, Stop> {
     if quote != b'"' && quote != b'\'' {
         return malformed(pos, "an attribute value has no quotes");
     }
-    let end = value_end(data, pos + 1, quote)?;
-    Ok(RawAttr { name, value: pos as u32 + 1, value_len: (end - pos - 1) as u32 })
+    let mut end = find(data, pos + 1, quote);
+    let plain = data.get(end) == Some(&quote);
+    let mut returns = false;
+    if !plain {
+        (end, returns) = value_end(data, end, quote)?;
+    }
+    Ok(RawAttr { name, value: pos as u32 + 1, value_len: (end - pos - 1) as u32, plain, returns })
 }
 
 /// Reads a name with at most one colon. The byte that ends it is within the data.
 #[inline]
 pub(crate) fn qname(data: &[u8], at: usize, limits: &Limits) -> Result<QName, Stop> {
+    let end = plain_name_end(data, at);
+    if let Some(&byte) = data.get(end)
+        && byte < 0x80
+        && byte != b':'
+        && begins_name(data[at])
+        && end - at <= usize::from(limits.name_bytes_max)
+    {
+        return Ok(QName { at: at as u32, prefix: 0, local: (end - at) as u16 });
+    }
+    unusual_qname(data, at, limits)
+}
+
+/// The same for names with a colon or other characters than ASCII, and for what is no name.
+#[inline(never)]
+fn unusual_qname(data: &[u8], at: usize, limits: &Limits) -> Result<QName, Stop> {
     let first = ncname(data, at)?;
     let (prefix, local_at, end) = if data[first] == b':' {
         (first - at, first + 1, ncname(data, first + 1)?)
@@ -168,19 +206,25 @@ pub(crate) fn skip_space(data: &[u8], at: usize) -> Result<usize, Stop> {
     }
 }
 
-/// Where the quote is that ends a value, having checked what lies between (XML 1.0 §2.3, AttValue).
-#[inline]
-fn value_end(data: &[u8], at: usize, quote: u8) -> Result<usize, Stop> {
+/// Where the quote is that ends a value and whether a carriage return comes before it, having checked what lies between (XML 1.0 §2.3, AttValue).
+#[inline(never)]
+fn value_end(data: &[u8], at: usize, quote: u8) -> Result<(usize, bool), Stop> {
     let mut pos = at;
+    let mut returns = false;
     loop {
         pos = find(data, pos, quote);
         match data.get(pos) {
             None => return Err(Stop::More),
-            Some(&byte) if byte == quote => return Ok(pos),
+            Some(&byte) if byte == quote => return Ok((pos, returns)),
             Some(b'&') => pos = reference(data, pos)?.1,
             Some(b'<') => return malformed(pos, "an angle bracket within an attribute value"),
-            Some(&byte) if byte < 0x20 && !is_space(byte) => return malformed(pos, "a control character"),
-            Some(_) => pos += 1,
+            Some(&byte) if byte < 0x20 && !is_space(byte) => {
+                return malformed(pos, "a control character");
+            }
+            Some(&byte) => {
+                returns |= byte == b'\r';
+                pos += 1;
+            }
         }
     }
 }

@@ -155,13 +155,20 @@ pub struct StanzaError {
     /// Where to, for `gone` and `redirect`.
     pub uri: Option<String>,
     /// More about it in another namespace (RFC 6120 §8.3.4).
-    pub app: Option<Element>,
+    pub app: Option<Box<Element>>,
 }
 
 impl StanzaError {
     /// An error with its usual type.
     pub fn new(condition: StanzaCondition) -> Self {
-        Self { kind: condition.default_type(), condition, text: None, by: None, uri: None, app: None }
+        Self {
+            kind: condition.default_type(),
+            condition,
+            text: None,
+            by: None,
+            uri: None,
+            app: None,
+        }
     }
 
     /// With another type.
@@ -202,7 +209,7 @@ impl StanzaError {
     /// With an application-specific condition.
     #[must_use]
     pub fn with_app(mut self, app: Element) -> Self {
-        self.app = Some(app);
+        self.app = Some(Box::new(app));
         self
     }
 
@@ -219,11 +226,13 @@ impl StanzaError {
         }
         error.push(condition);
         if let Some((text, lang)) = &self.text {
-            let text = Element::new("text", ns::STANZA_ERRORS).with_attr_opt("xml:lang", lang.clone()).with_text(text);
+            let text = Element::new("text", ns::STANZA_ERRORS)
+                .with_attr_opt("xml:lang", lang.clone())
+                .with_text(text);
             error.push(text);
         }
         if let Some(app) = &self.app {
-            error.push(app.clone());
+            error.push(Element::clone(app));
         }
         error
     }
@@ -231,9 +240,13 @@ impl StanzaError {
     /// Reads an `<error/>`; an unknown condition counts as `undefined-condition` (RFC 6120 §8.3.3.21). `None` if it
     /// has no condition at all.
     pub fn from_element(error: &Element) -> Option<Self> {
-        let condition = error.children().find(|child| child.ns() == ns::STANZA_ERRORS && child.name() != "text")?;
-        let known = StanzaCondition::from_name(condition.name()).unwrap_or(StanzaCondition::UndefinedCondition);
-        let uri = matches!(known, StanzaCondition::Gone | StanzaCondition::Redirect).then(|| condition.text());
+        let condition = error
+            .children()
+            .find(|child| child.ns() == ns::STANZA_ERRORS && child.name() != "text")?;
+        let known = StanzaCondition::from_name(condition.name())
+            .unwrap_or(StanzaCondition::UndefinedCondition);
+        let uri = matches!(known, StanzaCondition::Gone | StanzaCondition::Redirect)
+            .then(|| condition.text());
         Some(Self {
             kind: error.attr("type").and_then(ErrorType::from_name).unwrap_or(known.default_type()),
             condition: known,
@@ -242,7 +255,11 @@ impl StanzaError {
                 .map(|text| (text.text(), text.attr("xml:lang").map(str::to_owned))),
             by: error.attr("by").and_then(|by| Jid::new(by).ok()),
             uri: uri.filter(|uri| !uri.is_empty()),
-            app: error.children().find(|child| child.ns() != ns::STANZA_ERRORS).cloned(),
+            app: error
+                .children()
+                .find(|child| child.ns() != ns::STANZA_ERRORS)
+                .cloned()
+                .map(Box::new),
         })
     }
 }

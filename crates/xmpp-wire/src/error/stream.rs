@@ -113,7 +113,7 @@ pub struct StreamError {
     /// Where to, for `see-other-host`.
     pub host: Option<String>,
     /// More about it in another namespace.
-    pub app: Option<Element>,
+    pub app: Option<Box<Element>>,
 }
 
 impl StreamError {
@@ -139,7 +139,7 @@ impl StreamError {
     /// With an application-specific condition.
     #[must_use]
     pub fn with_app(mut self, app: Element) -> Self {
-        self.app = Some(app);
+        self.app = Some(Box::new(app));
         self
     }
 
@@ -151,10 +151,12 @@ impl StreamError {
         }
         let mut error = Element::new("error", ns::STREAMS).with_child(condition);
         if let Some(text) = &self.text {
-            error.push(Element::new("text", ns::STREAM_ERRORS).with_attr("xml:lang", "en").with_text(text));
+            error.push(
+                Element::new("text", ns::STREAM_ERRORS).with_attr("xml:lang", "en").with_text(text),
+            );
         }
         if let Some(app) = &self.app {
-            error.push(app.clone());
+            error.push(Element::clone(app));
         }
         error
     }
@@ -166,14 +168,21 @@ impl StreamError {
 
     /// Reads an `<error/>` of the streams namespace; an unknown condition counts as `undefined-condition`.
     pub fn from_element(error: &Element) -> Self {
-        let condition = error.children().find(|child| child.ns() == ns::STREAM_ERRORS && child.name() != "text");
+        let condition = error
+            .children()
+            .find(|child| child.ns() == ns::STREAM_ERRORS && child.name() != "text");
         let known = condition.and_then(|condition| StreamCondition::from_name(condition.name()));
-        let host = condition.filter(|_| known == Some(StreamCondition::SeeOtherHost)).map(Element::text);
+        let host =
+            condition.filter(|_| known == Some(StreamCondition::SeeOtherHost)).map(Element::text);
         Self {
             condition: known.unwrap_or(StreamCondition::UndefinedCondition),
             text: error.child_text("text", ns::STREAM_ERRORS),
             host: host.filter(|host| !host.is_empty()),
-            app: error.children().find(|child| child.ns() != ns::STREAM_ERRORS).cloned(),
+            app: error
+                .children()
+                .find(|child| child.ns() != ns::STREAM_ERRORS)
+                .cloned()
+                .map(Box::new),
         }
     }
 }

@@ -19,8 +19,8 @@ impl Bind {
 
     /// Reads the payload of the IQ; `None` if it is something else.
     pub fn from_element(bind: &Element) -> Option<Self> {
-        bind.is("bind", ns::BIND).then(|| {
-            Self { resource: bind.child_text("resource", ns::BIND).filter(|resource| !resource.is_empty()) }
+        bind.is("bind", ns::BIND).then(|| Self {
+            resource: bind.child_text("resource", ns::BIND).filter(|resource| !resource.is_empty()),
         })
     }
 
@@ -28,14 +28,17 @@ impl Bind {
     pub fn to_element(&self) -> Element {
         let bind = Element::new("bind", ns::BIND);
         match &self.resource {
-            Some(resource) => bind.with_child(Element::new("resource", ns::BIND).with_text(resource)),
+            Some(resource) => {
+                bind.with_child(Element::new("resource", ns::BIND).with_text(resource))
+            }
             None => bind,
         }
     }
 
     /// The payload of the answer.
     pub fn result(jid: &FullJid) -> Element {
-        Element::new("bind", ns::BIND).with_child(Element::new("jid", ns::BIND).with_text(jid.as_str()))
+        Element::new("bind", ns::BIND)
+            .with_child(Element::new("jid", ns::BIND).with_text(jid.as_str()))
     }
 
     /// Reads the payload of the answer.

@@ -16,7 +16,9 @@ impl Features {
 
     /// Reads what a server offers; `None` if the element is something else.
     pub fn from_raw(features: &RawElement) -> Option<Self> {
-        features.is("features", ns::STREAMS).then(|| Self(features.children().map(|child| child.parse()).collect()))
+        features
+            .is("features", ns::STREAMS)
+            .then(|| Self(features.children().map(|child| child.parse()).collect()))
     }
 
     /// With one feature more.
@@ -84,7 +86,9 @@ pub enum StartTls {
 impl StartTls {
     /// Reads one of the words.
     pub fn from_raw(raw: &RawElement) -> Option<Self> {
-        [Self::Request, Self::Proceed, Self::Failure].into_iter().find(|word| raw.is(word.name(), ns::TLS))
+        [Self::Request, Self::Proceed, Self::Failure]
+            .into_iter()
+            .find(|word| raw.is(word.name(), ns::TLS))
     }
 
     fn name(self) -> &'static str {
@@ -115,16 +119,20 @@ impl ChannelBinding {
     /// The feature.
     pub fn to_element(&self) -> Element {
         let kind = |name: &String| {
-            Element::new("channel-binding", ns::SASL_CHANNEL_BINDING).with_attr("type", name.clone())
+            Element::new("channel-binding", ns::SASL_CHANNEL_BINDING)
+                .with_attr("type", name.clone())
         };
-        Element::new("sasl-channel-binding", ns::SASL_CHANNEL_BINDING).with_children(self.0.iter().map(kind))
+        Element::new("sasl-channel-binding", ns::SASL_CHANNEL_BINDING)
+            .with_children(self.0.iter().map(kind))
     }
 
     /// Reads the feature.
     pub fn from_element(feature: &Element) -> Option<Self> {
-        let types = feature.children().filter(|child| child.is("channel-binding", ns::SASL_CHANNEL_BINDING));
-        feature
-            .is("sasl-channel-binding", ns::SASL_CHANNEL_BINDING)
-            .then(|| Self(types.filter_map(|child| child.attr("type")).map(str::to_owned).collect()))
+        let types = feature
+            .children()
+            .filter(|child| child.is("channel-binding", ns::SASL_CHANNEL_BINDING));
+        feature.is("sasl-channel-binding", ns::SASL_CHANNEL_BINDING).then(|| {
+            Self(types.filter_map(|child| child.attr("type")).map(str::to_owned).collect())
+        })
     }
 }

@@ -21,7 +21,9 @@ impl Version {
     /// Reads `major.minor`; leading zeros do not matter.
     pub fn parse(text: &str) -> Option<Self> {
         let (major, minor) = text.split_once('.')?;
-        let number = |digits: &str| digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten();
+        let number = |digits: &str| {
+            digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
+        };
         Some(Self { major: number(major)?, minor: number(minor)? })
     }
 }
@@ -53,7 +55,9 @@ impl StreamOpen {
             return Err(StreamError::new(StreamCondition::InvalidNamespace));
         }
         if header.name != "stream" {
-            return Err(StreamError::new(StreamCondition::BadFormat).with_text("the root must be 'stream'"));
+            return Err(
+                StreamError::new(StreamCondition::BadFormat).with_text("the root must be 'stream'")
+            );
         }
         // RFC 6120 §4.8.3: the content namespace is the default one, or has a prefix and the root's is the default.
         let prefixed = header.namespace == header.content_namespace
@@ -61,7 +65,8 @@ impl StreamOpen {
         if header.content_namespace != content_ns && !prefixed {
             return Err(StreamError::new(StreamCondition::InvalidNamespace));
         }
-        let dialback = header.prefixes.iter().any(|(prefix, uri)| prefix == "db" && uri == ns::DIALBACK);
+        let dialback =
+            header.prefixes.iter().any(|(prefix, uri)| prefix == "db" && uri == ns::DIALBACK);
         let from_attrs = |name: &str| match name {
             "to" => header.to.as_deref(),
             "from" => header.from.as_deref(),
@@ -126,7 +131,9 @@ impl StreamOpen {
 
     /// The `<open/>` of a framed stream.
     pub fn to_framed(&self) -> Element {
-        self.attrs().fold(Element::new("open", ns::FRAMING), |open, (name, value)| open.with_attr(name, value))
+        self.attrs().fold(Element::new("open", ns::FRAMING), |open, (name, value)| {
+            open.with_attr(name, value)
+        })
     }
 
     fn attrs(&self) -> impl Iterator<Item = (&'static str, String)> {

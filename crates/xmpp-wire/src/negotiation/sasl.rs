@@ -118,7 +118,9 @@ fn decode(text: &str) -> Result<Option<Vec<u8>>, SaslFailure> {
     match text {
         "" => Ok(None),
         "=" => Ok(Some(Vec::new())),
-        text => STANDARD.decode(text).map(Some).map_err(|_| SaslCondition::IncorrectEncoding.into()),
+        text => {
+            STANDARD.decode(text).map(Some).map_err(|_| SaslCondition::IncorrectEncoding.into())
+        }
     }
 }
 
@@ -143,7 +145,9 @@ impl SaslRequest {
         Some(match raw.name() {
             "auth" => match raw.attr("mechanism") {
                 None => Err(SaslCondition::InvalidMechanism.into()),
-                Some(name) => decode(&text).map(|initial| Self::Auth { mechanism: name.to_owned(), initial }),
+                Some(name) => {
+                    decode(&text).map(|initial| Self::Auth { mechanism: name.to_owned(), initial })
+                }
             },
             "response" => decode(&text).map(|data| Self::Response(data.unwrap_or_default())),
             "abort" => Ok(Self::Abort),
@@ -158,9 +162,10 @@ impl SaslRequest {
                 let auth = Element::new("auth", ns::SASL).with_attr("mechanism", mechanism.clone());
                 with_data(auth, initial.as_deref())
             }
-            Self::Response(data) => {
-                with_data(Element::new("response", ns::SASL), Some(data.as_slice()).filter(|data| !data.is_empty()))
-            }
+            Self::Response(data) => with_data(
+                Element::new("response", ns::SASL),
+                Some(data.as_slice()).filter(|data| !data.is_empty()),
+            ),
             Self::Abort => Element::new("abort", ns::SASL),
         }
     }
@@ -173,7 +178,9 @@ impl SaslResponse {
             return None;
         }
         match raw.name() {
-            "challenge" => decode(&raw.text()).ok().map(|data| Self::Challenge(data.unwrap_or_default())),
+            "challenge" => {
+                decode(&raw.text()).ok().map(|data| Self::Challenge(data.unwrap_or_default()))
+            }
             "success" => decode(&raw.text()).ok().map(Self::Success),
             "failure" => {
                 let known = raw.children().find_map(|child| SaslCondition::from_name(child.name()));
@@ -188,17 +195,19 @@ impl SaslResponse {
     /// The element.
     pub fn to_element(&self) -> Element {
         match self {
-            Self::Challenge(data) => {
-                with_data(Element::new("challenge", ns::SASL), Some(data.as_slice()).filter(|data| !data.is_empty()))
-            }
+            Self::Challenge(data) => with_data(
+                Element::new("challenge", ns::SASL),
+                Some(data.as_slice()).filter(|data| !data.is_empty()),
+            ),
             Self::Success(data) => with_data(Element::new("success", ns::SASL), data.as_deref()),
             Self::Failure(failure) => {
                 let element = Element::new("failure", ns::SASL)
                     .with_child(Element::new(failure.condition.name(), ns::SASL));
                 match &failure.text {
                     None => element,
-                    Some(text) => element
-                        .with_child(Element::new("text", ns::SASL).with_attr("xml:lang", "en").with_text(text)),
+                    Some(text) => element.with_child(
+                        Element::new("text", ns::SASL).with_attr("xml:lang", "en").with_text(text),
+                    ),
                 }
             }
         }

@@ -30,7 +30,9 @@ pub fn wrap(direction: Direction, message: &Stanza) -> Element {
 
 /// Whether a message is a carbon, or says that it is: only our own server may send one (XEP-0280 §11).
 pub fn is_carbon(message: &Stanza) -> bool {
-    message.children().any(|child| child.ns() == ns::CARBONS && matches!(child.name(), "received" | "sent"))
+    message
+        .children()
+        .any(|child| child.ns() == ns::CARBONS && matches!(child.name(), "received" | "sent"))
 }
 
 /// Whether the sender asks that no copies are made (XEP-0280 §5).

@@ -12,6 +12,7 @@ pub fn state(message: &Stanza) -> Option<&str> {
 pub fn is_standalone(message: &Stanza) -> bool {
     state(message).is_some()
         && message.children().all(|child| {
-            matches!(child.ns(), ns::CHAT_STATES | ns::HINTS | ns::STANZA_ID) || child.is("thread", ns::CLIENT)
+            matches!(child.ns(), ns::CHAT_STATES | ns::HINTS | ns::STANZA_ID)
+                || child.is("thread", ns::CLIENT)
         })
 }

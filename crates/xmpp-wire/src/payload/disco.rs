@@ -21,7 +21,12 @@ pub struct Identity {
 impl Identity {
     /// An identity with a name.
     pub fn new(category: &str, kind: &str, name: &str) -> Self {
-        Self { category: category.to_owned(), kind: kind.to_owned(), lang: None, name: Some(name.to_owned()) }
+        Self {
+            category: category.to_owned(),
+            kind: kind.to_owned(),
+            lang: None,
+            name: Some(name.to_owned()),
+        }
     }
 }
 
@@ -52,11 +57,16 @@ impl Info {
                 name: element.attr("name").map(str::to_owned),
             })
         };
-        let named = |name: &'static str| query.children().filter(move |child| child.is(name, ns::DISCO_INFO));
+        let named = |name: &'static str| {
+            query.children().filter(move |child| child.is(name, ns::DISCO_INFO))
+        };
         Some(Self {
             node: query.attr("node").map(str::to_owned),
             identities: named("identity").filter_map(identity).collect(),
-            features: named("feature").filter_map(|feature| feature.attr("var")).map(str::to_owned).collect(),
+            features: named("feature")
+                .filter_map(|feature| feature.attr("var"))
+                .map(str::to_owned)
+                .collect(),
             forms: query.children().filter_map(Form::from_element).collect(),
         })
     }
@@ -70,7 +80,8 @@ impl Info {
                 .with_attr_opt("xml:lang", identity.lang.clone())
                 .with_attr_opt("name", identity.name.clone())
         };
-        let feature = |var: &String| Element::new("feature", ns::DISCO_INFO).with_attr("var", var.clone());
+        let feature =
+            |var: &String| Element::new("feature", ns::DISCO_INFO).with_attr("var", var.clone());
         Element::new("query", ns::DISCO_INFO)
             .with_attr_opt("node", self.node.clone())
             .with_children(self.identities.iter().map(identity))
@@ -116,7 +127,8 @@ impl Info {
         }
         for (form_type, form) in self.typed_forms()? {
             push(&[form_type], "")?;
-            let mut fields: Vec<_> = form.fields.iter().filter(|f| f.var.as_deref() != Some("FORM_TYPE")).collect();
+            let mut fields: Vec<_> =
+                form.fields.iter().filter(|f| f.var.as_deref() != Some("FORM_TYPE")).collect();
             fields.sort_by_key(|field| field.var.as_deref());
             for field in fields {
                 push(&[field.var.as_deref().unwrap_or_default()], "")?;

@@ -130,14 +130,19 @@ impl Field {
 
     fn from_element(field: &Element) -> Self {
         let text = |child: &Element| child.text();
-        let named = |name: &'static str| field.children().filter(move |child| child.is(name, ns::DATA_FORMS));
+        let named = |name: &'static str| {
+            field.children().filter(move |child| child.is(name, ns::DATA_FORMS))
+        };
         let option = |option: &Element| FieldOption {
             label: option.attr("label").map(str::to_owned),
             value: option.child_text("value", ns::DATA_FORMS).unwrap_or_default(),
         };
         Self {
             var: field.attr("var").map(str::to_owned),
-            kind: field.attr("type").and_then(|name| FIELD_TYPES.iter().find(|row| row.1 == name)).map(|row| row.0),
+            kind: field
+                .attr("type")
+                .and_then(|name| FIELD_TYPES.iter().find(|row| row.1 == name))
+                .map(|row| row.0),
             label: field.attr("label").map(str::to_owned),
             desc: named("desc").next().map(text),
             required: named("required").next().is_some(),
@@ -147,7 +152,8 @@ impl Field {
     }
 
     fn to_element(&self) -> Element {
-        let leaf = |name: &'static str, text: &String| Element::new(name, ns::DATA_FORMS).with_text(text);
+        let leaf =
+            |name: &'static str, text: &String| Element::new(name, ns::DATA_FORMS).with_text(text);
         let option = |option: &FieldOption| {
             Element::new("option", ns::DATA_FORMS)
                 .with_attr_opt("label", option.label.clone())
@@ -184,7 +190,14 @@ pub struct Form {
 impl Form {
     /// An empty form.
     pub fn new(kind: FormType) -> Self {
-        Self { kind, title: None, instructions: vec![], fields: vec![], reported: vec![], items: vec![] }
+        Self {
+            kind,
+            title: None,
+            instructions: vec![],
+            fields: vec![],
+            reported: vec![],
+            items: vec![],
+        }
     }
 
     /// An empty form of a registered type (XEP-0068).
@@ -212,7 +225,9 @@ impl Form {
     /// The registered type (XEP-0068): in anything but a submission, the field must be a hidden one.
     pub fn form_type(&self) -> Option<&str> {
         let field = self.field("FORM_TYPE")?;
-        (field.kind == Some(FieldType::Hidden) || self.kind == FormType::Submit).then(|| field.value()).flatten()
+        (field.kind == Some(FieldType::Hidden) || self.kind == FormType::Submit)
+            .then(|| field.value())
+            .flatten()
     }
 
     /// Reads a form; `None` if it is something else or its type is unknown.
@@ -221,7 +236,8 @@ impl Form {
             return None;
         }
         let kind = x.attr("type").and_then(|name| FORM_TYPES.iter().find(|row| row.1 == name))?.0;
-        let named = |name: &'static str| x.children().filter(move |child| child.is(name, ns::DATA_FORMS));
+        let named =
+            |name: &'static str| x.children().filter(move |child| child.is(name, ns::DATA_FORMS));
         let fields = |parent: &Element| -> Vec<Field> {
             let fields = parent.children().filter(|child| child.is("field", ns::DATA_FORMS));
             fields.map(Field::from_element).collect()
@@ -238,7 +254,8 @@ impl Form {
 
     /// The element.
     pub fn to_element(&self) -> Element {
-        let leaf = |name: &'static str, text: &String| Element::new(name, ns::DATA_FORMS).with_text(text);
+        let leaf =
+            |name: &'static str, text: &String| Element::new(name, ns::DATA_FORMS).with_text(text);
         let row = |name: &'static str, fields: &[Field]| {
             Element::new(name, ns::DATA_FORMS).with_children(fields.iter().map(Field::to_element))
         };

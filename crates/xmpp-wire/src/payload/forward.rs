@@ -6,7 +6,8 @@ use xmlstream::Element;
 
 /// A stanza in its wrapper, with the time it was sent.
 pub fn wrap(stanza: &Stanza, delay: Option<&Delay>) -> Element {
-    let forwarded = Element::new("forwarded", ns::FORWARD).with_children(delay.map(Delay::to_element));
+    let forwarded =
+        Element::new("forwarded", ns::FORWARD).with_children(delay.map(Delay::to_element));
     forwarded.with_child(stanza.to_element())
 }
 

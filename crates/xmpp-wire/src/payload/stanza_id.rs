@@ -6,12 +6,17 @@ use xmlstream::Element;
 
 /// The element that says under which id `by` keeps a stanza.
 pub fn element(id: &str, by: &Jid) -> Element {
-    Element::new("stanza-id", ns::STANZA_ID).with_attr("by", by.as_str().to_owned()).with_attr("id", id.to_owned())
+    Element::new("stanza-id", ns::STANZA_ID)
+        .with_attr("by", by.as_str().to_owned())
+        .with_attr("id", id.to_owned())
 }
 
 /// The id under which `by` keeps a stanza.
 pub fn by(stanza: &Stanza, by: &Jid) -> Option<String> {
-    let ids = stanza.children().filter(|child| child.is("stanza-id", ns::STANZA_ID)).map(|child| child.parse());
+    let ids = stanza
+        .children()
+        .filter(|child| child.is("stanza-id", ns::STANZA_ID))
+        .map(|child| child.parse());
     ids.into_iter().find(|id| claims(id, by)).and_then(|id| id.attr("id").map(str::to_owned))
 }
 

@@ -119,7 +119,9 @@ impl SmReply {
                 .with_attr_opt("h", failed.handled.map(|handled| handled.counter().to_string()))
                 .with_child(Element::new(failed.condition.name(), ns::STANZA_ERRORS)),
             Self::Ask => Element::new("r", version),
-            Self::Ack(handled) => Element::new("a", version).with_attr("h", handled.counter().to_string()),
+            Self::Ack(handled) => {
+                Element::new("a", version).with_attr("h", handled.counter().to_string())
+            }
         }
     }
 
@@ -128,7 +130,9 @@ impl SmReply {
         match self {
             Self::Ask => out.extend_from_slice(format!("<r xmlns='{version}'/>").as_bytes()),
             Self::Ack(handled) => {
-                out.extend_from_slice(format!("<a xmlns='{version}' h='{}'/>", handled.counter()).as_bytes());
+                out.extend_from_slice(
+                    format!("<a xmlns='{version}' h='{}'/>", handled.counter()).as_bytes(),
+                );
             }
             other => other.to_element(version).write(out, ""),
         }

@@ -51,7 +51,8 @@ impl Ledger {
     ///
     /// What lies in the gap was never finished, so the peer sends it again, and with it what came later.
     pub fn resumed(handled: Counter, ahead: impl IntoIterator<Item = Counter>) -> Self {
-        let mut ledger = Self { handled, under_way: VecDeque::new(), ahead: ahead.into_iter().collect() };
+        let mut ledger =
+            Self { handled, under_way: VecDeque::new(), ahead: ahead.into_iter().collect() };
         while ledger.repeated() {}
         ledger
     }

@@ -34,7 +34,7 @@ impl AckError {
 pub struct OutQueue<T> {
     /// Each with the bytes it counts for.
     items: VecDeque<(T, usize)>,
-    acked: Counter,
+    pub(super) acked: Counter,
     bytes: usize,
     items_max: usize,
     bytes_max: usize,

@@ -75,11 +75,15 @@ impl StanzaKind {
     /// The value of the attribute `type`; `None` where it is left out.
     pub fn type_name(self) -> Option<&'static str> {
         Some(match self {
-            Self::Message(MessageType::Normal) | Self::Presence(PresenceType::Available) => return None,
+            Self::Message(MessageType::Normal) | Self::Presence(PresenceType::Available) => {
+                return None;
+            }
             Self::Message(MessageType::Chat) => "chat",
             Self::Message(MessageType::GroupChat) => "groupchat",
             Self::Message(MessageType::Headline) => "headline",
-            Self::Message(MessageType::Error) | Self::Presence(PresenceType::Error) | Self::Iq(IqType::Error) => "error",
+            Self::Message(MessageType::Error)
+            | Self::Presence(PresenceType::Error)
+            | Self::Iq(IqType::Error) => "error",
             Self::Presence(PresenceType::Unavailable) => "unavailable",
             Self::Presence(PresenceType::Subscribe) => "subscribe",
             Self::Presence(PresenceType::Subscribed) => "subscribed",

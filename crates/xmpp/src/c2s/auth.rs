@@ -170,6 +170,14 @@ impl Negotiating {
         data: Option<Vec<u8>>,
     ) -> Result<Step, Stop> {
         tracing::info!(peer = %self.peer, %mechanism, account = %identity, "authenticated");
+        if mechanism == Mechanism::Anonymous {
+            // The account exists as long as this value does.
+            let opened = self.door.kernel.accounts().open_anonymous(node(&identity), identity.domain().as_str()).await;
+            match opened {
+                Ok(session) => self.anonymous = Some(Box::new(session)),
+                Err(_) => return self.failed(SaslCondition::NotAuthorized.into()).await,
+            }
+        }
         self.account = Some(identity);
         if let Some(carrier) = &mut self.carrier {
             carrier.set_limits(self.door.options.limits);

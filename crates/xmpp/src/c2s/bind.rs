@@ -52,7 +52,8 @@ impl Negotiating {
             carrier.set_shaper(shaper.map(|rate| netio::Shaper::new(rate.bytes_per_second, Some(rate.burst_bytes))));
         }
         let carrier = self.carrier.take();
-        let session = ClientSession::new(session, self.door.options.send_timeout, carrier, self.lang.take());
+        let mut session = ClientSession::new(session, self.door.options.send_timeout, carrier, self.lang.take());
+        session.anonymous = self.anonymous.take();
         Err(Stop::Done(Some(Box::new(session))))
     }
 

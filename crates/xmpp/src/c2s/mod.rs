@@ -22,8 +22,8 @@ use netio::{Link, PeerAddr, TlsEndpoint};
 use settings::Problem;
 
 pub(crate) use options::C2sOptions;
-pub use options::TOP_LEVEL_OPTIONS;
-pub use sm::StreamMgmt;
+pub(crate) use options::TOP_LEVEL_OPTIONS;
+pub(crate) use sm::StreamMgmt;
 pub use sm::restore as restore_sessions;
 
 /// A listener for clients.

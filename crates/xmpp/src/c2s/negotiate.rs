@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use accounts::AnonymousSession;
 use jid::{BareJid, Jid};
 use kernel::{Host, random};
 use netio::{Link, PeerAddr};
@@ -30,6 +31,8 @@ pub(super) struct Negotiating {
     pub(super) lang: Option<Box<str>>,
     pub(super) account: Option<BareJid>,
     pub(super) attempts: u8,
+    /// Keeps an anonymous account alive.
+    pub(super) anonymous: Option<Box<AnonymousSession>>,
     /// The host of the first stream header; later ones must name it again.
     host: Option<Arc<Host>>,
     header_sent: bool,
@@ -75,8 +78,17 @@ pub(super) async fn negotiate(door: Arc<C2s>, link: Link) -> Option<Box<ClientSe
         transport
     };
     let carrier = Some(Carrier::new(transport, door.options.limits_before_auth));
-    let mut negotiating =
-        Negotiating { door, carrier, peer, lang: None, account: None, attempts: 0, host: None, header_sent: false };
+    let mut negotiating = Negotiating {
+        door,
+        carrier,
+        peer,
+        lang: None,
+        account: None,
+        attempts: 0,
+        anonymous: None,
+        host: None,
+        header_sent: false,
+    };
     let mut stopping = negotiating.door.kernel.tasks().stopping();
     let stop = tokio::select! {
         stop = negotiating.streams() => stop,

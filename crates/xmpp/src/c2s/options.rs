@@ -5,7 +5,7 @@ use std::time::Duration;
 use access::{Access, RuleRef, ShaperRef};
 use kernel::doors::Open;
 use netio::TlsOptions;
-use settings::{Config, Problem, Section};
+use settings::{Problem, Section};
 use xmlstream::Limits;
 
 /// What the listener honours besides the common options.
@@ -15,7 +15,9 @@ pub(crate) const LISTENER_OPTIONS: &[&str] = &[
     "ciphers",
     "dhfile",
     "max_fsm_queue",
+    "max_stanza_elements",
     "max_stanza_size",
+    "pre_auth_max_stanza_elements",
     "pre_auth_max_stanza_size",
     "protocol_options",
     "shaper",
@@ -27,7 +29,7 @@ pub(crate) const LISTENER_OPTIONS: &[&str] = &[
 ];
 
 /// What is honoured of the top level.
-pub const TOP_LEVEL_OPTIONS: &[&str] = &[
+pub(crate) const TOP_LEVEL_OPTIONS: &[&str] = &[
     "auth_password_types_hidden_in_sasl1",
     "c2s_cafile",
     "c2s_ciphers",
@@ -75,19 +77,28 @@ impl C2sOptions {
             Some(bytes) => u32::try_from(bytes).unwrap_or(Limits::STANZA_BYTES_CEILING),
             None => default,
         };
+        let elements = |name: &str| {
+            options.limit(name).finite().and_then(|count| u32::try_from(count).ok()).unwrap_or(u32::MAX)
+        };
         Ok(Self {
             access: rule(options, |node| access.rule_ref(node))?,
             shaper: shaper(options, |node| access.shaper_ref(node))?,
             direct_tls: options.bool("tls"),
             starttls: options.bool("starttls") || required || verify,
             starttls_required: required,
-            tls: tls(open.config, options, verify),
+            tls: TlsOptions {
+                // COMPAT: the top-level `c2s_*` options win over the listener's.
+                alpn: vec![b"xmpp-client".to_vec()],
+                ..TlsOptions::for_c2s(options, global, global)
+            },
             limits: Limits {
                 stanza_bytes_max: bytes("max_stanza_size", STANZA_BYTES_MAX),
+                elements_max: elements("max_stanza_elements"),
                 ..Limits::standard()
             },
             limits_before_auth: Limits {
                 stanza_bytes_max: bytes("pre_auth_max_stanza_size", PRE_AUTH_BYTES_MAX),
+                elements_max: elements("pre_auth_max_stanza_elements"),
                 ..Limits::before_authentication()
             },
             negotiation_timeout: global.duration("negotiation_timeout").finite().unwrap_or(Duration::from_secs(120)),
@@ -111,25 +122,5 @@ fn shaper(options: &Section, read: impl FnOnce(&settings::Node) -> Read<ShaperRe
     match options.node("shaper") {
         Some(node) => read(node).map(|(rule, _)| rule),
         None => Ok(ShaperRef::named("none")),
-    }
-}
-
-/// COMPAT: the top-level `c2s_*` options win over the listener's.
-fn tls(config: &Config, options: &Section, verify: bool) -> TlsOptions {
-    let global = config.global();
-    let text = |top: &str, own: &str| global.text(top).or_else(|| options.text(own)).map(str::to_owned);
-    let list = |top: &str, own: &str| {
-        let top = global.texts(top);
-        let chosen = if top.is_empty() { options.texts(own) } else { top };
-        chosen.into_iter().map(str::to_owned).collect()
-    };
-    TlsOptions {
-        ciphers: text("c2s_ciphers", "ciphers"),
-        protocol_options: list("c2s_protocol_options", "protocol_options"),
-        dhfile: text("c2s_dhfile", "dhfile").map(Into::into),
-        cafile: text("c2s_cafile", "cafile").map(Into::into),
-        tls_compression: global.bool_if_set("c2s_tls_compression").or_else(|| options.bool_if_set("tls_compression")),
-        verify_client: verify,
-        alpn: vec![b"xmpp-client".to_vec()],
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use kernel::hooks::{SessionPending, SessionResumed};
 use kernel::{CloseReason, Control, Delivery, Effect, Session};
+use accounts::AnonymousSession;
 use tokio::time::{Instant, Sleep};
 use xmpp_wire::{StreamCondition, StreamError};
 
@@ -26,6 +27,8 @@ pub(crate) struct ClientSession {
     pub(super) sm: Option<Box<Sm>>,
     /// The stream's language, for stanzas that name none (RFC 6120 §4.7.4).
     pub(super) lang: Option<Box<str>>,
+    /// Keeps an anonymous account alive.
+    pub(super) anonymous: Option<Box<AnonymousSession>>,
     /// A resumption that waits until everything the client sent has been handled.
     pub(super) waiting: Option<Box<Resumption>>,
     /// When waiting for resumption ends.
@@ -61,14 +64,14 @@ pub(super) enum Ending {
 
 impl ClientSession {
     pub(super) fn new(session: Session, send_timeout: Duration, carrier: Option<Carrier>, lang: Option<Box<str>>) -> Self {
-        Self { session, send_timeout, carrier, sm: None, lang, waiting: None, resume_deadline: None, timer: None }
+        Self { session, send_timeout, carrier, sm: None, lang, anonymous: None, waiting: None, resume_deadline: None, timer: None }
     }
 
     /// A session of before a restart that waits for its client.
     pub(super) fn waiting(session: Session, send_timeout: Duration, sm: Sm, wait: Duration) -> Self {
         let resume_deadline = Some(Instant::now() + wait);
         let sm = Some(Box::new(sm));
-        Self { session, send_timeout, carrier: None, sm, lang: None, waiting: None, resume_deadline, timer: None }
+        Self { session, send_timeout, carrier: None, sm, lang: None, anonymous: None, waiting: None, resume_deadline, timer: None }
     }
 
     /// Runs until the session is over.

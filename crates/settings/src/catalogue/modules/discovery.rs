@@ -93,9 +93,10 @@ pub(crate) static MOD_DISCO: ModuleSpec = ModuleSpec {
         option(
             "server_info",
             list(&options(&[
-                field("modules", Type::Either(&[Type::Enum(&["all"]), list(&Type::ModuleName)])),
-                field("name", TEXT),
-                field("urls", list(&TEXT)),
+                field("modules", Type::Either(&[Type::Enum(&["all"]), list(&Type::ModuleName)]))
+                    .or(DefaultValue::Text("all")),
+                field("name", TEXT).or(DefaultValue::Text("")),
+                field("urls", list(&TEXT)).or(DefaultValue::List(&[])),
             ])),
             DefaultValue::List(&[]),
         )
@@ -200,7 +201,8 @@ pub(crate) static MOD_STUN_DISCO: ModuleSpec = ModuleSpec {
                     field("port", PORT),
                     field("restricted", Type::Bool),
                     field("transport", Type::Enum(&["tcp", "udp"])),
-                    field("type", Type::Enum(&["stun", "turn", "stuns", "turns"])),
+                    field("type", Type::Enum(&["stun", "turn", "stuns", "turns"]))
+                        .or(DefaultValue::Text("stun")),
                 ])
                 .repeating(),
             ),

@@ -8,7 +8,7 @@ use super::shared::{
 };
 use crate::catalogue::kinds::{
     DefaultValue, ModuleSpec, POSITIVE, POSITIVE_OR_INFINITY, SECONDS, TEXT, Type, list, map,
-    option, options,
+    option,
 };
 
 /// `mod_avatar`.

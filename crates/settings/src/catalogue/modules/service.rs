@@ -60,7 +60,13 @@ pub(crate) static MOD_DELEGATION: ModuleSpec = ModuleSpec {
     options: &[
         option(
             "namespaces",
-            map(&TEXT, &options(&[field("access", Type::Access), field("filtering", list(&TEXT))])),
+            map(
+                &TEXT,
+                &options(&[
+                    field("access", Type::Access).or(DefaultValue::Text("none")),
+                    field("filtering", list(&TEXT)).or(DefaultValue::List(&[])),
+                ]),
+            ),
             DefaultValue::Map(&[]),
         ),
     ],

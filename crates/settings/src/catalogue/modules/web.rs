@@ -6,7 +6,7 @@ use super::shared::{
 };
 use crate::catalogue::kinds::{
     DefaultValue, FROM_ZERO, FileUse, INT, ModuleSpec, POSITIVE_OR_INFINITY, SECONDS, TEXT, Type,
-    WEB_URL, int, list, map, option, options,
+    WEB_URL, int, list, map, option,
 };
 
 /// `mod_bosh`.

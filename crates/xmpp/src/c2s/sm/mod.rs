@@ -18,7 +18,7 @@ use xmpp_wire::sm::{AckError, Counter, Full, Handled, Ledger, OutQueue, Seq};
 
 pub(crate) use journal::{Entry as JournalEntry, Journal, text};
 pub(crate) use module::{Policy, ResendOnTimeout};
-pub use module::StreamMgmt;
+pub(crate) use module::StreamMgmt;
 pub(crate) use registry::Resumption;
 pub use restore::restore;
 pub(crate) use store::SessionRow;
@@ -234,7 +234,10 @@ impl Sm {
             None => self.queue.push(kept, size),
             Some(all) if all.len() >= self.policy.max_ack_queue => Err(Full),
             // What is of the moment has no use for a client that is away since before the restart.
-            Some(all) => Ok(all.extend(Some(kept).filter(|kept| kept.row.is_some()))),
+            Some(all) => {
+                all.extend(Some(kept).filter(|kept| kept.row.is_some()));
+                Ok(())
+            }
         }
     }
 

@@ -13,7 +13,7 @@ use super::store;
 
 /// What happens to unacknowledged messages of a session that was not resumed in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ResendOnTimeout {
+pub(crate) enum ResendOnTimeout {
     /// Each goes back to its sender with an error.
     No,
     /// Each is routed to the account again.
@@ -24,7 +24,7 @@ pub enum ResendOnTimeout {
 
 /// The options of `mod_stream_mgmt`.
 #[derive(Clone, Debug)]
-pub struct Policy {
+pub(crate) struct Policy {
     /// Unacknowledged stanzas a session may have; one more ends it.
     pub max_ack_queue: usize,
     /// How long a session waits for resumption when the client does not say; zero forbids resumption.
@@ -38,7 +38,7 @@ pub struct Policy {
 }
 
 /// Stream management, switched on for a host.
-pub struct StreamMgmt {
+pub(crate) struct StreamMgmt {
     policy: Arc<Policy>,
     registry: Arc<Registry>,
 }
