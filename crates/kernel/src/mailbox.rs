@@ -38,6 +38,8 @@ pub enum Control {
     Close(CloseReason),
     /// A connection resumes this session; what is inside is known to the door alone.
     Attach(Box<dyn std::any::Any + Send>),
+    /// Send the present presence once more, through the hooks, as something that they add has changed.
+    RepeatPresence,
     /// Something that the session waits for has happened; it knows what.
     Wake,
 }
@@ -61,6 +63,7 @@ impl fmt::Debug for Control {
         match self {
             Self::Close(reason) => write!(f, "Close({reason:?})"),
             Self::Attach(_) => f.write_str("Attach"),
+            Self::RepeatPresence => f.write_str("RepeatPresence"),
             Self::Wake => f.write_str("Wake"),
         }
     }

@@ -51,7 +51,7 @@ impl ClientSession {
         }
     }
 
-    async fn stanza(&mut self, mut stanza: Stanza, receipt: Option<Receipt>, out: &mut Vec<u8>) -> Next {
+    pub(super) async fn stanza(&mut self, mut stanza: Stanza, receipt: Option<Receipt>, out: &mut Vec<u8>) -> Next {
         if !self.stamp(&mut stanza) {
             return Next::End(Ending::WithError(StreamError::new(StreamCondition::InvalidFrom)));
         }

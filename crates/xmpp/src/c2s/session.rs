@@ -224,6 +224,13 @@ impl ClientSession {
                     Next::Go
                 }
             },
+            Control::RepeatPresence => {
+                let Some(presence) = self.session.handle().presence() else { return Next::Go };
+                match self.stanza(presence, None, out).await {
+                    Next::Go => self.effects(out).await,
+                    end @ Next::End(_) => end,
+                }
+            }
             Control::Attach(resumption) => match resumption.downcast::<Resumption>() {
                 Ok(resumption) => self.attach(*resumption, out).await,
                 Err(_) => Next::Go,
