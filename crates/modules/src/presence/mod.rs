@@ -1,6 +1,8 @@
 //! Presence: broadcast, probes and directed presence (RFC 6121 §4). Always on where rosters are.
 
 mod directed;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use directed::watch_directed;
 
