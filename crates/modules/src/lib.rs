@@ -1,5 +1,6 @@
 //! Extensions: one folder or file each, one line to register it.
 
+mod offline;
 mod presence;
 mod roster;
 mod time;
@@ -8,6 +9,7 @@ use kernel::{ModuleEntry, entry};
 
 /// Every module of this crate, in the order in which they run within a stage of a hook.
 pub static MODULES: &[ModuleEntry] = &[
+    entry::<offline::OfflineMessages>(),
     entry::<roster::Rosters>(),
     entry::<time::EntityTime>(),
 ];
