@@ -73,15 +73,15 @@ async fn probes_tell_strangers_nothing() {
     let mut romeo = bench.login("romeo@example.org/orchard").await;
     let mut nurse = bench.login("nurse@example.org/kitchen").await;
     for asked in [JULIET, "nobody@example.org"] {
-        bench.from_outside(&format!("<presence type='probe' from='nurse@example.org/kitchen' to='{asked}'/>")).await;
+        bench.outside(&format!("<presence type='probe' from='nurse@example.org/kitchen' to='{asked}'/>")).await;
         assert_eq!(nurse.summary(), [""; 0], "what she never had is not taken away");
     }
     romeo.received();
     for asked in ["juliet@example.org", "juliet@example.org/balcony"] {
-        bench.from_outside(&format!("<presence type='probe' from='{ROMEO}/orchard' to='{asked}'/>")).await;
+        bench.outside(&format!("<presence type='probe' from='{ROMEO}/orchard' to='{asked}'/>")).await;
         assert_eq!(romeo.summary(), ["juliet/balcony: available"]);
     }
-    bench.from_outside("<presence type='probe' from='romeo@example.org/orchard' to='juliet@example.org/x'/>").await;
+    bench.outside("<presence type='probe' from='romeo@example.org/orchard' to='juliet@example.org/x'/>").await;
     assert_eq!(romeo.summary(), [""; 0]);
 }
 
@@ -92,9 +92,9 @@ async fn a_probe_mends_a_one_sided_subscription() {
     let mut romeo = bench.connect("romeo@example.org/orchard");
     romeo.send("<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>").await;
     romeo.received();
-    bench.from_outside("<presence type='probe' from='romeo@example.org' to='nurse@example.org'/>").await;
+    bench.outside("<presence type='probe' from='romeo@example.org' to='nurse@example.org'/>").await;
     assert_eq!(romeo.summary(), [""; 0]);
     // Whoever answers that there is no subscription is believed.
-    bench.from_outside("<presence type='unsubscribed' from='mallory@example.org' to='romeo@example.org'/>").await;
+    bench.outside("<presence type='unsubscribed' from='mallory@example.org' to='romeo@example.org'/>").await;
     assert_eq!(romeo.summary(), ["push mallory from", "mallory: unsubscribed"]);
 }

@@ -103,7 +103,7 @@ impl Bench {
     }
 
     /// A stanza of another server.
-    pub(crate) async fn from_outside(&self, xml: &str) {
+    pub(crate) async fn outside(&self, xml: &str) {
         self.kernel.route(Stanza::parse(xml.as_bytes()).unwrap().into()).await;
     }
 }
@@ -289,7 +289,7 @@ async fn two_accounts_subscribe_to_each_other() {
 async fn a_request_waits_for_the_next_log_in() {
     let bench = Bench::new("").await;
     bench
-        .from_outside("<presence from='mercutio@example.net/x' to='romeo@example.org' type='subscribe'><status>Ho</status></presence>")
+        .outside("<presence from='mercutio@example.net/x' to='romeo@example.org' type='subscribe'><status>Ho</status></presence>")
         .await;
     let mut romeo = bench.connect("romeo@example.org/orchard");
     romeo.send("<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>").await;
@@ -310,13 +310,13 @@ async fn strangers_learn_and_cause_nothing() {
     let bench = Bench::new("").await;
     let mut romeo = bench.login("romeo@example.org/orchard").await;
     for verb in ["subscribe", "subscribed", "unsubscribe", "unsubscribed"] {
-        bench.from_outside(&format!("<presence from='romeo@example.org' to='nobody@example.org' type='{verb}'/>")).await;
-        bench.from_outside(&format!("<presence from='x@example.net' to='nobody@example.org' type='{verb}'/>")).await;
+        bench.outside(&format!("<presence from='romeo@example.org' to='nobody@example.org' type='{verb}'/>")).await;
+        bench.outside(&format!("<presence from='x@example.net' to='nobody@example.org' type='{verb}'/>")).await;
     }
     assert_eq!(bench.rows().await, [""; 0]);
     assert_eq!(romeo.summary(), [""; 0]);
     for verb in ["subscribed", "unsubscribe", "unsubscribed"] {
-        bench.from_outside(&format!("<presence from='x@example.net' to='romeo@example.org' type='{verb}'/>")).await;
+        bench.outside(&format!("<presence from='x@example.net' to='romeo@example.org' type='{verb}'/>")).await;
     }
     assert_eq!(romeo.summary(), [""; 0], "unasked answers go nowhere");
     assert_eq!(bench.rows().await, [""; 0]);
@@ -446,7 +446,7 @@ async fn an_unchanged_roster_is_not_sent_again() {
         romeo.send(&get(&empty)).await;
         let full = romeo.received().concat();
         assert!(full.contains("nurse@example.org") && version(&full) == pushed);
-        bench.from_outside("<presence from='x@example.net' to='romeo@example.org' type='subscribe'/>").await;
+        bench.outside("<presence from='x@example.net' to='romeo@example.org' type='subscribe'/>").await;
         romeo.received();
         romeo.send(&get(&pushed)).await;
         assert!(!romeo.received().concat().contains("query"), "a request changes nothing visible");
@@ -481,6 +481,59 @@ async fn the_cache_survives_a_reload_and_is_never_old() {
     bench.kernel.reload(config("use_cache: false")).unwrap();
     let one = bench.rosters().book(&account).await.unwrap();
     assert!(!Arc::ptr_eq(&one, &bench.rosters().book(&account).await.unwrap()));
+}
+
+#[tokio::test]
+async fn a_lost_request_is_repeated_at_the_next_log_in() {
+    let bench = Bench::new("").await;
+    let mut romeo = bench.login("romeo@example.org/orchard").await;
+    romeo.send("<presence to='juliet@example.org' type='subscribe'/>").await;
+    let juliet = BareJid::new("juliet@example.org").unwrap();
+    let rosters = bench.rosters();
+    let lost = rosters.change(&bench.kernel, &juliet, |tx, owner| {
+        store::delete_book(tx, owner)?;
+        Ok(super::change::Outcome { value: (), push: None })
+    });
+    lost.await.unwrap().into_inner();
+    bench.login("romeo@example.org/garden").await;
+    let rows = bench.rows().await;
+    assert_eq!(rows, ["juliet romeo@example.org NI0 ", "romeo juliet@example.org NO0 "]);
+}
+
+#[tokio::test]
+async fn a_roster_has_bounds() {
+    let bench = Bench::new("use_cache: false").await;
+    let fill = |ask: &'static str, count: i64| {
+        bench.store.write(move |tx| {
+            tx.execute(
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2) \
+                 INSERT INTO rosterusers (username, server_host, jid, nick, subscription, approved, ask, askmessage, \
+                 server, subscribe, type) \
+                 SELECT 'romeo', 'example.org', ?1 || i || '@example.net', '', 'N', 0, ?1, '', 'N', '', 'item' FROM n",
+                &[&ask, &count],
+            )
+        })
+    };
+    fill("I", super::item::REQUESTS_MAX - 1).await.unwrap().into_inner();
+    fill("N", super::item::ITEMS_MAX - 1).await.unwrap().into_inner();
+    let count = || async {
+        let sql = "SELECT count(*) FROM rosterusers WHERE jid NOT LIKE '%@example.net'";
+        bench.store.read(move |query| query.query_one(sql, &[], |row| row.get::<i64>(0))).await.unwrap()
+    };
+    let mut romeo = bench.connect("romeo@example.org/orchard");
+    for stranger in ["a@example.com", "b@example.com"] {
+        bench.outside(&format!("<presence from='{stranger}' to='romeo@example.org' type='subscribe'/>")).await;
+    }
+    assert_eq!(count().await, 1, "one request fitted in");
+    romeo.send(&set("<item jid='c@example.com'/>")).await;
+    assert!(romeo.received().concat().contains("result"));
+    romeo.send(&set("<item jid='d@example.com'/>")).await;
+    assert!(romeo.received().concat().contains("policy-violation"));
+    romeo.send("<presence to='e@example.com' type='subscribe'/>").await;
+    assert!(romeo.received().concat().contains("policy-violation"));
+    romeo.send(&set("<item jid='c@example.com' name='still'/>")).await;
+    assert!(romeo.received().concat().contains("result"), "what is there can be changed");
+    assert_eq!(count().await, 2);
 }
 
 #[tokio::test]
