@@ -98,3 +98,39 @@ async fn a_probe_mends_a_one_sided_subscription() {
     bench.outside("<presence type='unsubscribed' from='mallory@example.org' to='romeo@example.org'/>").await;
     assert_eq!(romeo.summary(), ["push mallory from", "mallory: unsubscribed"]);
 }
+
+#[tokio::test]
+async fn another_server_learns_no_more_than_it_may() {
+    let bench = Bench::new("").await;
+    bench.befriend(JULIET, "friend@example.net").await;
+    let other = bench.other_server("example.net");
+    let mut juliet = bench.login("juliet@example.org/balcony").await;
+    // She sees him, not the other way round.
+    juliet.send("<presence to='idol@example.net' type='subscribe'/>").await;
+    bench.outside("<presence from='idol@example.net' to='juliet@example.org' type='subscribed'/>").await;
+    other.received();
+    for prober in ["idol", "stranger"] {
+        let mut answers = Vec::new();
+        for asked in ["juliet", "nobody"] {
+            let probe = format!("<presence type='probe' from='{prober}@example.net' to='{asked}@example.org'/>");
+            bench.outside(&probe).await;
+            answers.push(other.received().concat().replace(asked, "somebody"));
+        }
+        let refusal =
+            format!("<presence to='{prober}@example.net' from='somebody@example.org' type='unsubscribed'/>");
+        assert_eq!(answers, [refusal.as_str(), refusal.as_str()]);
+    }
+    let probe = "<presence type='probe' from='friend@example.net/x' to='juliet@example.org'/>";
+    bench.outside(probe).await;
+    assert_eq!(other.received(), ["<presence to='friend@example.net/x' from='juliet@example.org/balcony'/>"]);
+    juliet.send("<presence type='unavailable'/>").await;
+    assert_eq!(
+        other.received(),
+        ["<presence to='friend@example.net' from='juliet@example.org/balcony' type='unavailable'/>"]
+    );
+    bench.outside(probe).await;
+    assert_eq!(
+        other.received(),
+        ["<presence to='friend@example.net/x' from='juliet@example.org' type='unavailable'/>"]
+    );
+}
