@@ -1,12 +1,13 @@
 //! What a sender may be told about a stanza: that its effects are durable, and not before.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
 use store::{Durable, StoreError, Tx};
 
 /// The sender's side of a [`Receipt`]: who counts handled stanzas, and where the count is kept.
-pub trait Acceptance: Send + Sync {
+pub trait Acceptance: Any + Send + Sync {
     /// Writes, inside the transaction that stores an effect, that the stanza has been handled.
     ///
     /// The effect and the count then become durable together, so a crash can neither lose a counted
@@ -49,6 +50,12 @@ impl Receipt {
     /// Those of the store.
     pub fn record(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         if Arc::strong_count(&self.0) == 1 { self.0.0.record(tx) } else { Ok(()) }
+    }
+
+    /// The sender's side, if it is of this type: for a store that gets back what it handed out itself.
+    pub fn acceptance<A: Acceptance>(&self) -> Option<&A> {
+        let acceptance: &dyn Any = self.0.0.as_ref();
+        acceptance.downcast_ref()
     }
 
     /// Ends this effect by the proof that it is durable.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::iq::{At, IqTables};
+use std::sync::Arc;
+
+use crate::iq::{At, GetAnswer, GetFn, IqRequest, IqTables};
 
 /// An identity of the server or of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,9 +35,39 @@ pub struct Disco {
     account: BTreeSet<&'static str>,
     identities: Vec<(At, Identity)>,
     items: Vec<Item>,
+    info_nodes: IqTables,
+    items_nodes: IqTables,
 }
 
 impl Disco {
+    pub(crate) fn node<M: Send + Sync + 'static>(
+        &mut self,
+        at: At,
+        node: &'static str,
+        module: Arc<M>,
+        info: GetFn<M>,
+        items: GetFn<M>,
+    ) {
+        self.info_nodes.on_get(at, node, module.clone(), info);
+        self.items_nodes.on_get(at, node, module, items);
+    }
+
+    /// What the owner of a node says about it.
+    ///
+    /// # Errors
+    /// `item-not-found` for a node that nobody owns, and whatever the owner says.
+    pub async fn node_info(&self, at: At, node: &str, request: &IqRequest) -> GetAnswer {
+        self.info_nodes.answer_key(at, node, request).await
+    }
+
+    /// What the owner of a node says that belongs to it.
+    ///
+    /// # Errors
+    /// See [`Disco::node_info`].
+    pub async fn node_items(&self, at: At, node: &str, request: &IqRequest) -> GetAnswer {
+        self.items_nodes.answer_key(at, node, request).await
+    }
+
     pub(crate) fn feature(&mut self, at: At, var: &'static str) {
         match at {
             At::Server => self.server.insert(var),

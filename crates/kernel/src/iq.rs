@@ -100,6 +100,18 @@ impl IqTables {
         names
     }
 
+    /// Answers a `get` request by the handler of a key that is not the namespace of its payload.
+    ///
+    /// # Errors
+    /// `item-not-found` for a key without handler, and whatever the handler says.
+    pub(crate) async fn answer_key(&self, at: At, key: &str, request: &IqRequest) -> GetAnswer {
+        let handler = self.0.iter().find(|((place, name), _)| *place == at && *name == key);
+        match handler.and_then(|(_, pair)| pair.get.as_ref()) {
+            Some(handler) => handler.answer(request).await,
+            None => Err(StanzaCondition::ItemNotFound.into()),
+        }
+    }
+
     /// Answers a request.
     ///
     /// # Errors

@@ -116,6 +116,11 @@ impl<M: Module> Register<'_, M> {
         self.draft.disco.identity(at, Identity { category, kind, name });
     }
 
+    /// Answers service discovery at a node: information, and items.
+    pub fn disco_node(&mut self, at: At, node: &'static str, info: GetFn<M>, items: GetFn<M>) {
+        self.draft.disco.node(at, node, self.module.clone(), info, items);
+    }
+
     /// Adds a disco item of the server.
     pub fn item(&mut self, item: Item) {
         self.draft.disco.item(item);

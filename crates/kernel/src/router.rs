@@ -140,7 +140,8 @@ impl Kernel {
     /// RFC 6121 §8.5.2: a message to the bare JID.
     async fn message_to_bare(&self, host: &Arc<Host>, kind: MessageType, sessions: AccountSessions, delivery: Delivery) {
         match kind {
-            MessageType::GroupChat => self.bounce(delivery, &StanzaError::new(StanzaCondition::ServiceUnavailable)).await,
+            // RFC 6121 §8.5.2: never to a session; sent back unless a module deals with it.
+            MessageType::GroupChat => self.to_offline(host, delivery).await,
             MessageType::Error => {}
             MessageType::Chat | MessageType::Normal | MessageType::Headline => {
                 let targets = message_targets(&sessions, kind == MessageType::Headline);

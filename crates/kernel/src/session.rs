@@ -3,13 +3,14 @@
 use std::any::{Any, TypeId};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 use jid::{BareJid, FullJid, Jid};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use xmpp_wire::Stanza;
 
+use crate::clock::Clock;
 use crate::host::{Generation, Host};
 use crate::mailbox::{CloseReason, Delivery, Mailbox, MailboxBounds};
 use crate::Kernel;
@@ -36,6 +37,7 @@ pub struct SessionHandle {
     priority: AtomicI32,
     presence: Mutex<Option<Box<Stanza>>>,
     interested: AtomicBool,
+    active_at: AtomicU32,
     info: Mutex<ConnectionInfo>,
 }
 
@@ -50,6 +52,7 @@ impl SessionHandle {
             priority: AtomicI32::new(UNAVAILABLE),
             presence: Mutex::new(None),
             interested: AtomicBool::new(false),
+            active_at: AtomicU32::new(0),
             info: Mutex::new(info),
         }
     }
@@ -98,6 +101,16 @@ impl SessionHandle {
     /// Marks it as asking for roster pushes.
     pub fn set_interested(&self) {
         self.interested.store(true, Ordering::Relaxed);
+    }
+
+    /// When the client last sent anything, in seconds since the server started.
+    pub fn active_at(&self) -> u32 {
+        self.active_at.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the client has just sent something.
+    pub fn touch(&self, clock: &Clock) {
+        self.active_at.store(u32::try_from(clock.uptime().as_secs()).unwrap_or(u32::MAX), Ordering::Relaxed);
     }
 
     /// How the client is connected.

@@ -37,7 +37,6 @@ pub(crate) fn serve(arguments: &Arguments) -> ExitCode {
     let boot = match boot::boot(arguments) {
         Ok(boot) => boot,
         Err(boot::BootError::Config(problems)) => return say::refused(&problems.render(say::is_terminal())),
-        Err(error) => return say::refused(&error.to_string()),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

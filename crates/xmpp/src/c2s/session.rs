@@ -137,6 +137,7 @@ impl ClientSession {
     }
 
     async fn input(&mut self, out: &mut Vec<u8>) -> Next {
+        self.session.handle().touch(self.session.kernel().clock());
         while let Some(item) = self.carrier.as_mut().and_then(Carrier::take) {
             let next = match item {
                 Inbound::Element(element) => self.element(element, out).await,
