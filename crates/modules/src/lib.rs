@@ -5,10 +5,10 @@ mod caps;
 mod disco;
 mod last;
 mod offline;
-mod presence;
-mod roster;
 mod ping;
+mod presence;
 mod private;
+mod roster;
 mod time;
 mod vcard;
 mod vcard_xupdate;
@@ -22,9 +22,9 @@ pub static MODULES: &[ModuleEntry] = &[
     entry::<disco::ServiceDiscovery>(),
     entry::<last::LastActivity>(),
     entry::<offline::OfflineMessages>(),
-    entry::<roster::Rosters>(),
     entry::<ping::Ping>(),
     entry::<private::PrivateStorage>(),
+    entry::<roster::Rosters>(),
     entry::<time::EntityTime>(),
     entry::<vcard::VCardTemp>(),
     entry::<vcard_xupdate::AvatarHash>(),
