@@ -3,6 +3,7 @@
 mod client;
 mod error;
 mod figures;
+mod interrupt;
 mod machine;
 mod procfs;
 mod relay;
@@ -171,6 +172,7 @@ fn run(options: &Options, selection: Selection) -> Result<bool, BenchError> {
     machine::pin_to(options.load_core)?;
 
     let site = site(options)?;
+    interrupt::clean_up_when_interrupted((!options.keep).then(|| site.dir.clone()))?;
     let outcome = measure(options, selection, &site, descriptors, &mut results);
     if options.keep {
         machine::say(&format!("kept {}", site.dir.display()));

@@ -13,9 +13,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::Pid;
+
 use crate::client::{Account, Address, Connection, KeyExchange, Tls};
 use crate::error::{BenchError, Doing, subject_failed};
-use crate::machine;
+use crate::{interrupt, machine};
 
 /// How long a server may take from exec to its first answer.
 const START_MAX: Duration = Duration::from_secs(60);
@@ -258,6 +260,7 @@ impl Subject {
             spawner.join().expect("the spawning thread does not panic")
         });
         let (child, started) = spawned?;
+        interrupt::remember(Pid::from_child(&child));
         Ok(Instance {
             child,
             kind: self.kind,
@@ -297,10 +300,7 @@ impl Instance {
         if self.has_ended() {
             return Ok(());
         }
-        rustix::process::kill_process(
-            rustix::process::Pid::from_child(&self.child),
-            rustix::process::Signal::TERM,
-        )?;
+        rustix::process::kill_process(Pid::from_child(&self.child), rustix::process::Signal::TERM)?;
         let asked = Instant::now();
         while asked.elapsed() < STOP_MAX {
             if self.has_ended() {
@@ -316,6 +316,7 @@ impl Instance {
 impl Drop for Instance {
     fn drop(&mut self) {
         drop(self.end());
+        interrupt::forget(Pid::from_child(&self.child));
     }
 }
 

@@ -12,9 +12,8 @@ pub(super) fn version(site: &super::Site) -> Result<String, BenchError> {
         .arg("--version")
         .output()
         .map_err(|error| {
-            let path = site.rookery.display();
             BenchError::Usage(format!(
-                "{path} does not run ({error}); build it with: cargo build --release"
+                "the binary of --rookery does not run ({error}); build it with: cargo build --release"
             ))
         })?;
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())

@@ -14,12 +14,15 @@ pub mod hooks;
 mod iq;
 mod mailbox;
 mod module;
+mod process;
 pub mod random;
 mod router;
 mod server;
 mod session;
 mod sessions;
 mod tasks;
+#[cfg(test)]
+mod tests;
 
 pub use acceptance::{Acceptance, Receipt};
 pub use clock::{Clock, xmpp_stamp};
@@ -28,6 +31,7 @@ pub use host::{Generation, Host};
 pub use iq::{Answering, At, GetAnswer, GetFn, SetFn, IqRequest, IqTables, PendingReplies, SetAnswer};
 pub use mailbox::{CloseReason, Control, Delivery, Mailbox, MailboxBounds, Refused};
 pub use module::{Module, ModuleEntry, Register, Start, Xep, entry, xep};
+pub use process::{Asking, ServerControl};
 pub use router::{Route, Routes, is_subscription};
 pub use server::{Kernel, Parts};
 pub use session::{ConnectionInfo, Effect, Session, SessionHandle};

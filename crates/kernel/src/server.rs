@@ -1,7 +1,7 @@
 //! The kernel's own state, and the reload that swaps it whole.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use accounts::Accounts;
 use arc_swap::ArcSwap;
@@ -17,6 +17,7 @@ use crate::hooks::AccountEvent;
 use crate::host::{Generation, Host};
 use crate::iq::PendingReplies;
 use crate::module::ModuleEntry;
+use crate::process::ServerControl;
 use crate::router::Routes;
 use crate::session::SessionHandle;
 use crate::sessions::Sessions;
@@ -51,6 +52,7 @@ struct Inner {
     routes: Routes,
     pending: PendingReplies,
     tasks: Tasks,
+    control: OnceLock<Arc<dyn ServerControl>>,
 }
 
 impl Kernel {
@@ -68,6 +70,7 @@ impl Kernel {
             routes: Routes::default(),
             pending: PendingReplies::default(),
             tasks: Tasks::new(),
+            control: OnceLock::new(),
         }));
         kernel.reload(config)?;
         Ok(kernel)
@@ -186,6 +189,18 @@ impl Kernel {
     /// The tasks.
     pub fn tasks(&self) -> &Tasks {
         &self.0.tasks
+    }
+
+    /// Says what runs this kernel; the first one stays.
+    pub fn set_control(&self, control: Arc<dyn ServerControl>) {
+        if self.0.control.set(control).is_err() {
+            tracing::error!("a kernel runs in one process only; the second one is not taken");
+        }
+    }
+
+    /// The process around the kernel; `None` where there is none, in tests.
+    pub fn control(&self) -> Option<&dyn ServerControl> {
+        self.0.control.get().map(|control| &**control)
     }
 
     /// The commands that can be called now.

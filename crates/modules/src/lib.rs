@@ -6,9 +6,13 @@ mod disco;
 mod last;
 mod offline;
 mod ping;
+mod presence;
 mod private;
+mod roster;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod time;
 mod vcard;
 mod vcard_xupdate;
@@ -24,6 +28,7 @@ pub static MODULES: &[ModuleEntry] = &[
     entry::<offline::OfflineMessages>(),
     entry::<ping::Ping>(),
     entry::<private::PrivateStorage>(),
+    entry::<roster::Rosters>(),
     entry::<time::EntityTime>(),
     entry::<vcard::VCardTemp>(),
     entry::<vcard_xupdate::AvatarHash>(),

@@ -24,9 +24,6 @@ pub(crate) enum BootError {
     /// The configuration is wrong.
     #[error("{}", .0.render(false))]
     Config(Problems),
-    /// A folder cannot be used.
-    #[error("{}: {source}; {mend}", .path.display())]
-    Folder { path: PathBuf, source: std::io::Error, mend: &'static str },
 }
 
 impl From<Problems> for BootError {
@@ -96,7 +93,6 @@ pub(crate) fn check(arguments: &Arguments, file: &Path) -> ExitCode {
     let loaded = match read {
         Ok(loaded) => loaded,
         Err(BootError::Config(problems)) => return say::refused(&problems.render(colour)),
-        Err(error) => return say::refused(&error.to_string()),
     };
     let mut problems = Problems::new(loaded.sources.clone());
     let mut notes = loaded.notes.clone();

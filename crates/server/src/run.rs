@@ -24,6 +24,8 @@ use crate::signals::{Asked, Signals};
 
 /// How long sessions may take to end at a shutdown.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
+/// How often histograms are condensed.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// How often certificates are looked at for change.
 const CERTS_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -35,7 +37,6 @@ pub(crate) fn serve(arguments: &Arguments) -> ExitCode {
     let boot = match boot::boot(arguments) {
         Ok(boot) => boot,
         Err(boot::BootError::Config(problems)) => return say::refused(&problems.render(say::is_terminal())),
-        Err(error) => return say::refused(&error.to_string()),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -103,8 +104,9 @@ async fn run(arguments: &Arguments, boot: Boot) -> Result<End, StartError> {
     }
     let doors = Doors::new(lists::DOORS, &places.spool);
     let server = Server { places, kernel, doors, logging, log_format };
-    server.open_doors(&loaded.config, &loaded.sources, &mut Inherited::from_environment())?;
+    // First, so that whoever sees a port open can give commands.
     server.open_control(requests)?;
+    server.open_doors(&loaded.config, &loaded.sources, &mut Inherited::from_environment())?;
     server.serve_metrics(arguments.places().metrics).await;
     server.watch_certificates();
     server.announce(&loaded.config).await;
@@ -207,8 +209,15 @@ impl Server {
         };
         let mut stopping = self.kernel.tasks().stopping();
         self.kernel.tasks().spawn("metrics", async move {
+            let upkeep = async {
+                loop {
+                    tokio::time::sleep(UPKEEP_INTERVAL).await;
+                    metrics.upkeep();
+                }
+            };
             tokio::select! {
-                never = listener.serve(metrics) => match never {},
+                never = listener.serve(metrics.clone()) => match never {},
+                () = upkeep => {}
                 () = stopping.wait() => {}
             }
         });

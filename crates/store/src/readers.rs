@@ -20,6 +20,7 @@ type Question = Box<dyn FnOnce(Result<&mut Connection, StoreError>) + Send>;
 pub(crate) struct Readers {
     path: PathBuf,
     threads_max: usize,
+    questions_max: usize,
     idle: Duration,
     /// Bounds the questions that wait or run.
     slots: Arc<Semaphore>,
@@ -51,11 +52,17 @@ impl Readers {
         Arc::new(Self {
             path,
             threads_max: threads_max.max(1),
+            questions_max: waiting_max.max(1),
             idle,
             slots: Arc::new(Semaphore::new(waiting_max.max(1))),
             state: Mutex::new(State::default()),
             changed: Condvar::new(),
         })
+    }
+
+    /// Questions that wait or run now.
+    pub(crate) fn questions(&self) -> usize {
+        self.questions_max.saturating_sub(self.slots.available_permits())
     }
 
     /// Runs a question on a reader, inside one read transaction.

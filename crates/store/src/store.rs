@@ -82,6 +82,8 @@ pub struct Stats {
     pub waiting: usize,
     /// Reader threads alive now.
     pub readers: usize,
+    /// Questions that wait or run now.
+    pub reads: usize,
 }
 
 /// The database of the server. Cloning is cheap; all clones share the writer and the readers.
@@ -290,6 +292,7 @@ impl Store {
             failures: shared.counters.failures.load(Ordering::Relaxed),
             waiting: shared.writer.max_capacity() - shared.writer.capacity(),
             readers: shared.readers.threads(),
+            reads: shared.readers.questions(),
         }
     }
 

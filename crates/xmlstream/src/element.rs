@@ -38,7 +38,7 @@ pub enum Node {
 /// ping.write(&mut out, "jabber:client");
 /// assert_eq!(out, b"<iq id='a&apos;b'><ping xmlns='urn:xmpp:ping'/></iq>");
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Eq)]
 pub struct Element {
     name: Cow<'static, str>,
     ns: Namespace,
@@ -295,6 +295,17 @@ impl Element {
     /// Appends an attribute that is known to be new and to have a proper name.
     pub(crate) fn push_validated_attr(&mut self, attr: Attr) {
         self.attrs.push(attr);
+    }
+}
+
+impl PartialEq for Element {
+    /// Whether both mean the same: the order of attributes has no meaning (XML 1.0 §3.1).
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.ns == other.ns
+            && self.attrs.len() == other.attrs.len()
+            && self.attrs.iter().all(|attr| other.attrs.contains(attr))
+            && self.nodes == other.nodes
     }
 }
 

@@ -227,6 +227,18 @@ fn deep_trees_need_no_deep_stack() {
 }
 
 #[test]
+fn the_order_of_attributes_has_no_meaning() {
+    let m = || Element::new("m", "u");
+    assert_eq!(
+        m().with_attr("a", "1").with_attr("b", "2"),
+        m().with_attr("b", "2").with_attr("a", "1")
+    );
+    assert_ne!(m().with_attr("a", "1"), m().with_attr("b", "1"));
+    assert_ne!(m().with_attr("a", "1"), m().with_attr("a", "1").with_attr("b", "1"));
+    assert_ne!(m().with_text("a"), m().with_text("b"));
+}
+
+#[test]
 fn long_namespaces_are_shared() {
     let long = "u".repeat(10_000);
     let tree =

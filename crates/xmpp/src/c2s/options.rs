@@ -36,6 +36,7 @@ pub(crate) const TOP_LEVEL_OPTIONS: &[&str] = &[
     "c2s_dhfile",
     "c2s_protocol_options",
     "c2s_tls_compression",
+    "ca_file",
     "disable_sasl_mechanisms",
     "disable_sasl_scram_downgrade_protection",
     "language",
@@ -104,7 +105,7 @@ impl C2sOptions {
             negotiation_timeout: global.duration("negotiation_timeout").finite().unwrap_or(Duration::from_secs(120)),
             send_timeout: options.duration("send_timeout").finite().unwrap_or(Duration::from_secs(600)),
             // COMPAT: the default counts as not set, so that the top-level option decides.
-            max_fsm_queue: options.is_set("max_fsm_queue").then(|| options.int("max_fsm_queue")).and_then(|n| usize::try_from(n).ok()),
+            max_fsm_queue: options.limit("max_fsm_queue").finite().and_then(|count| usize::try_from(count).ok()),
         })
     }
 }
