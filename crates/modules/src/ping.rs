@@ -139,8 +139,8 @@ impl Pinger {
         match asked {
             Some(at) if active_at >= at => drop(self.asked.lock().remove(&session.number())),
             Some(at) if now.saturating_sub(at) >= self.ack_timeout => {
-                self.asked.lock().remove(&session.number());
                 if self.kill {
+                    self.asked.lock().insert(session.number(), now);
                     tracing::info!(session = %session.jid(), "a client that does not answer pings is taken for gone");
                     // As for one that does not read: it may resume elsewhere.
                     drop(session.mailbox().control(Control::Close(CloseReason::Stalled)));

@@ -154,7 +154,7 @@ async fn a_silent_client_is_pinged_and_then_taken_for_gone() {
     wait(50).await;
     handle.mailbox().take(usize::MAX, &mut control, &mut taken);
     assert!(control.is_empty(), "it answered");
-    wait(60).await;
+    wait(40).await;
     handle.mailbox().take(usize::MAX, &mut control, &mut taken);
     assert_eq!(taken.len(), 2, "pinged once more");
     assert!(matches!(control[..], [Control::Close(kernel::CloseReason::Stalled)]), "{control:?}");

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kernel::contracts::Photo;
-use settings::Value;
+use settings::{Node, Value};
 use sha1::{Digest as _, Sha1};
 use xmlstream::Element;
 use xmpp_wire::ns;
@@ -61,41 +61,33 @@ pub(super) fn of_server() -> Element {
 
 /// A card from the settings: field names in any case; lists make several elements.
 pub(super) fn of_option(value: &Value) -> Option<Element> {
-    let mut card = Element::new("vCard", ns::VCARD);
-    add(&mut card, value)?;
-    Some(card)
+    let entries = value.as_node()?.entries()?;
+    Some(with_fields(Element::new("vCard", ns::VCARD), entries))
 }
 
-fn add(parent: &mut Element, value: &Value) -> Option<()> {
-    match value {
-        Value::Options(section) => {
-            section.all().filter(|(_, value)| !value.is_unset()).for_each(|(spec, value)| field(parent, spec.name, value));
+fn with_fields(mut parent: Element, entries: &[(Node, Node)]) -> Element {
+    for (key, value) in entries {
+        if let Some(name) = key.as_text() {
+            field(&mut parent, &name.to_uppercase(), value);
         }
-        Value::Map(entries) => {
-            entries.iter().filter_map(|(key, value)| Some((key.as_str()?, value))).for_each(|(key, value)| field(parent, key, value));
-        }
-        _ => return None,
     }
-    Some(())
+    parent
 }
 
-fn field(parent: &mut Element, name: &str, value: &Value) {
-    if let Some(items) = value.as_list() {
+fn field(parent: &mut Element, name: &str, value: &Node) {
+    if let Some(items) = value.items() {
         return items.iter().for_each(|item| field(parent, name, item));
     }
-    // A flag such as WORK is an empty element or none.
-    if value.as_bool() == Some(false) {
-        return;
+    let element = Element::new(name.to_owned(), ns::VCARD);
+    if let Some(entries) = value.entries() {
+        return parent.push(with_fields(element, entries));
     }
-    let mut element = Element::new(name.to_uppercase(), ns::VCARD);
-    if value.as_bool().is_none() && add(&mut element, value).is_none() {
-        match (value.as_str(), value.as_int()) {
-            (Some(text), _) => element.push_text(text),
-            (None, Some(number)) => element.push_text(&number.to_string()),
-            (None, None) => return,
-        }
+    match value.as_str() {
+        // A flag such as WORK is an empty element or none.
+        Some("false") | None => {}
+        Some("true") => parent.push(element),
+        Some(text) => parent.push(element.with_text(text)),
     }
-    parent.push(element);
 }
 
 #[cfg(test)]
