@@ -1,3 +1,5 @@
+//! XEP-0160 and XEP-0013 on a server without doors: nothing is lost, nothing comes twice.
+
 use std::sync::Arc;
 
 use ::store::testing::check_set_against_facts;
