@@ -266,6 +266,14 @@ async fn a_session_comes_back_after_a_crash_with_what_its_client_lacks() {
     let host = bench.kernel.host("example.org").unwrap();
     let registry = StreamMgmt::of(&host.generation()).unwrap();
     assert_eq!(registry.registry().find("R").unwrap().number(), handle.number());
+    // Its messages came back too: at its end each goes to its sender, as `resend_on_timeout` is off.
+    let sender = bench.handle("a@example.org/1");
+    bench.kernel.sessions().add(sender.clone());
+    handle.mailbox().control(Control::Close(CloseReason::AccountGone)).unwrap();
+    while sender.mailbox().len() < 3 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(received(&sender), ["m0", "m2", "m3"]);
 }
 
 #[tokio::test]
