@@ -329,8 +329,8 @@ fn disco_lists_what_was_declared_in_order() {
     for var in ["urn:b", "urn:a", "urn:b"] {
         disco.feature(At::Account, var);
     }
-    disco.identity(At::Server, Identity { category: "server", kind: "im", name: "x" });
-    disco.identity(At::Account, Identity { category: "account", kind: "registered", name: "" });
+    disco.identity(At::Server, Identity { category: "server", kind: "im", name: "x".into() });
+    disco.identity(At::Account, Identity { category: "account", kind: "registered", name: "".into() });
     for name in ["z.example.org", "a.example.org"] {
         disco.item(Item { jid: name.to_owned(), name: None, node: None });
     }

@@ -9,6 +9,10 @@ mod ping;
 mod presence;
 mod private;
 mod roster;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod time;
 mod vcard;
 mod vcard_xupdate;

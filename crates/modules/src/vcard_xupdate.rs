@@ -34,18 +34,23 @@ impl Module for AvatarHash {
 
 impl AvatarHash {
     fn annotate<'a>(&'a self, event: &'a mut Outgoing<'_>) -> Step<'a> {
-        if event.stanza.kind() != StanzaKind::Presence(PresenceType::Available) || is_reserved(event.stanza) {
+        if event.stanza.kind() != StanzaKind::Presence(PresenceType::Available) {
+            return Step::CONTINUE;
+        }
+        // A repeated presence may still have the empty photo that was put in here.
+        let ours = event.session.existing_slot::<EmptyByServer>().is_some_and(|slot| slot.0);
+        if is_reserved(event.stanza) && !ours {
             return Step::CONTINUE;
         }
         if let Some(Some(photo)) = self.cache.get(event.session.account()) {
-            set(event.stanza, &photo);
+            tell(event, &photo);
             return Step::CONTINUE;
         }
         Step::Wait(Box::pin(async move {
             let ticket = self.cache.ticket();
             let Some(cards) = event.session.generation().contract::<dyn VCards>() else { return Flow::Continue };
             if let Some(photo) = cards.photo(event.session.kernel(), event.session.account()).await {
-                set(event.stanza, &photo);
+                tell(event, &photo);
                 self.cache.put(ticket, event.session.account().clone(), Some(photo));
             }
             Flow::Continue
@@ -69,6 +74,18 @@ impl PhotoWatch for AvatarHash {
             // A session that has just ended has no presence to repeat.
             drop(session.mailbox().control(Control::RepeatPresence));
         }
+    }
+}
+
+/// Whether the presence of a session has an empty photo because there is none, and not by the client's wish.
+#[derive(Default)]
+struct EmptyByServer(bool);
+
+fn tell(event: &mut Outgoing<'_>, photo: &Photo) {
+    set(event.stanza, photo);
+    let empty = *photo == Photo::Absent;
+    if empty || event.session.existing_slot::<EmptyByServer>().is_some() {
+        event.session.slot::<EmptyByServer>().0 = empty;
     }
 }
 

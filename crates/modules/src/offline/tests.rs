@@ -1,1 +1,254 @@
+use std::sync::Arc;
 
+use ::store::testing::check_set_against_facts;
+use jid::{FullJid, Jid};
+use kernel::Acceptance;
+use kernel::hooks::OwnPresence;
+use parking_lot::Mutex;
+use xmpp_wire::PresenceType;
+
+use super::*;
+use crate::testing::{Server, message};
+
+#[test]
+fn the_table_is_ejabberds() {
+    check_set_against_facts(&store::TABLES).unwrap();
+}
+
+const OFFLINE: &str = "mod_offline: {}";
+
+async fn spooled(server: &Server) -> Vec<String> {
+    let owner = romeo();
+    let read = server.kernel.store().read(move |query| store::page(query, &owner, 0, 1_000, usize::MAX));
+    read.await.unwrap().0.into_iter().map(|row| row.xml).collect()
+}
+
+fn romeo() -> Owner {
+    Owner { user: "romeo".into(), host: "example.org".into() }
+}
+
+/// A sender that notes when its stanza counts as handled, and whether that was recorded with the message.
+#[derive(Clone, Default)]
+struct Sender(Arc<Mutex<(u32, u32)>>);
+
+impl Acceptance for Sender {
+    fn record(&self, _: &mut ::store::Tx<'_>) -> Result<(), ::store::StoreError> {
+        self.0.lock().0 += 1;
+        Ok(())
+    }
+
+    fn handled(&self) {
+        self.0.lock().1 += 1;
+    }
+}
+
+async fn come_online(server: &Server, resource: &str) -> (Arc<kernel::SessionHandle>, Session) {
+    let jid = FullJid::new(&format!("romeo@example.org/{resource}")).unwrap();
+    let mut session = server.session(jid);
+    let handle = session.handle().clone();
+    let presence = Stanza::presence(PresenceType::Available).with_from(Jid::from(handle.jid().clone()));
+    let previous = handle.set_presence(Some((0, presence.clone())));
+    let generation = session.generation();
+    let mut event = OwnPresence { presence: &presence, previous, session: &mut session };
+    generation.chains().run::<SelfPresence>(&mut event).await;
+    (handle, session)
+}
+
+fn take(handle: &kernel::SessionHandle) -> Vec<Delivery> {
+    let (mut control, mut taken) = (Vec::new(), Vec::new());
+    handle.mailbox().take(usize::MAX, &mut control, &mut taken);
+    taken
+}
+
+fn bodies(deliveries: &[Delivery]) -> Vec<String> {
+    deliveries.iter().map(|delivery| delivery.stanza.child("body", ns::CLIENT).unwrap().parse().text()).collect()
+}
+
+/// Waits until nothing of the spool is under way.
+async fn settle(server: &Server) {
+    let module = server.host().generation().module::<OfflineMessages>(OfflineMessages::NAME).unwrap();
+    for _ in 0..500 {
+        if module.spool.is_idle() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    }
+    panic!("the spool is not idle");
+}
+
+async fn arrived(handle: &kernel::SessionHandle, count: usize) -> Vec<Delivery> {
+    for _ in 0..500 {
+        if handle.mailbox().len() >= count {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    }
+    take(handle)
+}
+
+#[tokio::test]
+async fn a_message_is_acknowledged_when_it_is_stored_and_deleted_when_it_is_delivered() {
+    let server = Server::start(OFFLINE, &["romeo"]).await;
+    let sender = Sender::default();
+    for text in ["one", "two", "three"] {
+        let receipt = Some(kernel::Receipt::new(sender.clone()));
+        let stanza = message("romeo@example.org", &format!("<body>{text}</body>"));
+        server.kernel.route(Delivery { stanza, receipt }).await;
+    }
+    assert_eq!(*sender.0.lock(), (3, 3), "recorded in the transaction of the message, then handled");
+    let stored = spooled(&server).await;
+    assert_eq!(stored.len(), 3);
+    assert!(stored[0].contains("<delay xmlns='urn:xmpp:delay' from='example.org'"), "{}", stored[0]);
+
+    let (handle, _session) = come_online(&server, "one").await;
+    let taken = arrived(&handle, 3).await;
+    assert_eq!(bodies(&taken), ["one", "two", "three"]);
+    assert_eq!(spooled(&server).await.len(), 3, "not deleted while somebody may still lose them");
+    drop(taken);
+    settle(&server).await;
+    assert_eq!(spooled(&server).await.len(), 0);
+}
+
+#[tokio::test]
+async fn what_comes_back_from_a_dead_session_stays_stored_once() {
+    let server = Server::start(OFFLINE, &["romeo"]).await;
+    server.kernel.route(message("romeo@example.org", "<body>hi</body>").into()).await;
+    let (handle, _session) = come_online(&server, "one").await;
+    let taken = arrived(&handle, 1).await;
+    server.kernel.sessions().remove(&handle);
+    for delivery in taken {
+        server.kernel.deliver_to_sessions(&server.host(), delivery).await;
+    }
+    settle(&server).await;
+    assert_eq!(spooled(&server).await.len(), 1);
+    let (handle, _session) = come_online(&server, "two").await;
+    assert_eq!(bodies(&arrived(&handle, 1).await), ["hi"]);
+}
+
+#[tokio::test]
+async fn two_resources_at_once_get_a_message_once() {
+    let server = Server::start(OFFLINE, &["romeo"]).await;
+    server.kernel.route(message("romeo@example.org", "<body>hi</body>").into()).await;
+    let (one, _first) = come_online(&server, "one").await;
+    let (two, _second) = come_online(&server, "two").await;
+    let mut taken = arrived(&one, 1).await;
+    tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+    taken.extend(take(&one));
+    taken.extend(take(&two));
+    assert_eq!(bodies(&taken), ["hi"]);
+}
+
+#[tokio::test]
+async fn the_row_goes_with_the_transaction_that_stores_the_message_elsewhere() {
+    let server = Server::start(OFFLINE, &["romeo"]).await;
+    server.kernel.route(message("romeo@example.org", "<body>hi</body>").into()).await;
+    let (handle, _session) = come_online(&server, "one").await;
+    let taken = Arc::new(arrived(&handle, 1).await);
+    let shared = taken.clone();
+    let failed = server.kernel.store().write(move |tx| {
+        shared[0].receipt.as_ref().unwrap().record(tx)?;
+        Err::<(), _>(::store::StoreError::NoRow)
+    });
+    failed.await.unwrap_err();
+    assert_eq!(spooled(&server).await.len(), 1, "rolled back together");
+    let shared = taken.clone();
+    let stored = server.kernel.store().write(move |tx| shared[0].receipt.as_ref().unwrap().record(tx));
+    stored.await.unwrap().into_inner();
+    assert_eq!(spooled(&server).await.len(), 0, "gone with the commit, before the receipt ends");
+    drop(taken);
+    settle(&server).await;
+}
+
+#[tokio::test]
+async fn over_the_limit_the_sender_hears_of_it() {
+    let server = Server::start("mod_offline: {access_max_user_messages: {2: all}}", &["romeo"]).await;
+    let juliet = server.session(FullJid::new("juliet@example.org/balcony").unwrap());
+    let sender = Sender::default();
+    for _ in 0..3 {
+        let stanza = message("romeo@example.org", "<body>hi</body>").with_from(Jid::from(juliet.jid().clone()));
+        server.kernel.route(Delivery { stanza, receipt: Some(kernel::Receipt::new(sender.clone())) }).await;
+    }
+    assert_eq!(spooled(&server).await.len(), 2);
+    let errors = take(juliet.handle());
+    assert_eq!(errors.len(), 1);
+    let error = errors[0].stanza.child("error", ns::CLIENT).unwrap().parse();
+    assert!(error.child("resource-constraint", ns::STANZA_ERRORS).is_some(), "{error:?}");
+    assert_eq!(*sender.0.lock(), (2, 3));
+}
+
+#[tokio::test]
+async fn an_account_that_does_not_exist_keeps_nothing() {
+    let server = Server::start(OFFLINE, &[]).await;
+    let juliet = server.session(FullJid::new("juliet@example.org/balcony").unwrap());
+    let stanza = message("romeo@example.org", "<body>hi</body>").with_from(Jid::from(juliet.jid().clone()));
+    server.kernel.route(stanza.into()).await;
+    assert_eq!(spooled(&server).await.len(), 0);
+    assert!(take(juliet.handle())[0].stanza.is_error());
+}
+
+#[tokio::test]
+async fn what_is_not_worth_keeping_is_not_kept() {
+    let server = Server::start(OFFLINE, &["romeo"]).await;
+    let chat_state = "<active xmlns='http://jabber.org/protocol/chatstates'/>";
+    let hint = |name: &str| format!("<{name} xmlns='urn:xmpp:hints'/>");
+    let body = "<body>hi</body>";
+    let cases = [
+        (body.to_owned(), true),
+        (chat_state.to_owned(), false),
+        (format!("{chat_state}{}", hint("store")), true),
+        (format!("{body}{chat_state}"), true),
+        (format!("{body}{}", hint("no-store")), false),
+        (format!("{body}{}", hint("no-permanent-store")), true),
+        ("<received xmlns='urn:xmpp:receipts' id='1'/>".to_owned(), true),
+    ];
+    for (inner, kept) in cases {
+        let before = spooled(&server).await.len();
+        server.kernel.route(message("romeo@example.org", &inner).into()).await;
+        assert_eq!(spooled(&server).await.len() - before, usize::from(kept), "{inner}");
+    }
+    for kind in [MessageType::Headline, MessageType::GroupChat, MessageType::Error] {
+        let before = spooled(&server).await.len();
+        let mut stanza = message("romeo@example.org", body);
+        stanza.set_kind(StanzaKind::Message(kind));
+        server.kernel.route(stanza.into()).await;
+        assert_eq!(spooled(&server).await.len(), before, "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_removed_account_leaves_nothing() {
+    let server = Server::start(OFFLINE, &["romeo"]).await;
+    server.kernel.route(message("romeo@example.org", "<body>hi</body>").into()).await;
+    server.kernel.announce::<AccountRemoved>(&BareJid::new("romeo@example.org").unwrap()).await;
+    assert_eq!(spooled(&server).await.len(), 0);
+}
+
+#[tokio::test]
+async fn a_client_that_retrieves_flexibly_is_not_flooded() {
+    let server = Server::start(OFFLINE, &["romeo"]).await;
+    server.kernel.route(message("romeo@example.org", "<body>hi</body>").into()).await;
+    let session = server.session(FullJid::new("romeo@example.org/one").unwrap());
+    let handle = session.handle().clone();
+    let ask = |kind: xmpp_wire::IqType, payload: &str| {
+        let payload = Stanza::parse(format!("<iq type='get' id='1'>{payload}</iq>").as_bytes()).unwrap();
+        let mut iq = payload.with_from(Jid::from(handle.jid().clone())).with_to(Jid::new("romeo@example.org").unwrap());
+        iq.set_kind(StanzaKind::Iq(kind));
+        server.kernel.route(iq.into())
+    };
+    ask(xmpp_wire::IqType::Get, "<offline xmlns='http://jabber.org/protocol/offline'><fetch/></offline>").await;
+    let taken = take(&handle);
+    assert_eq!(taken.len(), 2, "{taken:?}");
+    let offline = taken[0].stanza.child("offline", ns::FLEXIBLE_OFFLINE).unwrap().parse();
+    let node = offline.child("item", ns::FLEXIBLE_OFFLINE).unwrap().attr("node").unwrap().to_owned();
+    handle.set_presence(Some((0, Stanza::presence(PresenceType::Available))));
+    let module = server.host().generation().module::<OfflineMessages>(OfflineMessages::NAME).unwrap();
+    module.spool.flush(&server.kernel, &romeo());
+    settle(&server).await;
+    assert!(take(&handle).is_empty());
+    let remove = format!("<offline xmlns='http://jabber.org/protocol/offline'><item action='remove' node='{node}'/></offline>");
+    ask(xmpp_wire::IqType::Set, &remove).await;
+    assert_eq!(take(&handle)[0].stanza.type_name(), Some("result"));
+    assert_eq!(spooled(&server).await.len(), 0);
+    ask(xmpp_wire::IqType::Set, &remove).await;
+    assert_eq!(take(&handle)[0].stanza.type_name(), Some("error"));
+}
