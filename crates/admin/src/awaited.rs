@@ -19,14 +19,12 @@ pub const AWAITED: &[Awaited] = &[
         ],
     },
     Awaited {
-        capability: "a counterpart of Erlang and Mnesia, of which there is none here",
+        capability: "a counterpart of Erlang's tools",
         commands: &[
-            "backup", "compile", "delete_mnesia", "dump", "dump_table", "export2sql",
-            "export_piefxis", "export_piefxis_host", "get_cookie", "import_dir", "import_file",
-            "import_piefxis", "import_prosody", "install_fallback", "load", "mnesia_change",
-            "mnesia_change_nodename", "mnesia_info", "mnesia_info_ctl", "mnesia_list_tables",
-            "mnesia_table_change_storage", "mnesia_table_info", "print_sql_schema",
-            "restart_module", "restore", "update", "update_list",
+            "compile", "delete_mnesia", "get_cookie", "mnesia_change", "mnesia_change_nodename",
+            "mnesia_info", "mnesia_info_ctl", "mnesia_list_tables",
+            "mnesia_table_change_storage", "mnesia_table_info", "restart_module", "update",
+            "update_list",
         ],
     },
     Awaited {
@@ -41,6 +39,16 @@ pub const AWAITED: &[Awaited] = &[
         commands: &[
             "announce_motd_delete", "announce_motd_get", "announce_motd_set_online",
             "announce_motd_update", "announce_send_all", "announce_send_online",
+        ],
+    },
+    Awaited {
+        capability: "backup and migration of databases",
+        commands: &[
+            "backup", "convert_to_scram", "dump", "dump_table", "export2sql", "export_db",
+            "export_db_abort", "export_db_ext", "export_db_status", "export_piefxis",
+            "export_piefxis_host", "import_db", "import_db_abort", "import_db_status",
+            "import_dir", "import_file", "import_piefxis", "import_prosody", "install_fallback",
+            "load", "print_sql_schema", "restore", "update_sql",
         ],
     },
     Awaited {
@@ -110,14 +118,6 @@ pub const AWAITED: &[Awaited] = &[
         capability: "last activity (mod_last)",
         commands: &[
             "get_last", "set_last",
-        ],
-    },
-    Awaited {
-        capability: "migration of databases",
-        commands: &[
-            "convert_to_scram", "export_db", "export_db_abort", "export_db_ext",
-            "export_db_status", "import_db", "import_db_abort", "import_db_status",
-            "update_sql",
         ],
     },
     Awaited {

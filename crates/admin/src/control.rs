@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::ctl::{self, Reply};
 
 /// Connections served at the same time.
-const CONNECTIONS_MAX: usize = 32;
+pub(crate) const CONNECTIONS_MAX: usize = 32;
 /// Longest request, in bytes with its line end.
 const LINE_BYTES_MAX: u64 = 1 << 20;
 /// How long a caller may take to send its line, and to take the answer.
@@ -172,4 +172,15 @@ fn parse(line: &[u8]) -> Result<Vec<String>, &'static str> {
     let words = request.get("words").and_then(serde_json::Value::as_array).ok_or("the request has no `words`")?;
     let words: Option<Vec<String>> = words.iter().map(|word| word.as_str().map(str::to_owned)).collect();
     words.ok_or("a word of the request is not a text")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_call;
+
+    #[test]
+    fn only_root_and_the_servers_own_user_may_call() {
+        assert!(may_call(0, 1000) && may_call(1000, 1000) && may_call(0, 0));
+        assert!(!may_call(1001, 1000) && !may_call(1000, 0) && !may_call(65_534, 0));
+    }
 }

@@ -9,8 +9,11 @@ use kernel::Kernel;
 use kernel::commands::{Arguments, Command, CommandTable, Version};
 
 pub(crate) use help::typed;
+#[cfg(test)]
+pub(crate) use text::result;
 
 use crate::{API_VERSION, awaited};
+use permission::Denied;
 
 /// Exit status of success.
 pub const STATUS_OK: u8 = 0;
@@ -118,8 +121,8 @@ async fn call(
         Ok(values) => values,
         Err(why) => return text::failed(&why),
     };
-    if let Err(why) = permission::check(kernel, command, version, preamble.auth, arguments).await {
-        return text::failed(&why);
+    if let Err(Denied(word)) = permission::check(kernel, command, version, preamble.auth, arguments).await {
+        return Reply::says(STATUS_ERROR, format!("Error: error\nError: {word}"));
     }
     match (version.run)(kernel, Arguments::new(version.args, values)).await {
         Ok(value) => text::result(&value, &version.result.shape, nested),

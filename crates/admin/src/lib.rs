@@ -18,3 +18,6 @@ pub const NODE: &str = "rookery@localhost";
 
 /// The newest API version, `v3` of ejabberd 24.12.
 pub const API_VERSION: u8 = 3;
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,9 @@ pub trait Acceptance: Any + Send + Sync {
     /// Those of the store; the whole closure is rolled back then.
     fn record(&self, tx: &mut Tx<'_>) -> Result<(), StoreError>;
 
+    /// Learns that the transaction of [`record`](Acceptance::record) was committed. Not every effect calls it.
+    fn recorded(&self) {}
+
     /// Counts the stanza as handled. Called once, when the last effect is over.
     fn handled(&self);
 }
@@ -58,8 +61,15 @@ impl Receipt {
         acceptance.downcast_ref()
     }
 
+    /// Says that the transaction in which [`record`](Self::record) was called has been committed, as the proof shows.
+    pub fn recorded(&self, _proof: &Durable) {
+        self.0.0.recorded();
+    }
+
     /// Ends this effect by the proof that it is durable.
-    pub fn complete(self, _proof: Durable) {}
+    pub fn complete(self, proof: Durable) {
+        self.recorded(&proof);
+    }
 
     /// Ends this effect by handing the stanza to the recipient's connection or answering the sender.
     pub fn settle(self) {}

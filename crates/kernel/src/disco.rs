@@ -1,20 +1,23 @@
 //! Service discovery data (XEP-0030), collected from declarations.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
-
 use std::sync::Arc;
+
+use xmpp_wire::payload::disco::Info;
+use xmpp_wire::payload::forms::Form;
 
 use crate::iq::{At, GetAnswer, GetFn, IqRequest, IqTables};
 
 /// An identity of the server or of an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Identity {
     /// The category, for instance `server`.
     pub category: &'static str,
     /// The type, for instance `im`.
     pub kind: &'static str,
-    /// A name for people.
-    pub name: &'static str,
+    /// A name for people; empty for none.
+    pub name: Cow<'static, str>,
 }
 
 /// An item of the server: a service under a name of its own.
@@ -35,6 +38,7 @@ pub struct Disco {
     account: BTreeSet<&'static str>,
     identities: Vec<(At, Identity)>,
     items: Vec<Item>,
+    forms: Vec<(At, Form)>,
     info_nodes: IqTables,
     items_nodes: IqTables,
 }
@@ -79,6 +83,10 @@ impl Disco {
         self.identities.push((at, identity));
     }
 
+    pub(crate) fn form(&mut self, at: At, form: Form) {
+        self.forms.push((at, form));
+    }
+
     pub(crate) fn item(&mut self, item: Item) {
         self.items.push(item);
     }
@@ -103,6 +111,22 @@ impl Disco {
     /// Identities at a place.
     pub fn identities(&self, at: At) -> impl Iterator<Item = &Identity> {
         self.identities.iter().filter(move |(place, _)| *place == at).map(|(_, identity)| identity)
+    }
+
+    /// All that is said at a place without node.
+    pub fn info(&self, at: At) -> Info {
+        let identity = |known: &Identity| xmpp_wire::payload::disco::Identity {
+            category: known.category.to_owned(),
+            kind: known.kind.to_owned(),
+            lang: None,
+            name: Some(known.name.clone().into_owned()).filter(|name| !name.is_empty()),
+        };
+        Info {
+            node: None,
+            identities: self.identities(at).map(identity).collect(),
+            features: self.features(at).map(str::to_owned).collect(),
+            forms: self.forms.iter().filter(|(place, _)| *place == at).map(|(_, form)| form.clone()).collect(),
+        }
     }
 
     /// Items of the server.

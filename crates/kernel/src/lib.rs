@@ -21,6 +21,8 @@ mod server;
 mod session;
 mod sessions;
 mod tasks;
+#[cfg(test)]
+mod tests;
 
 pub use acceptance::{Acceptance, Receipt};
 pub use clock::{Clock, xmpp_stamp};

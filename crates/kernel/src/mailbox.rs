@@ -38,8 +38,24 @@ pub enum Control {
     Close(CloseReason),
     /// A connection resumes this session; what is inside is known to the door alone.
     Attach(Box<dyn std::any::Any + Send>),
+    /// Send the present presence once more, through the hooks, as something that they add has changed.
+    RepeatPresence,
     /// Something that the session waits for has happened; it knows what.
     Wake,
+}
+
+impl Control {
+    fn supersedes(&self, waiting: &Self) -> bool {
+        match (self, waiting) {
+            (Self::Attach(_), Self::Attach(_)) => true,
+            (Self::Close(_), Self::Close(reason)) => *reason == CloseReason::Stalled,
+            _ => false,
+        }
+    }
+
+    fn makes_needless(&self, next: &Self) -> bool {
+        matches!((self, next), (Self::Close(_), Self::Close(_)) | (Self::Wake, Self::Wake))
+    }
 }
 
 impl fmt::Debug for Control {
@@ -47,6 +63,7 @@ impl fmt::Debug for Control {
         match self {
             Self::Close(reason) => write!(f, "Close({reason:?})"),
             Self::Attach(_) => f.write_str("Attach"),
+            Self::RepeatPresence => f.write_str("RepeatPresence"),
             Self::Wake => f.write_str("Wake"),
         }
     }
@@ -143,6 +160,9 @@ impl Mailbox {
 
     /// Puts a control item in; these overtake stanzas. Returns it when the session has ended.
     ///
+    /// At most one item of each kind waits: a later `Attach` takes the place of an earlier one, whose connection is
+    /// closed by that, and the first reason to close stays unless it was `Stalled`.
+    ///
     /// # Errors
     /// The item, when the session has ended.
     pub fn control(&self, control: Control) -> Result<(), Control> {
@@ -150,10 +170,28 @@ impl Mailbox {
         if lanes.closed {
             return Err(control);
         }
-        lanes.control.push(control);
+        let superseded = lanes.control.iter().position(|waiting| control.supersedes(waiting));
+        let out_of_date = superseded.map(|place| lanes.control.remove(place));
+        if !lanes.control.iter().any(|waiting| waiting.makes_needless(&control)) {
+            lanes.control.push(control);
+        }
         drop(lanes);
+        // What is inside is dropped without the lock.
+        drop(out_of_date);
         self.waker.wake();
         Ok(())
+    }
+
+    /// Waits until a connection asks to resume the session, without taking anything.
+    ///
+    /// For a task that is busy writing to the connection before: that one is not worth waiting for any more.
+    pub fn poll_attach(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let waits = || self.lanes.lock().control.iter().any(|waiting| matches!(waiting, Control::Attach(_)));
+        if waits() {
+            return Poll::Ready(());
+        }
+        self.waker.register(cx.waker());
+        if waits() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Waits until something is there, then takes all control items and up to `count` stanzas.

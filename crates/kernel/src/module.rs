@@ -1,11 +1,13 @@
 //! What a module is, and how it declares itself.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use settings::{Problem, Section};
 use store::TableSet;
 use xmlstream::Element;
+use xmpp_wire::payload::forms::Form;
 
 use crate::Kernel;
 use crate::commands::Command;
@@ -81,11 +83,13 @@ pub(crate) struct Draft {
     pub(crate) disco: Disco,
     pub(crate) contracts: Contracts,
     pub(crate) stream_features: Vec<Element>,
+    disco_features: Vec<fn(&Disco) -> Option<Element>>,
 }
 
 impl Draft {
     pub(crate) fn finish(mut self) -> (Chains, IqTables, Disco, Contracts, Vec<Element>) {
         self.disco.finish(&self.iq);
+        self.stream_features.extend(self.disco_features.iter().filter_map(|feature| feature(&self.disco)));
         (self.chains.finish(), self.iq, self.disco, self.contracts, self.stream_features)
     }
 }
@@ -112,13 +116,18 @@ impl<M: Module> Register<'_, M> {
     }
 
     /// Adds a disco identity.
-    pub fn identity(&mut self, at: At, category: &'static str, kind: &'static str, name: &'static str) {
-        self.draft.disco.identity(at, Identity { category, kind, name });
+    pub fn identity(&mut self, at: At, category: &'static str, kind: &'static str, name: impl Into<Cow<'static, str>>) {
+        self.draft.disco.identity(at, Identity { category, kind, name: name.into() });
     }
 
     /// Answers service discovery at a node: information, and items.
     pub fn disco_node(&mut self, at: At, node: &'static str, info: GetFn<M>, items: GetFn<M>) {
         self.draft.disco.node(at, node, self.module.clone(), info, items);
+    }
+
+    /// Adds a form to service discovery (XEP-0128).
+    pub fn form(&mut self, at: At, form: Form) {
+        self.draft.disco.form(at, form);
     }
 
     /// Adds a disco item of the server.
@@ -129,6 +138,11 @@ impl<M: Module> Register<'_, M> {
     /// Adds an element to the stream features offered after authentication (RFC 6120 §4.3.2).
     pub fn stream_feature(&mut self, feature: Element) {
         self.draft.stream_features.push(feature);
+    }
+
+    /// Adds a stream feature that tells of service discovery, made when everybody has declared.
+    pub fn stream_feature_of_disco(&mut self, feature: fn(&Disco) -> Option<Element>) {
+        self.draft.disco_features.push(feature);
     }
 
     /// Offers a contract to other modules.

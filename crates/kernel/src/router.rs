@@ -145,11 +145,7 @@ impl Kernel {
             MessageType::Error => {}
             MessageType::Chat | MessageType::Normal | MessageType::Headline => {
                 let targets = message_targets(&sessions, kind == MessageType::Headline);
-                let mut delivered = false;
-                for session in &targets {
-                    delivered |= push(session, delivery.clone()).is_ok();
-                }
-                if !delivered {
+                if let Some(delivery) = push_to_all(&targets, delivery) {
                     self.to_offline(host, delivery).await;
                 }
             }
@@ -235,6 +231,22 @@ impl Kernel {
 pub fn is_subscription(kind: PresenceType) -> bool {
     use PresenceType::{Subscribe, Subscribed, Unsubscribe, Unsubscribed};
     matches!(kind, Subscribe | Subscribed | Unsubscribe | Unsubscribed)
+}
+
+/// Hands a message to every target; gives it back when none takes it.
+///
+/// The last target gets the delivery itself: a receipt that is still held here could not be recorded by the one
+/// session that stores the message (see [`crate::Receipt::record`]).
+fn push_to_all(targets: &AccountSessions, delivery: Delivery) -> Option<Delivery> {
+    let Some((last, others)) = targets.split_last() else { return Some(delivery) };
+    let mut delivered = false;
+    for session in others {
+        delivered |= push(session, delivery.clone()).is_ok();
+    }
+    match push(last, delivery) {
+        Err(back) if !delivered => Some(back),
+        _ => None,
+    }
 }
 
 fn push(session: &SessionHandle, delivery: Delivery) -> Result<(), Delivery> {

@@ -104,8 +104,9 @@ async fn run(arguments: &Arguments, boot: Boot) -> Result<End, StartError> {
     }
     let doors = Doors::new(lists::DOORS, &places.spool);
     let server = Server { places, kernel, doors, logging, log_format };
-    server.open_doors(&loaded.config, &loaded.sources, &mut Inherited::from_environment())?;
+    // First, so that whoever sees a port open can give commands.
     server.open_control(requests)?;
+    server.open_doors(&loaded.config, &loaded.sources, &mut Inherited::from_environment())?;
     server.serve_metrics(arguments.places().metrics).await;
     server.watch_certificates();
     server.announce(&loaded.config).await;

@@ -5,10 +5,14 @@ use std::sync::Arc;
 use access::{Access, ApiDoor, ApiPermissions, Call, Caller, Subject};
 use jid::{DomainPart, Jid};
 use kernel::Kernel;
-use kernel::commands::{Command, CommandError, Version};
+use kernel::commands::{Command, Version};
 use stdx::Secret;
 
 use crate::commands::address;
+
+/// ejabberd's word for why a caller may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Denied(pub(super) &'static str);
 
 /// Whether the caller may run the command; `auth` is the account of `--auth` with its password.
 ///
@@ -19,13 +23,14 @@ pub(super) async fn check(
     version: &Version,
     auth: Option<[&str; 3]>,
     arguments: &[String],
-) -> Result<(), CommandError> {
+) -> Result<(), Denied> {
     let jid = match auth {
         Some(account) => Some(authenticate(kernel, account).await?),
         None => None,
     };
     let config = kernel.config();
-    let wrong = |_| CommandError::bad_argument("api_permissions_are_wrong");
+    // The configuration is checked when it is read; what is wrong nevertheless allows nothing.
+    let wrong = |_| Denied("api_permissions_are_wrong");
     let (global, _) = Access::from_config(&config, None).map_err(wrong)?;
     let (permissions, _) = ApiPermissions::from_node(config.global().node("api_permissions"), &global).map_err(wrong)?;
     let hosts: Vec<&String> =
@@ -41,16 +46,18 @@ pub(super) async fn check(
     if permissions.allows(&caller, &call, &global, &of_host) {
         Ok(())
     } else {
-        Err(CommandError::bad_argument("access_rules_unauthorized"))
+        Err(Denied("access_rules_unauthorized"))
     }
 }
 
-async fn authenticate(kernel: &Kernel, [user, host, password]: [&str; 3]) -> Result<Jid, CommandError> {
-    let wrong = || CommandError::bad_argument("invalid_account_data");
-    let checked = kernel.accounts().check_password(user, host, &Secret::new(password)).await;
-    let right = checked.map_err(|error| if error.is_temporary() { CommandError::failed(error) } else { wrong() })?;
-    if !right.is_right() {
-        return Err(wrong());
+async fn authenticate(kernel: &Kernel, [user, host, password]: [&str; 3]) -> Result<Jid, Denied> {
+    let wrong = Denied("invalid_account_data");
+    match kernel.accounts().check_password(user, host, &Secret::new(password)).await {
+        Ok(check) if check.is_right() => address(user, host).map(Jid::from).ok_or(wrong),
+        Ok(_) => Err(wrong),
+        Err(error) => {
+            tracing::debug!(%error, "the password of --auth was not checked");
+            Err(if error.is_temporary() { Denied("temporary_failure") } else { wrong })
+        }
     }
-    address(user, host).map(Jid::from).ok_or_else(wrong)
 }

@@ -6,7 +6,7 @@ use super::{Reply, STATUS_ERROR, STATUS_OK};
 use crate::commands::CODE_CANNOT_REGISTER;
 
 /// The answer for a result. `nested` separates the items of a list inside something else.
-pub(super) fn result(value: &Value, shape: &Shape, nested: char) -> Reply {
+pub(crate) fn result(value: &Value, shape: &Shape, nested: char) -> Reply {
     match value {
         Value::Rescode(true) => Reply::says(STATUS_OK, ""),
         Value::Rescode(false) => Reply::says(STATUS_ERROR, "Error: false"),

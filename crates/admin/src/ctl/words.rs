@@ -39,24 +39,26 @@ mod tests {
 
     use super::*;
 
+    const PAIR: Shape = Shape::Tuple(&[field("name", Shape::Text), field("value", Shape::Integer)]);
+    const TEXTS: Shape = Shape::List(&field("x", Shape::Text));
+    const PAIRS: Shape = Shape::List(&field("x", PAIR));
+
     fn one(shape: Shape, word: &str) -> Result<Value, CommandError> {
         value(&field("it", shape), word)
     }
 
     #[test]
     fn words_become_values() {
-        const PAIR: Shape = Shape::Tuple(&[field("name", Shape::Text), field("value", Shape::Integer)]);
         assert_eq!(one(Shape::Text, " a,b:c "), Ok(Value::text(" a,b:c ")));
         assert_eq!(one(Shape::Integer, "-12"), Ok(Value::Integer(-12)));
-        assert_eq!(one(Shape::List(&field("x", Shape::Text)), "a, b ,c"), Ok(Value::texts(["a", "b", "c"])));
-        assert_eq!(one(Shape::List(&field("x", Shape::Text)), ""), Ok(Value::List(Vec::new())));
+        assert_eq!(one(TEXTS, "a, b ,c"), Ok(Value::texts(["a", "b", "c"])));
+        assert_eq!(one(TEXTS, ""), Ok(Value::List(Vec::new())));
         let pair = |name: &str, number| Value::Tuple(vec![Value::text(name), Value::Integer(number)]);
-        assert_eq!(one(Shape::List(&field("x", PAIR)), "a:1,b:2"), Ok(Value::List(vec![pair("a", 1), pair("b", 2)])));
+        assert_eq!(one(PAIRS, "a:1,b:2"), Ok(Value::List(vec![pair("a", 1), pair("b", 2)])));
     }
 
     #[test]
     fn words_without_meaning_are_refused_with_the_name_of_the_argument() {
-        const PAIR: Shape = Shape::Tuple(&[field("name", Shape::Text), field("value", Shape::Integer)]);
         for (shape, word) in [(Shape::Integer, "12x"), (Shape::Integer, ""), (PAIR, "a"), (PAIR, "a:1:2"), (PAIR, "a:b")] {
             let error = one(shape, word).unwrap_err().to_string();
             assert!(error.contains("argument it") || error.contains("argument value"), "{error}");

@@ -1,8 +1,10 @@
 //! Contracts: what one module offers to others that do not know it.
 
 mod roster;
+mod vcard;
 
 pub use roster::{Contact, Roster, RosterError, RosterView, Subscription};
+pub use vcard::{Photo, PhotoWatch, VCards};
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;

@@ -1,6 +1,8 @@
 //! Presence: broadcast, probes and directed presence (RFC 6121 §4). Always on where rosters are.
 
 mod directed;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use directed::watch_directed;
 
@@ -134,7 +136,18 @@ async fn appear(session: &mut Session, presence: &Stanza, book: &Book, initial: 
     }
     let probe = Stanza::presence(PresenceType::Probe).with_from(own);
     kernel.broadcast_presence(&probe, chosen(&view, &account, |subscription| subscription.to())).await;
+    repeat_own_requests(&kernel, &account, book).await;
     repeat_requests(session, book);
+}
+
+/// RFC 6121 §3.1.2: what has not been answered may have been lost on the way. A contact that has the request
+/// already ignores it.
+async fn repeat_own_requests(kernel: &Kernel, account: &BareJid, book: &Book) {
+    for (jid, _) in book.items().filter(|(_, item)| item.state.pending_out) {
+        let Ok(contact) = BareJid::new(jid) else { continue };
+        let request = Stanza::presence(PresenceType::Subscribe).with_from(Jid::from(account.clone()));
+        kernel.route(request.with_to(Jid::from(contact)).into()).await;
+    }
 }
 
 /// RFC 6121 §3.1.3: a request is shown again at every log-in until it is answered.

@@ -109,7 +109,8 @@ impl Book {
     /// The contacts, for other modules.
     pub(crate) fn view(&self) -> RosterView {
         let contact = |(jid, item): (&str, &Item)| {
-            let jid = Jid::new(jid).ok()?.into_bare();
+            // Presence is between accounts: an item for a single resource is a note for the account alone.
+            let jid = Jid::new(jid).ok().filter(|jid| jid.resource().is_none())?.into_bare();
             Some(Contact { jid, subscription: item.state.subscription(), groups: item.groups.clone() })
         };
         self.view.get_or_init(|| self.listed().filter_map(contact).collect::<Arc<[_]>>()).clone()

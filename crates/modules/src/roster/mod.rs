@@ -7,6 +7,8 @@ mod shelf;
 mod state;
 mod store;
 mod subscription;
+#[cfg(test)]
+pub(crate) mod tests;
 use std::sync::Arc;
 
 use access::{Access, RuleRef, Subject};
@@ -50,6 +52,8 @@ impl Module for Rosters {
         "cache_life_time",
         "cache_missed",
         "cache_size",
+        // Both of its values mean the database of the server.
+        "db_type",
         "store_current_id",
         "use_cache",
         "versioning",

@@ -37,24 +37,22 @@ impl Negotiating {
         }
         let shaper = generation.access().shaper(&self.door.options.shaper, &subject).rate();
         let handle = self.register(&generation, jid);
-        let mut session = Session::new(self.door.kernel.clone(), host.clone(), handle);
+        let session = Session::new(self.door.kernel.clone(), host.clone(), handle);
+        // From here on the session leaves the table when it is dropped, also if this negotiation is cut short.
+        let mut session = Box::new(ClientSession::new(session, self.door.options.send_timeout, None, self.lang.take()));
+        session.anonymous = self.anonymous.take();
         let mut out = Vec::new();
-        if let Some(reply) = request.result_reply(Some(&Bind::result(session.jid()))) {
+        if let Some(reply) = request.result_reply(Some(&Bind::result(session.session.jid()))) {
             reply.write(&mut out);
         }
-        if let Err(stop) = self.write(&out).await {
-            self.door.kernel.sessions().remove(session.handle());
-            return Err(stop);
-        }
-        let mut running = &mut session;
+        self.write(&out).await?;
+        let mut running = &mut session.session;
         generation.chains().run::<SessionBound>(&mut running).await;
         if let Some(carrier) = &mut self.carrier {
             carrier.set_shaper(shaper.map(|rate| netio::Shaper::new(rate.bytes_per_second, Some(rate.burst_bytes))));
         }
-        let carrier = self.carrier.take();
-        let mut session = ClientSession::new(session, self.door.options.send_timeout, carrier, self.lang.take());
-        session.anonymous = self.anonymous.take();
-        Err(Stop::Done(Some(Box::new(session))))
+        session.carrier = self.carrier.take();
+        Err(Stop::Done(Some(session)))
     }
 
     async fn refused(&mut self, request: &Stanza, error: &StanzaError) -> Result<Step, Stop> {

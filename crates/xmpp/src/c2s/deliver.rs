@@ -4,18 +4,18 @@ use jid::Jid;
 use kernel::Delivery;
 use kernel::hooks::{Flow, Incoming, UserReceive};
 use tokio::time::Instant;
-use xmpp_wire::sm::{Counter, SmReply};
+use xmpp_wire::sm::{Counter, Handled, SmReply};
 use xmpp_wire::{MessageType, StanzaCondition, StanzaError, StanzaKind, StreamCondition, StreamError};
 
 use super::session::{ClientSession, Ending, Next};
-use super::sm::{JournalEntry, Kept};
+use super::sm::{JournalEntry, Kept, Sm};
 
 impl ClientSession {
     /// Hands deliveries to the client, behind what is rendered already.
     pub(super) async fn deliver(&mut self, deliveries: Vec<Delivery>, mut out: Vec<u8>) -> Next {
         let deliveries = self.filter(deliveries).await;
         if let end @ Next::End(_) = self.effects(&mut out).await {
-            self.give_back(deliveries).await;
+            self.leftover.extend(deliveries);
             return self.finish(out, end).await;
         }
         if self.sm.is_some() {
@@ -25,7 +25,7 @@ impl ClientSession {
             delivery.stanza.write(&mut out);
         }
         if !self.write(&out).await {
-            self.give_back(deliveries).await;
+            self.leftover.extend(deliveries);
             return Next::End(Ending::ByClient);
         }
         // The receipts go here: what was written to a client without acknowledgements counts as delivered.
@@ -98,10 +98,15 @@ impl ClientSession {
         let connected = self.carrier.is_some();
         let mut full = false;
         for kept in numbered {
+            let start = out.len();
             if connected {
                 kept.stanza.write(out);
             }
-            full |= sm.keep(kept).is_err();
+            if !sm.keep(kept) {
+                // It goes elsewhere when the session has ended, so the client must not see it here.
+                out.truncate(start);
+                full = true;
+            }
         }
         self.refuse_unstored(refused).await;
         if full {
@@ -131,15 +136,22 @@ impl ClientSession {
     }
 
     /// Answers the client's request, as soon as everything it sent has been handled for good.
-    pub(super) fn acknowledge(&mut self, out: &mut Vec<u8>) {
+    pub(super) async fn acknowledge(&mut self, out: &mut Vec<u8>) {
         let Some(sm) = &mut self.sm else { return };
-        if !sm.owes_ack {
-            return;
+        if sm.owes_ack.is_some()
+            && let Some(handled) = sm.inbound.handled_all()
+            && tell(sm, handled, out).await
+        {
+            sm.owes_ack = None;
         }
-        if let Some(handled) = sm.inbound.handled_all() {
-            sm.owes_ack = false;
-            SmReply::Ack(handled).write(out, sm.ns);
-        }
+    }
+
+    /// Answers with what is handled so far: a recipient that is slow must not make the client think that we are gone.
+    pub(super) async fn acknowledge_part(&mut self, out: &mut Vec<u8>) {
+        let Some(sm) = &mut self.sm else { return };
+        sm.owes_ack = Some(None);
+        let handled = sm.inbound.handled();
+        tell(sm, handled, out).await;
     }
 
     /// The client acknowledges (XEP-0198 §4).
@@ -156,7 +168,6 @@ impl ClientSession {
         let kernel = self.session.kernel().clone();
         let host = self.session.host().clone();
         let own = Jid::from(self.session.jid().clone());
-        kernel.sessions().remove(self.session.handle());
         for mut delivery in deliveries {
             if delivery.stanza.to().is_none() {
                 delivery.stanza.set_to(Some(own.clone()));
@@ -164,6 +175,16 @@ impl ClientSession {
             kernel.deliver_to_sessions(&host, delivery).await;
         }
     }
+}
+
+/// Acknowledges, once the journal has the count too; says whether it has.
+async fn tell(sm: &Sm, handled: Handled, out: &mut Vec<u8>) -> bool {
+    if let Err(error) = sm.settle(handled).await {
+        tracing::error!(%error, "stanzas cannot be acknowledged");
+        return false;
+    }
+    SmReply::Ack(handled).write(out, sm.ns);
+    true
 }
 
 /// Messages are kept until the client has them; presence and IQ are of the moment.

@@ -23,11 +23,15 @@ impl ClientSession {
         self.route_effects().await;
         let (_, left) = self.session.handle().mailbox().close();
         if let Some(sm) = self.sm.take() {
-            if let Some(module) = StreamMgmt::of(&generation) {
+            if sm.resume_for.is_some()
+                && let Some(module) = StreamMgmt::of(&generation)
+            {
                 module.registry().end(&sm.id, self.session.account(), sm.inbound.handled(), Instant::now());
             }
             self.route_unacknowledged(*sm).await;
         }
+        let taken = std::mem::take(&mut self.leftover);
+        self.give_back(taken).await;
         self.give_back(left).await;
         tracing::debug!(session = %self.session.jid(), "session closed");
     }

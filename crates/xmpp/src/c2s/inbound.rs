@@ -1,8 +1,11 @@
 //! From the client: envelope checks, the stamped `from`, hooks, routing (RFC 6120 §8.1, §10.3).
 
+use std::time::Duration;
+
 use kernel::hooks::{Flow, Outgoing, OwnPresence, SelfPresence, UserSend};
 use kernel::{Delivery, Receipt};
 use jid::Jid;
+use tokio::time::Instant;
 use xmlstream::RawElement;
 use xmpp_wire::sm::{SmFailed, SmReply, SmRequest};
 use xmpp_wire::{
@@ -10,6 +13,9 @@ use xmpp_wire::{
 };
 
 use super::session::{ClientSession, Ending, Next};
+
+/// A request for acknowledgement is answered this soon, even if not everything is handled.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(3);
 
 impl ClientSession {
     /// One first-level element from the client.
@@ -45,7 +51,7 @@ impl ClientSession {
         }
     }
 
-    async fn stanza(&mut self, mut stanza: Stanza, receipt: Option<Receipt>, out: &mut Vec<u8>) -> Next {
+    pub(super) async fn stanza(&mut self, mut stanza: Stanza, receipt: Option<Receipt>, out: &mut Vec<u8>) -> Next {
         if !self.stamp(&mut stanza) {
             return Next::End(Ending::WithError(StreamError::new(StreamCondition::InvalidFrom)));
         }
@@ -115,8 +121,8 @@ impl ClientSession {
         match request {
             SmRequest::Ask => {
                 if let Some(sm) = &mut self.sm {
-                    sm.owes_ack = true;
-                    self.acknowledge(out);
+                    sm.owes_ack = Some(Some(Instant::now() + ANSWER_PATIENCE));
+                    self.acknowledge(out).await;
                 }
                 Next::Go
             }

@@ -85,23 +85,39 @@ impl ClientSession {
         }
     }
 
+    /// Closes the connection that another one replaces, and forgets what was rendered for it.
+    async fn dismiss(&mut self, out: &mut Vec<u8>) {
+        out.clear();
+        if let Some(sm) = &mut self.sm {
+            sm.asked = None;
+            sm.owes_ack = None;
+        }
+        let Some(mut old) = self.carrier.take() else { return };
+        let mut bye = Vec::new();
+        let error = StreamError::new(StreamCondition::Conflict);
+        error.with_text("Resumed on another connection").write(&mut bye);
+        write_close(&mut bye);
+        drop(old.write(&bye, REPLACED_PATIENCE).await);
+    }
+
     /// The session goes on over another connection.
     pub(super) async fn attach(&mut self, resumption: Resumption, out: &mut Vec<u8>) -> Next {
+        // It takes the place of whatever the client had before, connected or still waiting.
+        self.waiting = None;
+        self.dismiss(out).await;
         let Some(sm) = &mut self.sm else { return Next::Go };
         // A client must not repeat what is still on its way into the store, so it has to wait for that.
         let Some(handled) = sm.inbound.handled_all() else {
+            self.resume_deadline = sm.resume_for.map(|wait| Instant::now() + wait);
             self.waiting = Some(Box::new(resumption));
             return Next::Go;
         };
         let Resumption { carrier, h, info, lang, ns } = resumption;
-        if let Some(mut old) = self.carrier.replace(carrier) {
-            let mut bye = Vec::new();
-            let error = StreamError::new(StreamCondition::Conflict);
-            error.with_text("Resumed on another connection").write(&mut bye);
-            write_close(&mut bye);
-            drop(old.write(&bye, REPLACED_PATIENCE).await);
+        self.carrier = Some(carrier);
+        if let Err(error) = sm.settle(handled).await {
+            tracing::error!(%error, "the count of handled stanzas could not be stored");
+            return Next::End(Ending::WithError(StreamError::new(StreamCondition::InternalServerError)));
         }
-        out.clear();
         if let Err(error) = sm.confirm(h).await {
             tracing::error!(%error, "a session of before the restart could not be resumed");
             return Next::End(Ending::WithError(StreamError::new(StreamCondition::InternalServerError)));
@@ -110,8 +126,6 @@ impl ClientSession {
             return Next::End(Ending::WithError(too_high.to_stream_error()));
         }
         sm.ns = ns;
-        sm.asked = None;
-        sm.owes_ack = false;
         SmReply::Resumed { handled, previd: sm.id.as_str().to_owned() }.write(out, ns);
         sm.queue.iter().for_each(|kept| kept.stanza.write(out));
         self.lang = lang;

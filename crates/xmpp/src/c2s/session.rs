@@ -1,13 +1,14 @@
 //! A bound session: one task that waits for its client, its mailbox and its timers, and acts in bursts.
 
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use kernel::hooks::{SessionPending, SessionResumed};
 use kernel::{CloseReason, Control, Delivery, Effect, Session};
 use accounts::AnonymousSession;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep};
 use xmpp_wire::{StreamCondition, StreamError};
 
@@ -33,6 +34,8 @@ pub(crate) struct ClientSession {
     pub(super) waiting: Option<Box<Resumption>>,
     /// When waiting for resumption ends.
     pub(super) resume_deadline: Option<Instant>,
+    /// What the session took and could not hand to its client; it goes back to the account at the end.
+    pub(super) leftover: Vec<Delivery>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -64,25 +67,39 @@ pub(super) enum Ending {
 
 impl ClientSession {
     pub(super) fn new(session: Session, send_timeout: Duration, carrier: Option<Carrier>, lang: Option<Box<str>>) -> Self {
-        Self { session, send_timeout, carrier, sm: None, lang, anonymous: None, waiting: None, resume_deadline: None, timer: None }
+        Self {
+            session,
+            send_timeout,
+            carrier,
+            sm: None,
+            lang,
+            anonymous: None,
+            waiting: None,
+            resume_deadline: None,
+            leftover: Vec::new(),
+            timer: None,
+        }
     }
 
     /// A session of before a restart that waits for its client.
     pub(super) fn waiting(session: Session, send_timeout: Duration, sm: Sm, wait: Duration) -> Self {
-        let resume_deadline = Some(Instant::now() + wait);
-        let sm = Some(Box::new(sm));
-        Self { session, send_timeout, carrier: None, sm, lang: None, anonymous: None, waiting: None, resume_deadline, timer: None }
+        let mut waiting = Self::new(session, send_timeout, None, None);
+        waiting.sm = Some(Box::new(sm));
+        waiting.resume_deadline = Some(Instant::now() + wait);
+        waiting
     }
 
     /// Runs until the session is over.
     pub(super) async fn run(mut self: Box<Self>) {
+        // The first turn does what the hooks of binding asked for.
+        let mut woken = Woken::default();
         let ending = loop {
-            let woken = poll_fn(|cx| self.poll_wake(cx)).await;
             // Boxed, so that a task which only waits holds nothing of what a burst needs.
             match Box::pin(self.burst(woken)).await {
                 Next::Go => {}
                 Next::End(ending) => break ending,
             }
+            woken = poll_fn(|cx| self.poll_wake(cx)).await;
         };
         Box::pin(self.end(ending)).await;
     }
@@ -102,8 +119,9 @@ impl ClientSession {
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let ack = self.sm.as_ref().and_then(|sm| sm.ack_deadline());
+        let answer = self.sm.as_ref().and_then(|sm| sm.answer_deadline());
         let paused = self.carrier.as_ref().and_then(Carrier::paused_until);
-        let Some(deadline) = [self.resume_deadline, ack, paused].into_iter().flatten().min() else {
+        let Some(deadline) = [self.resume_deadline, ack, answer, paused].into_iter().flatten().min() else {
             self.timer = None;
             return Poll::Pending;
         };
@@ -117,23 +135,25 @@ impl ClientSession {
     /// Everything that one wake-up brought, ended by one write.
     async fn burst(&mut self, woken: Woken) -> Next {
         let mut out = Vec::new();
-        for control in woken.control {
-            match self.control(control, &mut out).await {
-                Next::Go => {}
-                end @ Next::End(_) => return self.written(out, end).await,
+        match self.act(woken.control, woken.timer, woken.input, &mut out).await {
+            Next::Go => self.output(woken.deliveries, out).await,
+            end @ Next::End(_) => {
+                self.leftover.extend(woken.deliveries);
+                self.written(out, end).await
             }
         }
-        if woken.timer
-            && let end @ Next::End(_) = self.timers()
-        {
-            return self.written(out, end).await;
+    }
+
+    async fn act(&mut self, control: Vec<Control>, timer: bool, input: bool, out: &mut Vec<u8>) -> Next {
+        for control in control {
+            if let end @ Next::End(_) = self.control(control, out).await {
+                return end;
+            }
         }
-        if woken.input
-            && let end @ Next::End(_) = self.input(&mut out).await
-        {
-            return self.written(out, end).await;
+        if timer && let end @ Next::End(_) = self.timers(out).await {
+            return end;
         }
-        self.output(woken.deliveries, out).await
+        if input { self.input(out).await } else { Next::Go }
     }
 
     async fn input(&mut self, out: &mut Vec<u8>) -> Next {
@@ -164,7 +184,7 @@ impl ClientSession {
         self.session.handle().mailbox().take(room, &mut control, &mut deliveries);
         for control in control {
             if let end @ Next::End(_) = self.control(control, &mut out).await {
-                self.give_back(deliveries).await;
+                self.leftover.append(&mut deliveries);
                 return self.written(out, end).await;
             }
         }
@@ -177,13 +197,19 @@ impl ClientSession {
         end
     }
 
-    /// Writes to the client; a connection that does not take it is given up.
+    /// Writes to the client; a connection that does not take it is given up, at once when the client has another one.
     pub(super) async fn write(&mut self, out: &[u8]) -> bool {
         if out.is_empty() {
             return true;
         }
         let Some(carrier) = &mut self.carrier else { return false };
-        carrier.write(out, self.send_timeout).await.is_ok()
+        let mailbox = self.session.handle().mailbox();
+        let mut writing = pin!(carrier.write(out, self.send_timeout));
+        let write = |cx: &mut Context<'_>| match writing.as_mut().poll(cx) {
+            Poll::Ready(written) => Poll::Ready(written.is_ok()),
+            Poll::Pending => mailbox.poll_attach(cx).map(|()| false),
+        };
+        poll_fn(write).await
     }
 
     async fn control(&mut self, control: Control, out: &mut Vec<u8>) -> Next {
@@ -194,10 +220,17 @@ impl ClientSession {
             Control::Wake => match self.waiting.take() {
                 Some(resumption) => self.attach(*resumption, out).await,
                 None => {
-                    self.acknowledge(out);
+                    self.acknowledge(out).await;
                     Next::Go
                 }
             },
+            Control::RepeatPresence => {
+                let Some(presence) = self.session.handle().presence() else { return Next::Go };
+                match self.stanza(presence, None, out).await {
+                    Next::Go => self.effects(out).await,
+                    end @ Next::End(_) => end,
+                }
+            }
             Control::Attach(resumption) => match resumption.downcast::<Resumption>() {
                 Ok(resumption) => self.attach(*resumption, out).await,
                 Err(_) => Next::Go,
@@ -205,7 +238,7 @@ impl ClientSession {
         }
     }
 
-    fn timers(&mut self) -> Next {
+    async fn timers(&mut self, out: &mut Vec<u8>) -> Next {
         let now = Instant::now();
         let due = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
         if let Some(carrier) = &mut self.carrier
@@ -218,13 +251,23 @@ impl ClientSession {
         }
         if due(self.sm.as_ref().and_then(|sm| sm.ack_deadline())) {
             // A client that does not acknowledge is taken for gone; it may still resume.
-            return self.detach().unwrap_or(Next::End(Ending::WithError(StreamError::new(StreamCondition::ConnectionTimeout))));
+            return match self.lost().await {
+                Next::Go => Next::Go,
+                Next::End(_) => Next::End(Ending::WithError(StreamError::new(StreamCondition::ConnectionTimeout))),
+            };
+        }
+        if due(self.sm.as_ref().and_then(|sm| sm.answer_deadline())) {
+            self.acknowledge_part(out).await;
         }
         Next::Go
     }
 
     /// The connection is gone: wait for a resumption, or end.
     pub(super) async fn lost(&mut self) -> Next {
+        if self.carrier.is_none() && self.resume_deadline.is_some() {
+            // It was lost before, and waits.
+            return Next::Go;
+        }
         let Some(next) = self.detach() else { return Next::End(Ending::ByClient) };
         let generation = self.session.generation();
         let mut session = &mut self.session;
@@ -236,7 +279,7 @@ impl ClientSession {
         let sm = self.sm.as_mut()?;
         let wait = sm.resume_for.filter(|wait| !wait.is_zero())?;
         sm.asked = None;
-        sm.owes_ack = false;
+        sm.owes_ack = None;
         self.carrier = None;
         self.resume_deadline = Some(Instant::now() + wait);
         tracing::debug!(session = %self.session.jid(), wait_s = wait.as_secs(), "waiting for resumption");
@@ -270,6 +313,25 @@ impl ClientSession {
                 return end;
             }
         }
+    }
+}
+
+impl Drop for ClientSession {
+    /// However the task ends, by a panic too, nobody must find the session any more, and what it was sent must go
+    /// elsewhere. After an orderly end there is nothing left to do.
+    fn drop(&mut self) {
+        let kernel = self.session.kernel();
+        kernel.sessions().remove(self.session.handle());
+        let (_, left) = self.session.handle().mailbox().close();
+        if left.is_empty() || kernel.tasks().stopping().has_begun() || Handle::try_current().is_err() {
+            return;
+        }
+        let (kernel, host) = (kernel.clone(), self.session.host().clone());
+        self.session.kernel().tasks().spawn("give back", async move {
+            for delivery in left {
+                kernel.deliver_to_sessions(&host, delivery).await;
+            }
+        });
     }
 }
 

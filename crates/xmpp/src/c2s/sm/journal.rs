@@ -9,6 +9,7 @@ use std::sync::Arc;
 use kernel::{Acceptance, Delivery, Kernel, Receipt};
 use ::store::{StoreError, Tx};
 use xmpp_wire::Stanza;
+use xmpp_wire::sm::Counter;
 
 use super::{Row, SmId, store};
 
@@ -20,6 +21,7 @@ pub(crate) struct Journal {
 }
 
 /// A message on its way into the journal.
+#[derive(Clone)]
 pub(crate) struct Entry {
     pub(crate) row: Row,
     pub(crate) stanza: Stanza,
@@ -53,16 +55,33 @@ impl Journal {
             shared.iter().try_for_each(|entry| {
                 store::insert_stanza(tx, id.as_str(), entry.row, &entry.stanza)?;
                 entry.receipt.as_ref().map_or(Ok(()), |receipt| receipt.record(tx))
-            })
+            })?;
+            // The receipts leave the closure with the commit: if this task is gone by then, they do not end before.
+            Ok(shared)
         });
         match written.await {
             // Dropping the entries completes their receipts.
-            Ok(_committed) => Ok(()),
+            Ok(committed) => {
+                let (shared, proof) = committed.split();
+                shared.iter().filter_map(|entry| entry.receipt.as_ref()).for_each(|receipt| receipt.recorded(&proof));
+                Ok(())
+            }
             Err(error) => {
                 tracing::error!(%error, "messages could not be stored before delivery");
-                Err(Arc::into_inner(entries).unwrap_or_default())
+                // The writer may still hold the closure that it refused to run, so they may have to be copied.
+                Err(Arc::unwrap_or_clone(entries))
             }
         }
+    }
+
+    /// Makes durable how many stanzas of the client are handled; never takes a count back.
+    ///
+    /// # Errors
+    /// Those of the store: the count must not be told to the client then.
+    pub(crate) async fn store_handled(&self, handled: Counter) -> Result<(), StoreError> {
+        let id = self.id.clone();
+        self.kernel.store().write(move |tx| store::update_handled(tx, id.as_str(), handled)).await?;
+        Ok(())
     }
 
     /// Removes acknowledged messages when the session has nothing else to write.

@@ -7,6 +7,7 @@ mod restore;
 mod store;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ::store::{StoreError, Tx};
@@ -14,7 +15,7 @@ use kernel::{Acceptance, Control, Kernel, Receipt, SessionHandle};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use xmpp_wire::Stanza;
-use xmpp_wire::sm::{AckError, Counter, Full, Handled, Ledger, OutQueue, Seq};
+use xmpp_wire::sm::{AckError, Counter, Handled, Ledger, OutQueue, Seq};
 
 pub(crate) use journal::{Entry as JournalEntry, Journal, text};
 pub(crate) use module::{Policy, ResendOnTimeout};
@@ -51,13 +52,18 @@ struct InboundState {
     ledger: Ledger,
     /// The session wants to be woken when everything is handled.
     awaited: bool,
-    /// The journal has numbers of stanzas that were handled ahead of an earlier one.
+    /// The journal may have numbers of stanzas that were handled ahead of an earlier one.
     ahead_stored: bool,
+    /// How many the journal is known to count as handled. The client must not be told more: after a crash it would
+    /// be told less, and the two would count differently from then on.
+    durable: Counter,
 }
 
 impl Inbound {
     pub(crate) fn new(id: SmId, ledger: Ledger, handle: Arc<SessionHandle>) -> Arc<Self> {
-        let state = InboundState { ledger, awaited: false, ahead_stored: false };
+        let durable = ledger.handled().counter();
+        // A session that goes on may have left some behind.
+        let state = InboundState { ledger, awaited: false, ahead_stored: true, durable };
         Arc::new(Self { id, state: Mutex::new(state), handle })
     }
 
@@ -71,7 +77,7 @@ impl Inbound {
         }
         let seq = state.ledger.received();
         drop(state);
-        Some(Receipt::new(InboundStanza { inbound: self.clone(), seq }))
+        Some(Receipt::new(InboundStanza { inbound: self.clone(), seq, recorded: AtomicU64::new(NOT_RECORDED) }))
     }
 
     /// What the client may be told, if that is everything it sent; otherwise the session is woken when it is.
@@ -81,25 +87,57 @@ impl Inbound {
         (!state.awaited).then(|| state.ledger.handled())
     }
 
+    /// Makes what the client is to be told durable, if it is not already. Free when every stanza was recorded with
+    /// its effect.
+    ///
+    /// # Errors
+    /// Those of the store: the client must not be told then.
+    pub(crate) async fn settle(&self, journal: &Journal, handled: Handled) -> Result<(), StoreError> {
+        let count = handled.counter();
+        if is_covered(self.state.lock().durable, count) {
+            return Ok(());
+        }
+        journal.store_handled(count).await?;
+        self.note_durable(count);
+        Ok(())
+    }
+
+    fn note_durable(&self, count: Counter) {
+        let mut state = self.state.lock();
+        if !is_covered(state.durable, count) {
+            state.durable = count;
+        }
+    }
+
     /// What the client may be told now.
     pub(crate) fn handled(&self) -> Handled {
         self.state.lock().ledger.handled()
     }
 }
 
+/// Whether a count includes another one, modulo 2^32.
+fn is_covered(by: Counter, count: Counter) -> bool {
+    by.since(count) < u32::MAX / 2
+}
+
 struct InboundStanza {
     inbound: Arc<Inbound>,
     seq: Seq,
+    /// The count that was last written together with an effect of this stanza, or [`NOT_RECORDED`].
+    recorded: AtomicU64,
 }
+
+/// No count, as counts have 32 bits.
+const NOT_RECORDED: u64 = u64::MAX;
 
 impl Acceptance for InboundStanza {
     fn record(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let mut state = self.inbound.state.lock();
         let handled = state.ledger.preview(self.seq);
-        let last = state.ledger.pending() <= 1;
         let covered = (1..u32::MAX / 2).contains(&handled.since(self.seq.counter()));
-        let tidy = covered && last && std::mem::take(&mut state.ahead_stored);
-        state.ahead_stored |= !covered;
+        let tidy = covered && state.ahead_stored;
+        // Kept while stanzas are under way: one of them may be noted as ahead, or this transaction may fail.
+        state.ahead_stored = !covered || (tidy && state.ledger.pending() > 1);
         drop(state);
         let id = self.inbound.id.as_str();
         if !covered {
@@ -107,9 +145,16 @@ impl Acceptance for InboundStanza {
             return store::insert_ahead(tx, id, self.seq.counter());
         }
         if tidy {
-            store::delete_ahead(tx, id)?;
+            store::delete_ahead(tx, id, handled)?;
         }
+        self.recorded.store(handled.get().into(), Ordering::Relaxed);
         store::update_handled(tx, id, handled)
+    }
+
+    fn recorded(&self) {
+        if let Ok(count) = u32::try_from(self.recorded.load(Ordering::Relaxed)) {
+            self.inbound.note_durable(Counter::new(count));
+        }
     }
 
     fn handled(&self) {
@@ -149,14 +194,17 @@ pub(crate) struct Sm {
     pub(crate) ns: &'static str,
     /// How long the session outlives its connection; `None` when the client did not ask for resumption.
     pub(crate) resume_for: Option<Duration>,
-    /// The client asked for an acknowledgement that could not be given yet.
-    pub(crate) owes_ack: bool,
+    /// The client asked for an acknowledgement that could not be given yet: by when it gets at least the count of what
+    /// is handled already. No time is left when it got that.
+    pub(crate) owes_ack: Option<Option<Instant>>,
     /// We asked for one, and by when it must be there.
     pub(crate) asked: Option<Option<Instant>>,
     /// Rows of the journal that the client has acknowledged since the last write.
     pub(crate) acked_rows: Vec<Row>,
     /// What was kept before a restart, until the client says what it has of it.
     pub(crate) unconfirmed: Option<Vec<Kept>>,
+    /// What the queue had no room for. It ends the session, and goes where the rest of the queue goes.
+    overflow: Vec<Kept>,
 }
 
 impl Sm {
@@ -170,16 +218,33 @@ impl Sm {
             policy,
             ns,
             resume_for: None,
-            owes_ack: false,
+            owes_ack: None,
             asked: None,
             acked_rows: Vec::new(),
             unconfirmed: None,
+            overflow: Vec::new(),
         }
     }
 
     /// When the client must have acknowledged.
     pub(crate) fn ack_deadline(&self) -> Option<Instant> {
         self.asked.flatten()
+    }
+
+    /// When the client must have got an answer to its request.
+    pub(crate) fn answer_deadline(&self) -> Option<Instant> {
+        self.owes_ack.flatten()
+    }
+
+    /// Makes a count durable before the client is told, if it matters after a crash.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(crate) async fn settle(&self, handled: Handled) -> Result<(), StoreError> {
+        if self.resume_for.is_none() {
+            return Ok(());
+        }
+        self.inbound.settle(&self.journal, handled).await
     }
 
     /// Takes an acknowledgement of the client.
@@ -205,12 +270,23 @@ impl Sm {
         for (number, kept) in (0..).zip(unconfirmed.into_iter().filter(|kept| kept.is_after(h))) {
             let row = Row::from(h.after(number).get());
             rows.push((row, kept.stanza.clone()));
-            let size = kept.stanza.size();
-            if self.queue.push(Kept { row: Some(row), ..kept }, size).is_err() {
-                return Err(StoreError::Rejected("more unacknowledged messages than max_ack_queue allows"));
-            }
+            self.push(Kept { row: Some(row), ..kept });
+        }
+        if !self.overflow.is_empty() {
+            return Err(StoreError::Rejected("more unacknowledged messages than max_ack_queue allows"));
         }
         self.journal.renumber(rows).await
+    }
+
+    fn push(&mut self, kept: Kept) -> bool {
+        let size = kept.stanza.size();
+        // Once something did not fit nothing later may: the order counts.
+        let fits = self.overflow.is_empty();
+        if !fits || self.queue.push(kept.clone(), size).is_err() {
+            self.overflow.push(kept);
+            return false;
+        }
+        true
     }
 
     /// The number in the journal of the next message but `ahead`.
@@ -224,19 +300,18 @@ impl Sm {
         }
     }
 
-    /// Keeps a stanza until it is acknowledged.
-    ///
-    /// # Errors
-    /// The client leaves more unacknowledged than it may.
-    pub(crate) fn keep(&mut self, kept: Kept) -> Result<(), Full> {
-        let size = kept.stanza.size();
+    /// Keeps a stanza until it is acknowledged. Says whether the client may have it: `false` when it leaves more
+    /// unacknowledged than it may, which must end the session.
+    pub(crate) fn keep(&mut self, kept: Kept) -> bool {
         match &mut self.unconfirmed {
-            None => self.queue.push(kept, size),
-            Some(all) if all.len() >= self.policy.max_ack_queue => Err(Full),
+            None => self.push(kept),
             // What is of the moment has no use for a client that is away since before the restart.
+            Some(_) if kept.row.is_none() => true,
             Some(all) => {
-                all.extend(Some(kept).filter(|kept| kept.row.is_some()));
-                Ok(())
+                let bytes: usize = all.iter().map(|kept| kept.stanza.size()).sum();
+                let fits = all.len() < self.policy.max_ack_queue && bytes + kept.stanza.size() <= QUEUE_BYTES_MAX;
+                if fits { all.push(kept) } else { self.overflow.push(kept) }
+                fits
             }
         }
     }
@@ -245,6 +320,7 @@ impl Sm {
     pub(crate) fn into_unacknowledged(mut self) -> (Journal, Vec<Kept>) {
         let mut all = self.unconfirmed.take().unwrap_or_default();
         all.extend(self.queue.drain());
+        all.append(&mut self.overflow);
         (self.journal, all)
     }
 }

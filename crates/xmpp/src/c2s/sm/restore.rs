@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jid::{BareJid, FullJid, NodePart, ResourcePart};
-use kernel::{ConnectionInfo, Kernel, MailboxBounds, Session, SessionHandle};
+use kernel::{CloseReason, ConnectionInfo, Control, Kernel, MailboxBounds, Session, SessionHandle};
 use std::sync::Arc;
 use ::store::StoreError;
 use xmpp_wire::Stanza;
@@ -78,7 +78,10 @@ fn revive(kernel: &Kernel, kept: Journalled) {
     let mut sm = Sm::new(kernel, id.clone(), module.policy(), ns::SM, inbound);
     sm.resume_for = (!wait.is_zero()).then_some(wait);
     sm.unconfirmed = Some(unconfirmed);
-    kernel.sessions().add(handle.clone());
+    for replaced in kernel.sessions().add(handle.clone()) {
+        // The crash came while one session of this address took the place of another.
+        drop(replaced.mailbox().control(Control::Close(CloseReason::Replaced)));
+    }
     module.registry().add(&id, &handle);
     let waiting = ClientSession::waiting(session, SEND_TIMEOUT, sm, wait);
     kernel.tasks().spawn("session", Box::new(waiting).run());

@@ -124,9 +124,13 @@ pub(crate) fn delete_stanzas(tx: &mut Tx<'_>, id: &str) -> Result<(), StoreError
     Ok(())
 }
 
-/// Writes how many stanzas of the client are handled.
+/// Writes how many stanzas of the client are handled, unless more are written already (modulo 2^32).
 pub(crate) fn update_handled(tx: &mut Tx<'_>, id: &str, handled: Counter) -> Result<(), StoreError> {
-    tx.execute("UPDATE rookery_sm_session SET handled = ? WHERE id = ?", &[&i64::from(handled.get()), &id])?;
+    let handled = i64::from(handled.get());
+    tx.execute(
+        "UPDATE rookery_sm_session SET handled = ? WHERE id = ? AND ((? - handled) & 4294967295) < 2147483648",
+        &[&handled, &id, &handled],
+    )?;
     Ok(())
 }
 
@@ -139,9 +143,12 @@ pub(crate) fn insert_ahead(tx: &mut Tx<'_>, id: &str, seq: Counter) -> Result<()
     Ok(())
 }
 
-/// Forgets the stanzas that were ahead, as there is no gap any more.
-pub(crate) fn delete_ahead(tx: &mut Tx<'_>, id: &str) -> Result<(), StoreError> {
-    tx.execute("DELETE FROM rookery_sm_ahead WHERE session = ?", &[&id])?;
+/// Forgets the stanzas that were ahead and are now among the `handled` (modulo 2^32).
+pub(crate) fn delete_ahead(tx: &mut Tx<'_>, id: &str, handled: Counter) -> Result<(), StoreError> {
+    tx.execute(
+        "DELETE FROM rookery_sm_ahead WHERE session = ? AND ((? - 1 - seq) & 4294967295) < 2147483648",
+        &[&id, &i64::from(handled.get())],
+    )?;
     Ok(())
 }
 
