@@ -129,7 +129,7 @@ async fn converse(kernel: &Kernel, stream: &mut UnixStream) -> io::Result<Reply>
     let (uid, pid) = (peer.uid(), peer.pid().unwrap_or_default());
     let own = rustix::process::geteuid().as_raw();
     if !may_call(uid, own) {
-        tracing::warn!(target: "audit", uid, pid, "a user who may not give commands was refused");
+        tracing::warn!(target: "admin::audit", uid, pid, "a user who may not give commands was refused");
         let text = "ERROR: This command can only be run by root or the user who runs the server\n";
         return Ok(Reply { status: STATUS_WRONG_USER, stderr: text.to_owned(), ..Reply::default() });
     }
@@ -141,7 +141,7 @@ async fn converse(kernel: &Kernel, stream: &mut UnixStream) -> io::Result<Reply>
     let words = match parse(&line) {
         Ok(words) => words,
         Err(why) => {
-            tracing::warn!(target: "audit", uid, pid, why, "a line that is no command");
+            tracing::warn!(target: "admin::audit", uid, pid, why, "a line that is no command");
             return Ok(Reply { status: ctl::STATUS_ERROR, stderr: format!("Error: {why}\n"), ..Reply::default() });
         }
     };
@@ -149,7 +149,7 @@ async fn converse(kernel: &Kernel, stream: &mut UnixStream) -> io::Result<Reply>
     let reply = ctl::run(kernel, &words).await;
     let milliseconds = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (command, status) = (&reply.audit, reply.status);
-    tracing::info!(target: "audit", uid, pid, command, status, milliseconds, "command");
+    tracing::info!(target: "admin::audit", uid, pid, command, status, milliseconds, "command");
     Ok(reply)
 }
 

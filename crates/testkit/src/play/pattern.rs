@@ -15,7 +15,7 @@ const ANYTHING: &str = "...";
 pub struct Pattern(Element);
 
 /// Values that patterns caught, by name.
-pub type Captures = BTreeMap<String, String>;
+pub(super) type Captures = BTreeMap<String, String>;
 
 impl Pattern {
     /// Reads a pattern: XML in which the prefix `stream` is known and namespaces may be left out.
@@ -42,7 +42,7 @@ impl Pattern {
     ///
     /// # Errors
     /// What differs first.
-    pub fn matches(&self, actual: &Element, captures: &mut Captures) -> Result<(), String> {
+    pub(super) fn matches(&self, actual: &Element, captures: &mut Captures) -> Result<(), String> {
         let mut caught = captures.clone();
         compare(&self.0, actual, &mut caught)?;
         *captures = caught;

@@ -58,8 +58,12 @@ impl Running {
                 for n in 1..=*times {
                     let xml = self.filled(&xml.replace("{n}", &n.to_string()))?;
                     self.client(actor)?.send(&xml).await?;
+                    for client in clients(&mut self.actors) {
+                        client.pump().await;
+                    }
                 }
-                Ok(())
+                // What one statement causes is over before the next one, so that plays have one outcome.
+                self.settle().await
             }
             Action::Hears { actor, times, pattern, anywhere } => {
                 for n in 1..=*times {

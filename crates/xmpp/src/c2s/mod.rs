@@ -13,6 +13,8 @@ mod options;
 mod resume;
 mod session;
 mod sm;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@ mod journal;
 mod module;
 mod registry;
 mod restore;
-mod store;
+pub(crate) mod store;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
