@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Effort, ratio};
+use super::{Effort, ratio, wait_until_calm};
 use crate::client::{Connection, Mechanism, Security};
 use crate::error::BenchError;
 use crate::procfs;
@@ -32,6 +32,8 @@ pub(crate) fn round(
     results: &mut Results,
 ) -> Result<(), BenchError> {
     let instance = subject.start()?;
+    // ejabberd goes on starting for a second after its first answer.
+    wait_until_calm(instance.pid())?;
     let plain = [
         (
             1,
