@@ -1,1 +1,23 @@
-//! admin
+//! Administration: the commands of the server itself, and the ways in which people and programs call commands.
+//!
+//! [`COMMANDS`] is the part of the command table that needs no module. [`ctl`] renders the table as `ejabberdctl` does,
+//! [`control`] serves that rendering on a Unix socket.
+
+mod awaited;
+mod commands;
+pub mod control;
+pub mod ctl;
+pub mod docs;
+
+pub use awaited::{AWAITED, Awaited};
+pub use commands::COMMANDS;
+pub use kernel::ServerControl;
+
+/// The name of the server where ejabberd shows its Erlang node. There are no nodes here yet, so it is always this one.
+pub const NODE: &str = "rookery@localhost";
+
+/// The newest API version, `v3` of ejabberd 24.12.
+pub const API_VERSION: u8 = 3;
+
+#[cfg(test)]
+mod tests;

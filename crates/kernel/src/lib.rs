@@ -1,1 +1,39 @@
-//! kernel
+//! The kernel: hosts and their generations, hooks, contracts, the router, sessions, commands.
+//!
+//! Doors (protocols) and modules (extensions) meet here and know nothing of each other.
+//! The kernel speaks stanzas and names no extension, no table and no other protocol.
+
+mod acceptance;
+mod clock;
+pub mod commands;
+pub mod contracts;
+mod disco;
+pub mod doors;
+mod host;
+pub mod hooks;
+mod iq;
+mod mailbox;
+mod module;
+mod process;
+pub mod random;
+mod router;
+mod server;
+mod session;
+mod sessions;
+mod tasks;
+#[cfg(test)]
+mod tests;
+
+pub use acceptance::{Acceptance, Receipt};
+pub use clock::{Clock, xmpp_stamp};
+pub use disco::{Disco, Identity, Item};
+pub use host::{Generation, Host};
+pub use iq::{Answering, At, GetAnswer, GetFn, SetFn, IqRequest, IqTables, PendingReplies, SetAnswer};
+pub use mailbox::{CloseReason, Control, Delivery, Mailbox, MailboxBounds, Refused};
+pub use module::{Module, ModuleEntry, Register, Start, Xep, entry, xep};
+pub use process::{Asking, ServerControl};
+pub use router::{Route, Routes, is_subscription};
+pub use server::{Kernel, Parts};
+pub use session::{ConnectionInfo, Effect, Session, SessionHandle};
+pub use sessions::{AccountSessions, Sessions, bare_str, message_targets};
+pub use tasks::{Stopping, Tasks};

@@ -1,1 +1,35 @@
-//! modules
+//! Extensions: one folder or file each, one line to register it.
+
+mod cache;
+mod caps;
+mod disco;
+mod last;
+mod offline;
+mod ping;
+mod presence;
+mod private;
+mod roster;
+mod time;
+mod vcard;
+mod vcard_xupdate;
+mod version;
+
+use kernel::{ModuleEntry, entry};
+
+/// Every module of this crate, in the order in which they run within a stage of a hook.
+pub static MODULES: &[ModuleEntry] = &[
+    entry::<caps::Capabilities>(),
+    entry::<disco::ServiceDiscovery>(),
+    entry::<last::LastActivity>(),
+    entry::<offline::OfflineMessages>(),
+    entry::<ping::Ping>(),
+    entry::<private::PrivateStorage>(),
+    entry::<roster::Rosters>(),
+    entry::<time::EntityTime>(),
+    entry::<vcard::VCardTemp>(),
+    entry::<vcard_xupdate::AvatarHash>(),
+    entry::<version::SoftwareVersion>(),
+];
+
+/// Top-level options that modules honour through the defaults of their own.
+pub static OPTIONS: &[&str] = &["cache_life_time", "cache_missed", "cache_size", "default_db", "use_cache"];

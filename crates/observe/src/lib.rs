@@ -1,1 +1,17 @@
-//! observe
+//! What an operator sees of a running server: its log and its metrics.
+
+mod line;
+mod log_file;
+mod log_queue;
+mod logging;
+mod metric_names;
+mod metrics;
+mod redacted;
+mod serve_metrics;
+
+pub use log_file::LogFileError;
+pub use logging::{LogError, LogFormat, LogLevel, LogOptions, Logging, OPTIONS};
+pub use metric_names::{METRICS, Metric, MetricKind, names};
+pub use metrics::{Metrics, MetricsError};
+pub use redacted::Redacted;
+pub use serve_metrics::{MetricsListener, ServeMetricsError};

@@ -1,1 +1,33 @@
-//! settings
+//! `ejabberd.yml` as it is: read, expanded, checked against one catalogue, and handed on as typed values.
+//!
+//! [`load`] reads a file or text and answers with a [`Config`] or with [`Problems`], all of them at once
+//! and each with its place. Other crates report in the same form with [`Problem`] and [`Problems`].
+
+mod assemble;
+pub mod catalogue;
+mod check;
+mod config;
+pub mod ctlcfg;
+mod defaults;
+pub mod docs;
+mod include;
+mod keywords;
+mod legacy;
+mod load;
+mod node;
+mod places;
+mod problem;
+mod section;
+mod source;
+mod suggest;
+mod value;
+mod yaml;
+
+pub use config::{Config, Endpoint, InForce, ListenerConfig, ModuleConfig, Transport};
+pub use load::{FileChecks, Inputs, Loaded, Source, load};
+pub use node::{Kind, Node, Scalar};
+pub use places::{PlaceHints, Places};
+pub use problem::{Note, NoteKind, PROBLEMS_MAX, Problem, Problems, Rewrite};
+pub use section::Section;
+pub use source::{FileId, Pos, Sources};
+pub use value::{IpRange, Limit, Value};

@@ -1,0 +1,133 @@
+//! The server as a whole: its state, its end, its configuration, its log.
+
+use kernel::ServerControl;
+use kernel::commands::{Arguments, CommandError, Value};
+use observe::LogLevel;
+
+use super::{Command, Kernel, RESCODE, RESTUPLE, Shape, Version, field};
+use crate::NODE;
+
+/// What is said where commands run without a process, in tests.
+const NO_PROCESS: &str = "there is no server process around these commands";
+
+fn process(kernel: &Kernel) -> Result<&dyn ServerControl, CommandError> {
+    kernel.control().ok_or_else(|| CommandError::failed(NO_PROCESS))
+}
+
+/// A command without arguments that asks the process and answers success or failure.
+macro_rules! asks_process {
+    ($name:ident, $word:literal, $tag:literal, $about:literal, $method:ident) => {
+        pub(super) const $name: Command = Command {
+            name: $word,
+            tags: &[$tag],
+            about: $about,
+            secrets: &[],
+            versions: &[Version {
+                since: 0,
+                args: &[],
+                result: RESCODE,
+                run: |kernel, _| {
+                    Box::pin(async move {
+                        process(kernel)?.$method().await.map_err(CommandError::failed)?;
+                        Ok(Value::OK)
+                    })
+                },
+            }],
+        };
+    };
+}
+
+asks_process!(STOP, "stop", "server", "Stop the server in order: clients are told, everything is stored", stop);
+asks_process!(RESTART, "restart", "server", "Stop the server in order and start it again", restart);
+asks_process!(REOPEN_LOG, "reopen_log", "logs", "Open the log file anew after it was moved away", reopen_log);
+asks_process!(ROTATE_LOG, "rotate_log", "logs", "Move the log file away and begin another", rotate_log);
+
+pub(super) const RELOAD_CONFIG: Command = Command {
+    name: "reload_config",
+    tags: &["config"],
+    about: "Put the configuration files in force as they are now, wholly or not at all",
+    secrets: &[],
+    versions: &[Version {
+        since: 0,
+        args: &[],
+        result: RESCODE,
+        run: |kernel, _| Box::pin(reload_config(kernel)),
+    }],
+};
+
+async fn reload_config(kernel: &Kernel) -> Result<Value, CommandError> {
+    // Notes about options that are not in force are in the log; the command is quiet like ejabberd's.
+    process(kernel)?.reload().await.map_err(CommandError::bad_argument)?;
+    Ok(Value::OK)
+}
+
+pub(super) const STATUS: Command = Command {
+    name: "status",
+    tags: &["server"],
+    about: "Get the status of the server",
+    secrets: &[],
+    versions: &[Version {
+        since: 0,
+        args: &[],
+        result: RESTUPLE,
+        run: |_, _| Box::pin(async { Ok(Value::Restuple(true, status())) }),
+    }],
+};
+
+/// Scripts look for "is started with status: started" and "is running in that node".
+fn status() -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    format!("The node {NODE} is started with status: started\nrookery {version} is running in that node")
+}
+
+pub(super) const REGISTERED_VHOSTS: Command = Command {
+    name: "registered_vhosts",
+    tags: &["server"],
+    about: "List all registered vhosts of the server",
+    secrets: &[],
+    versions: &[Version {
+        since: 0,
+        args: &[],
+        result: field("vhosts", Shape::List(&field("vhost", Shape::Text))),
+        run: |kernel, _| Box::pin(async { Ok(Value::texts(kernel.config().hosts())) }),
+    }],
+};
+
+pub(super) const GET_LOGLEVEL: Command = Command {
+    name: "get_loglevel",
+    tags: &["logs"],
+    about: "Get the current loglevel",
+    secrets: &[],
+    versions: &[Version {
+        since: 0,
+        args: &[],
+        result: field("levelatom", Shape::Word),
+        run: |kernel, _| {
+            Box::pin(async {
+                let level = process(kernel)?.log_level().await.map_err(CommandError::failed)?;
+                Ok(Value::text(level.as_str()))
+            })
+        },
+    }],
+};
+
+pub(super) const SET_LOGLEVEL: Command = Command {
+    name: "set_loglevel",
+    tags: &["logs"],
+    about: "Set the loglevel: none, emergency, alert, critical, error, warning, notice, info or debug",
+    secrets: &[],
+    versions: &[Version {
+        since: 0,
+        args: &[field("loglevel", Shape::Text)],
+        result: RESCODE,
+        run: |kernel, arguments| Box::pin(set_loglevel(kernel, arguments)),
+    }],
+};
+
+async fn set_loglevel(kernel: &Kernel, arguments: Arguments) -> Result<Value, CommandError> {
+    let level: LogLevel = arguments.text("loglevel").parse().map_err(|error: observe::LogError| {
+        CommandError::bad_argument(error.to_string())
+    })?;
+    process(kernel)?.set_log_level(level).await.map_err(CommandError::failed)?;
+    Ok(Value::OK)
+}

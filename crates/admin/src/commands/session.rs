@@ -1,0 +1,261 @@
+//! Who is online, and ending sessions.
+
+use std::sync::Arc;
+
+use kernel::commands::{Arguments, CommandError, Value};
+use kernel::{CloseReason, Control, SessionHandle};
+use xmpp_wire::ns;
+
+use super::{Command, Field, HOST, Kernel, RESCODE, RESTUPLE, Shape, USER, Version, address, field, served};
+use crate::NODE;
+
+/// What a session is told when nobody gave a reason.
+const KICKED: &str = "kicked by an administrator";
+
+const SESSIONS: Shape = Shape::List(&field("sessions", Shape::Text));
+
+const INFO: &[Field] = &[
+    field("jid", Shape::Text),
+    field("connection", Shape::Text),
+    field("ip", Shape::Text),
+    field("port", Shape::Integer),
+    field("priority", Shape::Integer),
+    field("node", Shape::Text),
+    field("uptime", Shape::Integer),
+    field("status", Shape::Text),
+    field("resource", Shape::Text),
+    field("statustext", Shape::Text),
+];
+
+/// The same without the address, which the caller knows.
+const ACCOUNT_INFO: &[Field] = match INFO {
+    [_, rest @ ..] => rest,
+    [] => &[],
+};
+
+pub(super) const CONNECTED_USERS: Command = Command {
+    name: "connected_users",
+    tags: &["session"],
+    about: "List all established sessions",
+    secrets: &[],
+    versions: &[Version {
+        since: 0,
+        args: &[],
+        result: field("connected_users", SESSIONS),
+        run: |kernel, _| Box::pin(async { Ok(addresses(kernel.sessions().all())) }),
+    }],
+};
+
+pub(super) const CONNECTED_USERS_NUMBER: Command = Command {
+    name: "connected_users_number",
+    tags: &["session", "statistics"],
+    about: "Get the number of established sessions",
+    secrets: &[],
+    versions: &[Version {
+        since: 0,
+        args: &[],
+        result: field("num_sessions", Shape::Integer),
+        run: |kernel, _| Box::pin(async { Ok(integer(kernel.sessions().count())) }),
+    }],
+};
+
+pub(super) const CONNECTED_USERS_VHOST: Command = Command {
+    name: "connected_users_vhost",
+    tags: &["session"],
+    about: "Get the list of established sessions in a vhost",
+    secrets: &[],
+    versions: &[Version {
+        since: 0,
+        args: &[HOST],
+        result: field("connected_users_vhost", SESSIONS),
+        run: |kernel, arguments| {
+            Box::pin(async move {
+                let host = served(kernel, arguments.text("host"))?;
+                Ok(addresses(kernel.sessions().of_host(&host)))
+            })
+        },
+    }],
+};
+
+pub(super) const CONNECTED_USERS_INFO: Command = Command {
+    name: "connected_users_info",
+    tags: &["session"],
+    about: "List all established sessions and their information",
+    secrets: &[],
+    versions: &[Version {
+        since: 0,
+        args: &[],
+        result: field("connected_users_info", Shape::List(&field("session", Shape::Tuple(INFO)))),
+        run: |kernel, _| Box::pin(async { Ok(connected_users_info(kernel)) }),
+    }],
+};
+
+fn connected_users_info(kernel: &Kernel) -> Value {
+    let sessions = sorted(kernel.sessions().all());
+    let rows = sessions.iter().map(|session| {
+        let mut row = vec![Value::text(session.jid().as_str())];
+        row.extend(describe(kernel, session));
+        Value::Tuple(row)
+    });
+    Value::List(rows.collect())
+}
+
+pub(super) const USER_SESSIONS_INFO: Command = Command {
+    name: "user_sessions_info",
+    tags: &["session"],
+    about: "Get information about all sessions of a user",
+    secrets: &[],
+    versions: &[Version {
+        since: 0,
+        args: &[USER, HOST],
+        result: field("sessions_info", Shape::List(&field("session", Shape::Tuple(ACCOUNT_INFO)))),
+        run: |kernel, arguments| {
+            Box::pin(async move {
+                let sessions = sessions_of(kernel, &arguments);
+                Ok(Value::List(sessions.iter().map(|one| Value::Tuple(describe(kernel, one))).collect()))
+            })
+        },
+    }],
+};
+
+pub(super) const USER_RESOURCES: Command = Command {
+    name: "user_resources",
+    tags: &["session"],
+    about: "List user's connected resources",
+    secrets: &[],
+    versions: &[Version {
+        since: 0,
+        args: &[USER, HOST],
+        result: field("resources", Shape::List(&field("resource", Shape::Text))),
+        run: |kernel, arguments| {
+            Box::pin(async move {
+                let sessions = sessions_of(kernel, &arguments);
+                Ok(Value::texts(sessions.iter().map(|session| session.jid().resource().as_str())))
+            })
+        },
+    }],
+};
+
+pub(super) const NUM_RESOURCES: Command = Command {
+    name: "num_resources",
+    tags: &["session"],
+    about: "Get the number of resources of a user",
+    secrets: &[],
+    versions: &[Version {
+        since: 0,
+        args: &[USER, HOST],
+        result: field("resources", Shape::Integer),
+        run: |kernel, arguments| Box::pin(async move { Ok(integer(sessions_of(kernel, &arguments).len())) }),
+    }],
+};
+
+pub(super) const KICK_USER: Command = Command {
+    name: "kick_user",
+    tags: &["session"],
+    about: "Disconnect user's active sessions",
+    secrets: &[],
+    versions: &[
+        Version {
+            since: 0,
+            args: &[USER, HOST],
+            result: field("num_resources", Shape::Integer),
+            run: |kernel, arguments| Box::pin(async move { Ok(integer(kick_user(kernel, &arguments))) }),
+        },
+        Version {
+            since: 2,
+            args: &[USER, HOST],
+            result: RESTUPLE,
+            run: |kernel, arguments| {
+                Box::pin(async move {
+                    let count = kick_user(kernel, &arguments);
+                    Ok(Value::Restuple(true, format!("Kicked sessions: {count}")))
+                })
+            },
+        },
+    ],
+};
+
+fn kick_user(kernel: &Kernel, arguments: &Arguments) -> usize {
+    let sessions = sessions_of(kernel, arguments);
+    sessions.iter().filter(|session| kick(session, KICKED)).count()
+}
+
+pub(super) const KICK_SESSION: Command = Command {
+    name: "kick_session",
+    tags: &["session"],
+    about: "Kick a user session",
+    secrets: &[],
+    versions: &[Version {
+        since: 0,
+        args: &[USER, HOST, field("resource", Shape::Text), field("reason", Shape::Text)],
+        result: RESCODE,
+        run: |kernel, arguments| Box::pin(kick_session(kernel, arguments)),
+    }],
+};
+
+/// COMPAT: kicking a session that is not there is a success too.
+async fn kick_session(kernel: &Kernel, arguments: Arguments) -> Result<Value, CommandError> {
+    let reason = match arguments.text("reason") {
+        "" => KICKED,
+        reason => reason,
+    };
+    let resource = jid::ResourcePart::new(arguments.text("resource"))
+        .map_err(|error| CommandError::bad_argument(format!("this is not a resource: {error}")))?;
+    if let Some(account) = address(arguments.text("user"), arguments.text("host"))
+        && let Some(session) = kernel.sessions().find(account.as_str(), resource.as_str())
+    {
+        kick(&session, reason);
+    }
+    Ok(Value::OK)
+}
+
+/// Tells a session to end; false if it has ended already.
+fn kick(session: &SessionHandle, reason: &str) -> bool {
+    session.mailbox().control(Control::Close(CloseReason::Kicked(reason.to_owned()))).is_ok()
+}
+
+fn integer(count: usize) -> Value {
+    Value::Integer(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+fn sorted(mut sessions: Vec<Arc<SessionHandle>>) -> Vec<Arc<SessionHandle>> {
+    sessions.sort_by(|one, other| one.jid().as_str().cmp(other.jid().as_str()));
+    sessions
+}
+
+fn addresses(sessions: Vec<Arc<SessionHandle>>) -> Value {
+    Value::texts(sorted(sessions).iter().map(|session| session.jid().as_str()))
+}
+
+/// The sessions of the account that the arguments `user` and `host` name; nobody's for an impossible name.
+fn sessions_of(kernel: &Kernel, arguments: &Arguments) -> Vec<Arc<SessionHandle>> {
+    let account = address(arguments.text("user"), arguments.text("host"));
+    sorted(account.map(|account| kernel.account_sessions(&account)).unwrap_or_default())
+}
+
+/// The values of [`ACCOUNT_INFO`].
+fn describe(kernel: &Kernel, session: &SessionHandle) -> Vec<Value> {
+    let info = session.info();
+    let presence = session.presence().map(|presence| presence.to_element());
+    let child = |name: &str| presence.as_ref().and_then(|presence| presence.child_text(name, ns::CLIENT));
+    let status = match &presence {
+        Some(_) => child("show").unwrap_or_else(|| "available".to_owned()),
+        None => "unavailable".to_owned(),
+    };
+    let (ip, port) = match info.peer {
+        Some(peer) => (peer.ip().to_canonical().to_string(), peer.port()),
+        None => ("unknown".to_owned(), 0),
+    };
+    vec![
+        Value::text(info.kind),
+        Value::text(ip),
+        Value::Integer(port.into()),
+        // COMPAT: a session without presence counts as -1.
+        Value::Integer(session.priority().unwrap_or(-1).into()),
+        Value::text(NODE),
+        Value::Integer((kernel.clock().unix_seconds() - info.since.as_second()).max(0)),
+        Value::text(status),
+        Value::text(session.jid().resource().as_str()),
+        Value::text(child("status").unwrap_or_default()),
+    ]
+}

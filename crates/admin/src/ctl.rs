@@ -1,0 +1,165 @@
+//! The command table as `ejabberdctl` shows it: words in, texts and an exit status out.
+
+mod help;
+mod permission;
+mod text;
+mod words;
+
+use kernel::Kernel;
+use kernel::commands::{Arguments, Command, CommandTable, Version};
+
+pub(crate) use help::typed;
+#[cfg(test)]
+pub(crate) use text::result;
+
+use crate::{API_VERSION, awaited};
+use permission::Denied;
+
+/// Exit status of success.
+pub const STATUS_OK: u8 = 0;
+/// Exit status of a command that failed or does not exist.
+pub const STATUS_ERROR: u8 = 1;
+/// Exit status of a wrong number of arguments.
+pub const STATUS_USAGE: u8 = 2;
+/// Exit status of a call without any word; `ejabberdctl` has the same for "no server".
+pub const STATUS_NOTHING_ASKED: u8 = 3;
+
+/// What the control tool prints, and its exit status.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reply {
+    /// The exit status.
+    pub status: u8,
+    /// For standard output.
+    pub stdout: String,
+    /// For standard error.
+    pub stderr: String,
+    /// The command as the audit record shows it: without any secret.
+    pub audit: String,
+}
+
+impl Reply {
+    /// COMPAT: `ejabberdctl` tells errors on standard output too.
+    fn says(status: u8, text: impl Into<String>) -> Self {
+        let mut stdout = text.into();
+        if !stdout.is_empty() {
+            stdout.push('\n');
+        }
+        Self { status, stdout, ..Self::default() }
+    }
+
+    fn audited(self, audit: impl Into<String>) -> Self {
+        Self { audit: audit.into(), ..self }
+    }
+}
+
+/// The words in front of the command.
+struct Preamble<'a> {
+    version: u8,
+    auth: Option<[&'a str; 3]>,
+    rest: &'a [String],
+}
+
+impl<'a> Preamble<'a> {
+    /// Reads `--version N`, then `--auth USER HOST PASSWORD`.
+    fn read(words: &'a [String]) -> Result<Self, String> {
+        let mut preamble = Self { version: API_VERSION, auth: None, rest: words };
+        if let [flag, number, rest @ ..] = preamble.rest
+            && flag == "--version"
+        {
+            preamble.version = number.trim_start_matches('v').parse().map_err(|_| {
+                format!("Error: --version takes a number from 0 to {API_VERSION}, not '{number}'")
+            })?;
+            preamble.rest = rest;
+        }
+        if let [flag, user, host, password, rest @ ..] = preamble.rest
+            && flag == "--auth"
+        {
+            preamble.auth = Some([user, host, password]);
+            preamble.rest = rest;
+        }
+        Ok(preamble)
+    }
+}
+
+/// Does what the words ask for.
+pub async fn run(kernel: &Kernel, words: &[String]) -> Reply {
+    let preamble = match Preamble::read(words) {
+        Ok(preamble) => preamble,
+        Err(text) => return Reply::says(STATUS_ERROR, text).audited("--version"),
+    };
+    let table = kernel.commands();
+    let Some((word, arguments)) = preamble.rest.split_first() else {
+        return Reply::says(STATUS_NOTHING_ASKED, help::usage(&table)).audited("");
+    };
+    if word == "help" {
+        return help::help(&table, preamble.version, arguments).audited(preamble.rest.join(" "));
+    }
+    // COMPAT: a hyphen in the name of a command is an underscore.
+    let name = word.replace('-', "_");
+    let found = table.get(&name).and_then(|command| Some((command, command.version(preamble.version)?)));
+    match found {
+        Some((command, version)) => {
+            let reply = call(kernel, command, version, &preamble, arguments).await;
+            reply.audited(shown(command, version, &preamble, arguments))
+        }
+        None => unknown(&table, word, &name).audited(format!("{name} ({} arguments)", arguments.len())),
+    }
+}
+
+async fn call(
+    kernel: &Kernel,
+    command: &Command,
+    version: &Version,
+    preamble: &Preamble<'_>,
+    arguments: &[String],
+) -> Reply {
+    let nested = if preamble.version == 0 { ';' } else { ',' };
+    if arguments.len() != version.args.len() {
+        return wrong_count(command, version, arguments.len());
+    }
+    let values = match words::values(version.args, arguments) {
+        Ok(values) => values,
+        Err(why) => return text::failed(&why),
+    };
+    if let Err(Denied(word)) = permission::check(kernel, command, version, preamble.auth, arguments).await {
+        return Reply::says(STATUS_ERROR, format!("Error: error\nError: {word}"));
+    }
+    match (version.run)(kernel, Arguments::new(version.args, values)).await {
+        Ok(value) => text::result(&value, &version.result.shape, nested),
+        Err(error) => text::failed(&error),
+    }
+}
+
+fn wrong_count(command: &Command, version: &Version, given: usize) -> Reply {
+    let wanted = version.args.len();
+    let (count, word) = if given > wanted { (given - wanted, "less") } else { (wanted - given, "more") };
+    let details = help::details(command, version);
+    let name = command.name;
+    Reply::says(STATUS_USAGE, format!("{details}\nError: the command '{name}' requires {count} {word} argument."))
+}
+
+fn unknown(table: &CommandTable, word: &str, name: &str) -> Reply {
+    if let Some(capability) = awaited::capability(name) {
+        let text = format!("Error: the command '{name}' is not available yet: it waits for {capability}.");
+        return Reply::says(STATUS_ERROR, text);
+    }
+    let nearest = table.iter().map(|command| command.name).min_by_key(|known| strsim::levenshtein(known, name));
+    let hint = nearest.map(|nearest| format!(" Did you mean '{nearest}'?")).unwrap_or_default();
+    Reply::says(STATUS_ERROR, format!("Error: unknown command '{word}'.{hint}"))
+}
+
+/// The call without secrets. Where the count is wrong nobody knows which words are secret, so none is shown.
+fn shown(command: &Command, version: &Version, preamble: &Preamble<'_>, arguments: &[String]) -> String {
+    let mut shown = match preamble.auth {
+        Some([user, host, _]) => format!("--auth {user} {host} [redacted] {}", command.name),
+        None => command.name.to_owned(),
+    };
+    if arguments.len() != version.args.len() {
+        return format!("{shown} ({} arguments)", arguments.len());
+    }
+    for (field, word) in version.args.iter().zip(arguments) {
+        let secret = command.secrets.contains(&field.name);
+        shown.push_str(&if secret { " [redacted]".to_owned() } else { format!(" {word:?}") });
+    }
+    shown
+}

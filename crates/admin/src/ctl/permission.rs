@@ -1,0 +1,63 @@
+//! `api_permissions` for callers of the control tool.
+
+use std::sync::Arc;
+
+use access::{Access, ApiDoor, ApiPermissions, Call, Caller, Subject};
+use jid::{DomainPart, Jid};
+use kernel::Kernel;
+use kernel::commands::{Command, Version};
+use stdx::Secret;
+
+use crate::commands::address;
+
+/// ejabberd's word for why a caller may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Denied(pub(super) &'static str);
+
+/// Whether the caller may run the command; `auth` is the account of `--auth` with its password.
+///
+/// The password is always looked at: rights that everybody has are no reason to believe a name.
+pub(super) async fn check(
+    kernel: &Kernel,
+    command: &Command,
+    version: &Version,
+    auth: Option<[&str; 3]>,
+    arguments: &[String],
+) -> Result<(), Denied> {
+    let jid = match auth {
+        Some(account) => Some(authenticate(kernel, account).await?),
+        None => None,
+    };
+    let config = kernel.config();
+    // The configuration is checked when it is read; what is wrong nevertheless allows nothing.
+    let wrong = |_| Denied("api_permissions_are_wrong");
+    let (global, _) = Access::from_config(&config, None).map_err(wrong)?;
+    let (permissions, _) = ApiPermissions::from_node(config.global().node("api_permissions"), &global).map_err(wrong)?;
+    let hosts: Vec<&String> =
+        version.args.iter().zip(arguments).filter(|(field, _)| field.name == "host").map(|(_, word)| word).collect();
+    let host = match hosts.as_slice() {
+        [one] => DomainPart::new(one).ok().map(|domain| domain.as_str().to_owned()),
+        _ => None,
+    };
+    let subject = jid.as_ref().map(Subject::of_jid).unwrap_or_default();
+    let caller = Caller { door: ApiDoor::Ctl, tag: None, subject, token_scopes: None };
+    let call = Call { command: command.name, tags: command.tags, host: host.as_deref() };
+    let of_host = |name: &str| -> Option<Arc<Access>> { Some(Arc::clone(kernel.host(name)?.generation().access())) };
+    if permissions.allows(&caller, &call, &global, &of_host) {
+        Ok(())
+    } else {
+        Err(Denied("access_rules_unauthorized"))
+    }
+}
+
+async fn authenticate(kernel: &Kernel, [user, host, password]: [&str; 3]) -> Result<Jid, Denied> {
+    let wrong = Denied("invalid_account_data");
+    match kernel.accounts().check_password(user, host, &Secret::new(password)).await {
+        Ok(check) if check.is_right() => address(user, host).map(Jid::from).ok_or(wrong),
+        Ok(_) => Err(wrong),
+        Err(error) => {
+            tracing::debug!(%error, "the password of --auth was not checked");
+            Err(if error.is_temporary() { Denied("temporary_failure") } else { wrong })
+        }
+    }
+}

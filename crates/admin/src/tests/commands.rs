@@ -1,0 +1,195 @@
+//! Texts and exit statuses as ejabberd 23.01 gave them, with the changes that 26.07 made.
+
+use kernel::{CloseReason, Control, SessionHandle};
+
+use super::Bench;
+
+fn closed_by(session: &SessionHandle) -> Option<CloseReason> {
+    let (mut control, mut stanzas) = (Vec::new(), Vec::new());
+    session.mailbox().take(1, &mut control, &mut stanzas);
+    control.into_iter().find_map(|item| match item {
+        Control::Close(reason) => Some(reason),
+        _ => None,
+    })
+}
+
+fn said(status: u8, text: &str) -> (u8, String) {
+    (status, text.to_owned())
+}
+
+#[tokio::test]
+async fn accounts_begin_change_and_end() {
+    let bench = Bench::new().await;
+    let cannot = |who: &str, why: &str| {
+        said(1, &format!("Error: cannot_register: Can't register user {who}@talk.test at node rookery@localhost: {why}\n"))
+    };
+    let lines = [
+        ("register alice talk.test secret", said(0, "User alice@talk.test successfully registered\n")),
+        ("register ALICE talk.test secret", said(1, "Error: conflict: User ALICE@talk.test already registered\n")),
+        ("register alice nowhere.test secret", said(1, "Error: cannot_register: Unknown virtual host\n")),
+        ("register a@b talk.test secret", cannot("a@b", "Malformed username")),
+        ("register bob talk.test _empty_", cannot("bob", "The password contains unacceptable characters")),
+        ("check_password alice talk.test secret", said(0, "")),
+        ("check-password alice talk.test wrong", said(1, "Error: false\n")),
+        ("check_account alice nowhere.test", said(1, "Error: false\n")),
+        ("change_password alice talk.test other", said(0, "")),
+        ("check_password alice talk.test secret", said(1, "Error: false\n")),
+        ("check_password alice talk.test other", said(0, "")),
+        ("change_password nobody talk.test other", said(1, "{not_found,\"unknown_user\"}\n")),
+        ("change_password alice talk.test _empty_", said(1, "invalid_password\n")),
+        ("registered_users talk.test", said(0, "alice\n")),
+        ("registered_users few.test", said(0, "")),
+        ("registered_users nowhere.test", said(1, "Error: error\nError: \"Unknown virtual host\"\n")),
+        ("unregister alice nowhere.test", said(1, "Error: error\nError: \"Unknown virtual host\"\n")),
+        ("unregister alice talk.test", said(0, "")),
+        ("unregister alice talk.test", said(0, "")),
+        ("check_account alice talk.test", said(1, "Error: false\n")),
+    ];
+    for (line, expected) in lines {
+        assert_eq!(bench.says(line).await, expected, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn sessions_are_listed_and_ended() {
+    let bench = Bench::new().await;
+    bench.says("register boris talk.test pw").await;
+    let (phone, laptop) = (bench.session("alice@talk.test/phone"), bench.session("alice@talk.test/laptop"));
+    let desk = bench.session("boris@talk.test/desk");
+    let lines = [
+        ("connected_users", "alice@talk.test/laptop\nalice@talk.test/phone\nboris@talk.test/desk\n"),
+        ("connected_users_vhost few.test", ""),
+        ("connected_users_number", "3\n"),
+        ("user_resources ALICE talk.test", "laptop\nphone\n"),
+        ("user_resources alice nowhere.test", ""),
+        ("num_resources alice talk.test", "2\n"),
+        ("user_sessions_info boris talk.test", "c2s_tls\tunknown\t0\t-1\trookery@localhost\t0\tunavailable\tdesk\t\n"),
+        ("kick_user nobody talk.test", "Kicked sessions: 0\n"),
+        ("kick_user alice talk.test", "Kicked sessions: 2\n"),
+        ("--version 0 kick_user boris talk.test", "1\n"),
+        ("--version 1 kick_user boris talk.test", "1\n"),
+    ];
+    for (line, text) in lines {
+        assert_eq!(bench.says(line).await, said(0, text), "{line}");
+    }
+    assert!(matches!(closed_by(&phone), Some(CloseReason::Kicked(_))));
+    assert!(matches!(closed_by(&desk), Some(CloseReason::Kicked(_))));
+    bench.says("kick_session alice talk.test laptop stuck").await;
+    assert!(matches!(closed_by(&laptop), Some(CloseReason::Kicked(_))));
+    assert_eq!(closed_by(&laptop), None);
+    bench.says("unregister boris talk.test").await;
+    assert_eq!(closed_by(&desk), Some(CloseReason::AccountGone));
+}
+
+#[tokio::test]
+async fn the_server_is_asked() {
+    let bench = Bench::new().await;
+    bench.kernel.set_control(bench.process.clone());
+    let running = "The node rookery@localhost is started with status: started\nrookery 0.1.0 is running in that node\n";
+    assert_eq!(bench.says("status").await, said(0, running));
+    assert_eq!(bench.says("registered-vhosts").await, said(0, "talk.test\nfew.test\n"));
+    assert_eq!(bench.says("get_loglevel").await, said(0, "warning\n"));
+    assert_eq!(bench.says("set_loglevel debug").await, said(0, ""));
+    assert_eq!(bench.says("set_loglevel loud").await.0, 1);
+    let problem = "Error: error\nError: ejabberd.yml:3:1: unknown option\n  | no_such_option\n";
+    assert_eq!(bench.says("reload_config").await, said(1, problem));
+    assert_eq!(bench.says("restart").await, said(1, "Error: error: not here\n"));
+    assert_eq!(bench.says("stop").await, said(0, ""));
+    assert_eq!(bench.process.stops.load(std::sync::atomic::Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn mistakes_are_explained() {
+    let bench = Bench::new().await;
+    let lines = [
+        ("registred_users talk.test", 1, "Error: unknown command 'registred_users'. Did you mean 'registered_users'?\n"),
+        ("get-last alice talk.test", 1, "Error: the command 'get_last' is not available yet: it waits for last activity (mod_last).\n"),
+        ("--version many status", 1, "Error: --version takes a number from 0 to 3, not 'many'\n"),
+    ];
+    for (line, status, text) in lines {
+        assert_eq!(bench.says(line).await, said(status, text), "{line}");
+    }
+    for (line, count) in [("register alice", "2 more"), ("status extra", "1 less")] {
+        let (status, text) = bench.says(line).await;
+        assert_eq!(status, 2);
+        assert!(text.starts_with("  Command Name: "), "{text}");
+        assert!(text.ends_with(&format!("requires {count} argument.\n")), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn help_has_the_forms_of_ejabberd() {
+    let bench = Bench::new().await;
+    let details = "  Command Name: register\n\n  Arguments: user::string\n             host::string\n             \
+                   password::string\n             \n  Returns: res::restuple\n\n  Tags: accounts\n\n  \
+                   Description: Register a user\n\n";
+    let lines = [
+        ("help register", details),
+        ("help check_*", "  check_account user host\n             Check if an account exists or not\n  \
+                          check_password user host password\n             Check if a password is correct\n"),
+        ("help reg?ster", "  register user host password\n             Register a user\n"),
+        ("help nothing_such", "No tag or command matches 'nothing_such'\n"),
+        ("help get_last", "The command 'get_last' is not available yet: it waits for last activity (mod_last).\n"),
+    ];
+    for (line, text) in lines {
+        assert_eq!(bench.says(line).await, said(0, text), "{line}");
+    }
+    let (_, tags) = bench.says("help tags").await;
+    let accounts = "\n  accounts\n     change_password check_account check_password register registered_users\n     unregister\n";
+    assert!(tags.contains(accounts), "{tags}");
+    let (_, tag) = bench.says("help logs").await;
+    assert!(tag.starts_with("Available commands with tag logs:\n\n  get_loglevel\n             Get the current"), "{tag}");
+    assert_eq!(bench.says("help --tags").await.0, 2);
+    let (status, usage) = bench.says("").await;
+    assert_eq!(status, 3);
+    assert!(usage.starts_with("Usage: ") && usage.contains("\n  kick_user user host\n"), "{usage}");
+}
+
+#[tokio::test]
+async fn accounts_of_auth_need_their_password_and_their_rights() {
+    let bench = Bench::new().await;
+    for user in ["chief", "alice"] {
+        bench.says(&format!("register {user} talk.test pw")).await;
+    }
+    let unauthorized = said(1, "Error: error\nError: access_rules_unauthorized\n");
+    let invalid = said(1, "Error: error\nError: invalid_account_data\n");
+    let lines = [
+        ("--auth chief talk.test pw registered_users talk.test", said(0, "alice\nchief\n")),
+        ("--version 0 --auth chief talk.test pw registered_users few.test", said(0, "")),
+        ("--auth alice talk.test pw registered_users talk.test", unauthorized.clone()),
+        ("--auth chief talk.test wrong registered_vhosts", invalid.clone()),
+        ("--auth chief nowhere.test pw registered_vhosts", invalid),
+        // Console commands are allowed to all unless the administrator says otherwise.
+        ("--auth alice talk.test pw registered_vhosts", said(0, "talk.test\nfew.test\n")),
+    ];
+    for (line, expected) in lines {
+        assert_eq!(bench.says(line).await, expected, "{line}");
+    }
+    let strict = "
+api_permissions:
+  console commands:
+    from: ejabberd_ctl
+    who: {acl: admin}
+    what: status
+";
+    let strict = Bench::with(&format!("{}{strict}", super::CONFIG)).await;
+    assert_eq!(strict.says("status").await, unauthorized);
+}
+
+#[tokio::test]
+async fn audit_records_hold_no_secret() {
+    let bench = Bench::new().await;
+    for line in [
+        "register alice talk.test hush",
+        "--auth alice talk.test hush check_password alice talk.test hush",
+        "change_password alice talk.test hush",
+        "register alice talk.test word hush",
+        "regster alice talk.test hush",
+        "--version 0 --auth alice talk.test hush change_password alice talk.test hush hush",
+    ] {
+        let audit = bench.run(line).await.audit;
+        assert!(!audit.contains("hush") && !audit.is_empty(), "{line}: {audit}");
+    }
+    let audit = bench.run("check_password alice talk.test hush").await.audit;
+    assert_eq!(audit, "check_password \"alice\" \"talk.test\" [redacted]");
+}

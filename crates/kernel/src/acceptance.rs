@@ -1,0 +1,82 @@
+//! What a sender may be told about a stanza: that its effects are durable, and not before.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use store::{Durable, StoreError, Tx};
+
+/// The sender's side of a [`Receipt`]: who counts handled stanzas, and where the count is kept.
+pub trait Acceptance: Any + Send + Sync {
+    /// Writes, inside the transaction that stores an effect, that the stanza has been handled.
+    ///
+    /// The effect and the count then become durable together, so a crash can neither lose a counted
+    /// stanza nor make its sender repeat a stored one.
+    ///
+    /// # Errors
+    /// Those of the store; the whole closure is rolled back then.
+    fn record(&self, tx: &mut Tx<'_>) -> Result<(), StoreError>;
+
+    /// Learns that the transaction of [`record`](Acceptance::record) was committed. Not every effect calls it.
+    fn recorded(&self) {}
+
+    /// Counts the stanza as handled. Called once, when the last effect is over.
+    fn handled(&self);
+}
+
+/// Travels with a stanza from a sender that expects an acknowledgement.
+///
+/// Clone it for each effect that must be durable first. When the last clone is dropped the stanza counts
+/// as handled: either stored, or delivered, or refused with an error that the sender got.
+#[derive(Clone)]
+pub struct Receipt(Arc<Token>);
+
+struct Token(Box<dyn Acceptance>);
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        self.0.handled();
+    }
+}
+
+impl Receipt {
+    /// A receipt for one stanza.
+    pub fn new(acceptance: impl Acceptance + 'static) -> Self {
+        Self(Arc::new(Token(Box::new(acceptance))))
+    }
+
+    /// Records the handling in the transaction which stores the effect, if this is the only effect left.
+    ///
+    /// With several effects the last one to finish counts; until then a crash makes the sender repeat.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn record(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        if Arc::strong_count(&self.0) == 1 { self.0.0.record(tx) } else { Ok(()) }
+    }
+
+    /// The sender's side, if it is of this type: for a store that gets back what it handed out itself.
+    pub fn acceptance<A: Acceptance>(&self) -> Option<&A> {
+        let acceptance: &dyn Any = self.0.0.as_ref();
+        acceptance.downcast_ref()
+    }
+
+    /// Says that the transaction in which [`record`](Self::record) was called has been committed, as the proof shows.
+    pub fn recorded(&self, _proof: &Durable) {
+        self.0.0.recorded();
+    }
+
+    /// Ends this effect by the proof that it is durable.
+    pub fn complete(self, proof: Durable) {
+        self.recorded(&proof);
+    }
+
+    /// Ends this effect by handing the stanza to the recipient's connection or answering the sender.
+    pub fn settle(self) {}
+}
+
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Receipt")
+    }
+}

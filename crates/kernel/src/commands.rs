@@ -1,0 +1,215 @@
+//! The table of administration commands: one record feeds every front end.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::Kernel;
+
+/// The shape of an argument or of a result.
+#[derive(Clone, Copy, Debug)]
+pub enum Shape {
+    /// A whole number.
+    Integer,
+    /// Text.
+    Text,
+    /// A word.
+    Word,
+    /// Success or failure; exit code 0 or 1.
+    Rescode,
+    /// Success or failure with a text.
+    Restuple,
+    /// Any number of one shape.
+    List(&'static Field),
+    /// A fixed sequence.
+    Tuple(&'static [Field]),
+}
+
+/// A named argument or result.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// Its name in JSON and in help texts.
+    pub name: &'static str,
+    /// Its shape.
+    pub shape: Shape,
+}
+
+/// Shorthand for a [`Field`] in command tables.
+pub const fn field(name: &'static str, shape: Shape) -> Field {
+    Field { name, shape }
+}
+
+/// A value of some [`Shape`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// For [`Shape::Integer`].
+    Integer(i64),
+    /// For [`Shape::Text`] and [`Shape::Word`].
+    Text(String),
+    /// For [`Shape::Rescode`].
+    Rescode(bool),
+    /// For [`Shape::Restuple`].
+    Restuple(bool, String),
+    /// For [`Shape::List`].
+    List(Vec<Value>),
+    /// For [`Shape::Tuple`].
+    Tuple(Vec<Value>),
+}
+
+impl Value {
+    /// Success without more to say.
+    pub const OK: Self = Self::Rescode(true);
+
+    /// A text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// A list of texts.
+    pub fn texts(texts: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self::List(texts.into_iter().map(Self::text).collect())
+    }
+}
+
+/// Why a command failed; the front ends translate it to exit codes, HTTP statuses and faults.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// What should be created is there already.
+    #[error("{text}")]
+    Conflict {
+        /// ejabberd's numeric code for the case.
+        code: i32,
+        /// For people.
+        text: String,
+    },
+    /// What the command is about does not exist.
+    #[error("{text}")]
+    NotExists {
+        /// ejabberd's numeric code for the case.
+        code: i32,
+        /// For people.
+        text: String,
+    },
+    /// An argument has no meaning.
+    #[error("{text}")]
+    BadArgument {
+        /// For people.
+        text: String,
+    },
+    /// The server could not do it.
+    #[error("{text}")]
+    Failed {
+        /// ejabberd's numeric code for the case.
+        code: i32,
+        /// For people.
+        text: String,
+    },
+}
+
+impl CommandError {
+    /// The server's fault, for instance the database's.
+    pub fn failed(text: impl std::fmt::Display) -> Self {
+        Self::Failed { code: 1, text: text.to_string() }
+    }
+
+    /// The caller's fault.
+    pub fn bad_argument(text: impl Into<String>) -> Self {
+        Self::BadArgument { text: text.into() }
+    }
+}
+
+/// The arguments of a call, already of the declared shapes.
+#[derive(Clone, Debug, Default)]
+pub struct Arguments(BTreeMap<&'static str, Value>);
+
+impl Arguments {
+    /// Pairs declared fields with values.
+    pub fn new(fields: &'static [Field], values: Vec<Value>) -> Self {
+        Self(fields.iter().map(|field| field.name).zip(values).collect())
+    }
+
+    /// A text argument that the command declares.
+    pub fn text(&self, name: &str) -> &str {
+        match self.0.get(name) {
+            Some(Value::Text(text)) => text,
+            other => panic!("argument {name} is declared as text and checked before the call, found {other:?}"),
+        }
+    }
+
+    /// An integer argument that the command declares.
+    pub fn integer(&self, name: &str) -> i64 {
+        match self.0.get(name) {
+            Some(Value::Integer(number)) => *number,
+            other => panic!("argument {name} is declared as integer and checked before the call, found {other:?}"),
+        }
+    }
+
+    /// A list argument that the command declares.
+    pub fn list(&self, name: &str) -> &[Value] {
+        match self.0.get(name) {
+            Some(Value::List(items)) => items,
+            other => panic!("argument {name} is declared as list and checked before the call, found {other:?}"),
+        }
+    }
+}
+
+/// What a command gives back.
+pub type Running<'a> = Pin<Box<dyn Future<Output = Result<Value, CommandError>> + Send + 'a>>;
+
+/// One API version of a command.
+#[derive(Clone, Copy)]
+pub struct Version {
+    /// The first API version that behaves so.
+    pub since: u8,
+    /// Its arguments, in order.
+    pub args: &'static [Field],
+    /// Its result.
+    pub result: Field,
+    /// Does it.
+    pub run: for<'a> fn(&'a Kernel, Arguments) -> Running<'a>,
+}
+
+/// A command. One record feeds the control tool, the HTTP API, ad-hoc commands and the documentation.
+#[derive(Clone, Copy)]
+pub struct Command {
+    /// Its name, unique in the server.
+    pub name: &'static str,
+    /// Groups it belongs to.
+    pub tags: &'static [&'static str],
+    /// One line for people.
+    pub about: &'static str,
+    /// Which arguments are secret and never logged.
+    pub secrets: &'static [&'static str],
+    /// Oldest first; at least one.
+    pub versions: &'static [Version],
+}
+
+impl Command {
+    /// The newest behaviour that a caller of API version `version` knows.
+    pub fn version(&self, version: u8) -> Option<&Version> {
+        self.versions.iter().rev().find(|candidate| candidate.since <= version)
+    }
+}
+
+/// All commands that can be called now.
+#[derive(Default)]
+pub struct CommandTable(BTreeMap<&'static str, Command>);
+
+impl CommandTable {
+    /// Adds commands; a name that is there already stays as it is, since a module may be loaded on many hosts.
+    pub fn add(&mut self, commands: &[Command]) {
+        for command in commands {
+            self.0.entry(command.name).or_insert(*command);
+        }
+    }
+
+    /// Looks a command up.
+    pub fn get(&self, name: &str) -> Option<&Command> {
+        self.0.get(name)
+    }
+
+    /// All commands by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Command> {
+        self.0.values()
+    }
+}

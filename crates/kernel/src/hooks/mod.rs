@@ -1,0 +1,7 @@
+//! Hooks: where features that do not know each other meet on a stanza's way.
+
+mod chain;
+mod points;
+
+pub use chain::{HookFn, Chain, Chains, ChainsDraft, Flow, HookPoint, Stage, Step, Subscription};
+pub use points::*;

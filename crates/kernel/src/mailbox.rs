@@ -1,0 +1,258 @@
+//! The way into a session: a bounded queue that never makes a sender wait.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::task::{Context, Poll};
+
+use atomic_waker::AtomicWaker;
+use parking_lot::Mutex;
+use xmpp_wire::Stanza;
+
+use crate::acceptance::Receipt;
+
+/// A stanza on its way to a session.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The stanza, addressed.
+    pub stanza: Stanza,
+    /// The sender's receipt, if the sender waits for an acknowledgement.
+    pub receipt: Option<Receipt>,
+}
+
+impl Delivery {
+    /// A stanza nobody waits for.
+    pub fn new(stanza: Stanza) -> Self {
+        Self { stanza, receipt: None }
+    }
+}
+
+impl From<Stanza> for Delivery {
+    fn from(stanza: Stanza) -> Self {
+        Self::new(stanza)
+    }
+}
+
+/// What overtakes stanzas on the way into a session.
+pub enum Control {
+    /// End the session: another one took its place, an administrator asked for it, or its account is gone.
+    Close(CloseReason),
+    /// A connection resumes this session; what is inside is known to the door alone.
+    Attach(Box<dyn std::any::Any + Send>),
+    /// Send the present presence once more, through the hooks, as something that they add has changed.
+    RepeatPresence,
+    /// Something that the session waits for has happened; it knows what.
+    Wake,
+}
+
+impl Control {
+    fn supersedes(&self, waiting: &Self) -> bool {
+        match (self, waiting) {
+            (Self::Attach(_), Self::Attach(_)) => true,
+            (Self::Close(_), Self::Close(reason)) => *reason == CloseReason::Stalled,
+            _ => false,
+        }
+    }
+
+    fn makes_needless(&self, next: &Self) -> bool {
+        matches!((self, next), (Self::Close(_), Self::Close(_)) | (Self::Wake, Self::Wake))
+    }
+}
+
+impl fmt::Debug for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Close(reason) => write!(f, "Close({reason:?})"),
+            Self::Attach(_) => f.write_str("Attach"),
+            Self::RepeatPresence => f.write_str("RepeatPresence"),
+            Self::Wake => f.write_str("Wake"),
+        }
+    }
+}
+
+/// Why a session must end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CloseReason {
+    /// Another session of the same resource replaced it: stream error `conflict`.
+    Replaced,
+    /// An administrator ended it, with the text to show: `policy-violation` or `not-authorized`.
+    Kicked(String),
+    /// The account was removed or its password changed: `not-authorized`.
+    AccountGone,
+    /// The server stops: `system-shutdown`.
+    Shutdown,
+    /// Its host is served no longer: `host-gone`.
+    HostGone,
+    /// It did not read what was sent to it: `resource-constraint`.
+    Stalled,
+}
+
+/// How much a mailbox holds before its session counts as stalled.
+#[derive(Clone, Copy, Debug)]
+pub struct MailboxBounds {
+    /// Stanzas at most.
+    pub count_max: usize,
+    /// Bytes of stanzas at most.
+    pub bytes_max: usize,
+}
+
+impl Default for MailboxBounds {
+    fn default() -> Self {
+        Self { count_max: 5_000, bytes_max: 8 << 20 }
+    }
+}
+
+/// Why a delivery came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The session does not read; it is told to end.
+    Full,
+    /// The session has ended.
+    Closed,
+}
+
+/// The queue into one session. Any task may push, one task takes.
+pub struct Mailbox {
+    lanes: Mutex<Lanes>,
+    waker: AtomicWaker,
+    bounds: MailboxBounds,
+}
+
+#[derive(Default)]
+struct Lanes {
+    control: Vec<Control>,
+    stanzas: VecDeque<Delivery>,
+    bytes: usize,
+    closed: bool,
+}
+
+impl Mailbox {
+    /// An empty mailbox; it allocates nothing until something arrives.
+    pub fn new(bounds: MailboxBounds) -> Self {
+        Self { lanes: Mutex::default(), waker: AtomicWaker::new(), bounds }
+    }
+
+    /// Puts a stanza in, or gives it back.
+    ///
+    /// # Errors
+    /// `Full` when a bound is reached, `Closed` when the session has ended; the delivery comes back with it.
+    pub fn push(&self, delivery: Delivery) -> Result<(), (Refused, Delivery)> {
+        let size = delivery.stanza.size();
+        let mut lanes = self.lanes.lock();
+        if lanes.closed {
+            return Err((Refused::Closed, delivery));
+        }
+        // One stanza is always let in, so that a large one can never be undeliverable for good.
+        let full = lanes.stanzas.len() >= self.bounds.count_max || lanes.bytes + size > self.bounds.bytes_max;
+        if full && !lanes.stanzas.is_empty() {
+            if !lanes.control.iter().any(|c| matches!(c, Control::Close(_))) {
+                lanes.control.push(Control::Close(CloseReason::Stalled));
+            }
+            drop(lanes);
+            self.waker.wake();
+            return Err((Refused::Full, delivery));
+        }
+        lanes.bytes += size;
+        lanes.stanzas.push_back(delivery);
+        drop(lanes);
+        self.waker.wake();
+        Ok(())
+    }
+
+    /// Puts a control item in; these overtake stanzas. Returns it when the session has ended.
+    ///
+    /// At most one item of each kind waits: a later `Attach` takes the place of an earlier one, whose connection is
+    /// closed by that, and the first reason to close stays unless it was `Stalled`.
+    ///
+    /// # Errors
+    /// The item, when the session has ended.
+    pub fn control(&self, control: Control) -> Result<(), Control> {
+        let mut lanes = self.lanes.lock();
+        if lanes.closed {
+            return Err(control);
+        }
+        let superseded = lanes.control.iter().position(|waiting| control.supersedes(waiting));
+        let out_of_date = superseded.map(|place| lanes.control.remove(place));
+        if !lanes.control.iter().any(|waiting| waiting.makes_needless(&control)) {
+            lanes.control.push(control);
+        }
+        drop(lanes);
+        // What is inside is dropped without the lock.
+        drop(out_of_date);
+        self.waker.wake();
+        Ok(())
+    }
+
+    /// Waits until a connection asks to resume the session, without taking anything.
+    ///
+    /// For a task that is busy writing to the connection before: that one is not worth waiting for any more.
+    pub fn poll_attach(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let waits = || self.lanes.lock().control.iter().any(|waiting| matches!(waiting, Control::Attach(_)));
+        if waits() {
+            return Poll::Ready(());
+        }
+        self.waker.register(cx.waker());
+        if waits() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Waits until something is there, then takes all control items and up to `count` stanzas.
+    pub fn poll_take(
+        &self,
+        cx: &mut Context<'_>,
+        count: usize,
+        control: &mut Vec<Control>,
+        stanzas: &mut Vec<Delivery>,
+    ) -> Poll<()> {
+        if self.take(count, control, stanzas) {
+            return Poll::Ready(());
+        }
+        self.waker.register(cx.waker());
+        if self.take(count, control, stanzas) { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Takes what is there without waiting; says whether there was anything.
+    pub fn take(&self, count: usize, control: &mut Vec<Control>, stanzas: &mut Vec<Delivery>) -> bool {
+        let mut lanes = self.lanes.lock();
+        if lanes.control.is_empty() && (lanes.stanzas.is_empty() || count == 0) {
+            return false;
+        }
+        control.append(&mut lanes.control);
+        let count = count.min(lanes.stanzas.len());
+        let freed: usize = lanes.stanzas.iter().take(count).map(|d| d.stanza.size()).sum();
+        stanzas.extend(lanes.stanzas.drain(..count));
+        lanes.bytes -= freed;
+        if lanes.stanzas.is_empty() {
+            // An idle session keeps no queue memory.
+            lanes.stanzas = VecDeque::new();
+        }
+        if lanes.control.is_empty() {
+            lanes.control = Vec::new();
+        }
+        true
+    }
+
+    /// Refuses whatever comes from now on, and returns what was left.
+    pub fn close(&self) -> (Vec<Control>, Vec<Delivery>) {
+        let mut lanes = self.lanes.lock();
+        lanes.closed = true;
+        lanes.bytes = 0;
+        let control = std::mem::take(&mut lanes.control);
+        let stanzas = std::mem::take(&mut lanes.stanzas);
+        (control, stanzas.into())
+    }
+
+    /// Stanzas waiting.
+    pub fn len(&self) -> usize {
+        self.lanes.lock().stanzas.len()
+    }
+
+    /// Whether no stanza waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl fmt::Debug for Mailbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mailbox({})", self.len())
+    }
+}

@@ -1,0 +1,131 @@
+//! What is inside a vCard: the fields for searching, the photo, and cards made from settings.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use kernel::contracts::Photo;
+use settings::Value;
+use sha1::{Digest as _, Sha1};
+use xmlstream::Element;
+use xmpp_wire::ns;
+
+use super::store::Fields;
+
+/// The text at a path of elements; empty where there is none.
+fn text(card: &Element, path: &[&str]) -> String {
+    let end = path.iter().try_fold(card, |element, name| element.child(name, ns::VCARD));
+    end.map(Element::text).unwrap_or_default()
+}
+
+/// The fields by which people are looked for.
+pub(super) fn searchable(card: &Element) -> Fields {
+    let mut email = text(card, &["EMAIL", "USERID"]);
+    if email.is_empty() {
+        email = text(card, &["EMAIL"]).trim().to_owned();
+    }
+    [
+        text(card, &["FN"]),
+        text(card, &["N", "FAMILY"]),
+        text(card, &["N", "GIVEN"]),
+        text(card, &["N", "MIDDLE"]),
+        text(card, &["NICKNAME"]),
+        text(card, &["BDAY"]),
+        text(card, &["ADR", "CTRY"]),
+        text(card, &["ADR", "LOCALITY"]),
+        email,
+        text(card, &["ORG", "ORGNAME"]),
+        text(card, &["ORG", "ORGUNIT"]),
+    ]
+}
+
+/// The photo (XEP-0153 §3.1): the hash is that of the image, not of its Base64 text, which may be folded.
+pub(super) fn photo(card: &Element) -> Photo {
+    let Some(photo) = card.child("PHOTO", ns::VCARD) else { return Photo::Absent };
+    if photo.child("EXTVAL", ns::VCARD).is_some() {
+        return Photo::External;
+    }
+    let mut folded = text(photo, &["BINVAL"]);
+    folded.retain(|character| !character.is_ascii_whitespace());
+    match STANDARD.decode(folded) {
+        Ok(image) if !image.is_empty() => {
+            Photo::Hash(Sha1::digest(&image).iter().map(|byte| format!("{byte:02x}")).collect())
+        }
+        _ => Photo::Absent,
+    }
+}
+
+/// The card of the server when the option `vcard` does not say.
+pub(super) fn of_server() -> Element {
+    let leaf = |name, text| Element::new(name, ns::VCARD).with_text(text);
+    Element::new("vCard", ns::VCARD).with_child(leaf("FN", "Rookery")).with_child(leaf("DESC", "XMPP server"))
+}
+
+/// A card from the settings: field names in any case; lists make several elements.
+pub(super) fn of_option(value: &Value) -> Option<Element> {
+    let mut card = Element::new("vCard", ns::VCARD);
+    add(&mut card, value)?;
+    Some(card)
+}
+
+fn add(parent: &mut Element, value: &Value) -> Option<()> {
+    match value {
+        Value::Options(section) => {
+            section.all().filter(|(_, value)| !value.is_unset()).for_each(|(spec, value)| field(parent, spec.name, value));
+        }
+        Value::Map(entries) => {
+            entries.iter().filter_map(|(key, value)| Some((key.as_str()?, value))).for_each(|(key, value)| field(parent, key, value));
+        }
+        _ => return None,
+    }
+    Some(())
+}
+
+fn field(parent: &mut Element, name: &str, value: &Value) {
+    if let Some(items) = value.as_list() {
+        return items.iter().for_each(|item| field(parent, name, item));
+    }
+    // A flag such as WORK is an empty element or none.
+    if value.as_bool() == Some(false) {
+        return;
+    }
+    let mut element = Element::new(name.to_uppercase(), ns::VCARD);
+    if value.as_bool().is_none() && add(&mut element, value).is_none() {
+        match (value.as_str(), value.as_int()) {
+            (Some(text), _) => element.push_text(text),
+            (None, Some(number)) => element.push_text(&number.to_string()),
+            (None, None) => return,
+        }
+    }
+    parent.push(element);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn card(inner: &str) -> Element {
+        Element::parse(format!("<vCard xmlns='vcard-temp'>{inner}</vCard>").as_bytes(), "").unwrap()
+    }
+
+    #[test]
+    fn searchable_fields_are_found_where_the_specification_puts_them() {
+        let card = card(
+            "<FN>Romeo Montague</FN><N><FAMILY>Montague</FAMILY><GIVEN>Romeo</GIVEN><MIDDLE>M</MIDDLE></N>\
+             <NICKNAME>rom</NICKNAME><BDAY>1591</BDAY><ADR><CTRY>Italy</CTRY><LOCALITY>Verona</LOCALITY></ADR>\
+             <EMAIL><USERID>romeo@example.org</USERID></EMAIL><ORG><ORGNAME>Montague</ORGNAME><ORGUNIT>Sons</ORGUNIT>\
+             <ORGUNIT>Heirs</ORGUNIT></ORG>",
+        );
+        assert_eq!(
+            searchable(&card),
+            ["Romeo Montague", "Montague", "Romeo", "M", "rom", "1591", "Italy", "Verona", "romeo@example.org", "Montague", "Sons"]
+        );
+    }
+
+    #[test]
+    fn a_photo_is_known_by_the_hash_of_its_bytes() {
+        let hash = Photo::Hash("a9993e364706816aba3e25717850c26c9cd0d89d".to_owned());
+        assert_eq!(photo(&card("<PHOTO><TYPE>image/png</TYPE><BINVAL>YW\nJj</BINVAL></PHOTO>")), hash);
+        assert_eq!(photo(&card("<PHOTO><EXTVAL>http://example.org/</EXTVAL></PHOTO>")), Photo::External);
+        assert_eq!(photo(&card("<PHOTO><BINVAL>%</BINVAL></PHOTO>")), Photo::Absent);
+        assert_eq!(photo(&card("<FN>Romeo</FN>")), Photo::Absent);
+    }
+}

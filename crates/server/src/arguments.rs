@@ -1,0 +1,96 @@
+//! The command line of `rookery`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// A messaging server that takes ejabberd's place: the same ejabberd.yml, ports, tables and commands.
+///
+/// Without a command it serves; without a configuration it serves localhost with embedded defaults.
+#[derive(Debug, Parser)]
+#[command(name = "rookery", version, about, args_conflicts_with_subcommands = true, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    task: Option<Task>,
+    #[command(flatten)]
+    places: PlaceArguments,
+}
+
+/// Where files are; both the server and the control tool derive everything else from these.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct PlaceArguments {
+    /// The configuration, an ejabberd.yml [default: embedded, see `rookery defaults`]
+    #[arg(long, short = 'f', value_name = "FILE", env = "EJABBERD_CONFIG_PATH", global = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// The data folder [default: rookery-data beside the configuration; /var/lib/ejabberd for
+    /// /etc/ejabberd/ejabberd.yml; ~/.local/state/rookery without a configuration]
+    #[arg(long, short = 's', value_name = "DIR", env = "SPOOL_DIR", global = true)]
+    pub(crate) spool: Option<PathBuf>,
+    /// The log folder [default: none, the log goes to the terminal; /var/log/ejabberd for
+    /// /etc/ejabberd/ejabberd.yml]
+    #[arg(long, short = 'l', value_name = "DIR", env = "LOGS_DIR", global = true)]
+    pub(crate) logs: Option<PathBuf>,
+    /// Write the log as JSON, one object a line
+    #[arg(long, env = "ROOKERY_LOG_JSON", global = true)]
+    pub(crate) log_json: bool,
+    /// Where Prometheus fetches metrics; loopback addresses only. `off` serves none
+    #[arg(long, value_name = "ADDRESS", env = "ROOKERY_METRICS", default_value = "127.0.0.1:9522", global = true)]
+    pub(crate) metrics: MetricsPlace,
+}
+
+/// Where metrics are served.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum MetricsPlace {
+    /// Nowhere.
+    #[default]
+    Off,
+    /// At an address.
+    At(SocketAddr),
+}
+
+impl std::str::FromStr for MetricsPlace {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        text.parse().map(Self::At).map_err(|_| format!("`{text}` is neither `off` nor an address such as 127.0.0.1:9522"))
+    }
+}
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Task {
+    /// Run the server in the foreground (what plain `rookery` does)
+    Serve,
+    /// Read a configuration, say what is wrong with it and what is not in force yet
+    Check {
+        /// The file to check
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Print the embedded default configuration
+    Defaults,
+}
+
+impl Arguments {
+    /// The task that was asked for.
+    pub(crate) fn task(&self) -> Task {
+        self.task.clone().unwrap_or(Task::Serve)
+    }
+
+    /// The places that were said.
+    pub(crate) fn places(&self) -> &PlaceArguments {
+        &self.places
+    }
+}
+
+impl Arguments {
+    /// The same with another configuration file.
+    pub(crate) fn for_file(&self, file: &std::path::Path) -> Self {
+        let places = PlaceArguments { config: Some(file.to_owned()), ..self.places.clone() };
+        Self { task: None, places }
+    }
+}

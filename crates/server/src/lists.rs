@@ -1,0 +1,47 @@
+//! THE lists of doors and modules, and what is in force because of them.
+
+use kernel::ModuleEntry;
+use kernel::doors::{COMMON_OPTIONS, DoorEntry};
+use settings::InForce;
+
+/// Every kind of listener.
+pub(crate) static DOORS: &[DoorEntry] = xmpp::DOORS;
+
+/// Every module; their order is the order within a stage of a hook.
+pub(crate) static MODULES: &[&[ModuleEntry]] = &[modules::MODULES, xmpp::MODULES];
+
+/// Top-level options that the server itself honours.
+const SERVER_OPTIONS: &[&str] = &[
+    "acl",
+    "access_rules",
+    "append_host_config",
+    "certfiles",
+    "define_keyword",
+    "define_macro",
+    "host_config",
+    "hosts",
+    "include_config_file",
+    "listen",
+    "modules",
+    "shaper",
+    "shaper_rules",
+    "version",
+];
+
+/// Everything that this build honours; the rest of the catalogue is reported as not in force.
+pub(crate) fn in_force() -> InForce {
+    let mut in_force = InForce::new();
+    in_force
+        .toplevel(SERVER_OPTIONS)
+        .toplevel(xmpp::OPTIONS)
+        .toplevel(accounts::OPTIONS)
+        .toplevel(observe::OPTIONS)
+        .toplevel(modules::OPTIONS);
+    for door in DOORS {
+        in_force.listener(door.name, COMMON_OPTIONS).listener(door.name, door.options);
+    }
+    for module in MODULES.iter().copied().flatten() {
+        in_force.module(module.name, module.options);
+    }
+    in_force
+}

@@ -1,0 +1,301 @@
+//! A server from its start to its end.
+
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use accounts::Accounts;
+use kernel::doors::{Doors, DoorsError};
+use kernel::{Clock, CloseReason, Control, Kernel, Parts, random};
+use netio::{CertOptions, CertStore, Inherited, Severity};
+use observe::{LogFormat, LogOptions, Logging, Metrics, MetricsListener};
+use settings::{Config, Places, Problem, Problems, Sources};
+use store::{OpenOptions, Store};
+
+use crate::arguments::{Arguments, MetricsPlace};
+use crate::boot::{self, Boot};
+use crate::control::{Request, Requests};
+use crate::lists;
+use crate::say;
+use crate::signals::{Asked, Signals};
+
+/// How long sessions may take to end at a shutdown.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+/// How often histograms are condensed.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+/// How often certificates are looked at for change.
+const CERTS_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Runs the server in the foreground.
+pub(crate) fn serve(arguments: &Arguments) -> ExitCode {
+    // Sockets are limited by descriptors first of all; a refusal leaves what there is.
+    drop(rlimit::increase_nofile_limit(u64::MAX));
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let boot = match boot::boot(arguments) {
+        Ok(boot) => boot,
+        Err(boot::BootError::Config(problems)) => return say::refused(&problems.render(say::is_terminal())),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return say::refused(&format!("no threads can be started: {error}")),
+    };
+    match runtime.block_on(run(arguments, boot)) {
+        Ok(End::Stop) => ExitCode::SUCCESS,
+        Ok(End::Restart) => restart(),
+        Err(why) => say::refused(&format!("rookery cannot start: {why}")),
+    }
+}
+
+/// Why a server ended well.
+enum End {
+    Stop,
+    Restart,
+}
+
+/// Why a server cannot start; each says what to do about it.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error("{}: {source}", path.display())]
+    Folder { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Log(#[from] observe::LogError),
+    #[error(transparent)]
+    Store(#[from] store::OpenError),
+    #[error("the database cannot be read: {0}")]
+    Read(#[from] store::StoreError),
+    #[error("the configuration is wrong:\n{}", .0.render(false))]
+    Config(Problems),
+    #[error(transparent)]
+    Listen(#[from] netio::BindError),
+    #[error("the control socket cannot be opened: {0}")]
+    Control(io::Error),
+}
+
+/// A running server.
+struct Server {
+    places: Places,
+    kernel: Kernel,
+    doors: Doors,
+    logging: Logging,
+    log_format: LogFormat,
+}
+
+async fn run(arguments: &Arguments, boot: Boot) -> Result<End, StartError> {
+    let Boot { places, loaded } = boot;
+    make_folder(&places.spool)?;
+    if let Some(logs) = &places.logs {
+        make_folder(logs)?;
+    }
+    let log_format = if arguments.places().log_json { LogFormat::Json } else { LogFormat::Text };
+    let log_options = LogOptions::from_section(loaded.config.global(), log_format, places.log_file());
+    let logging = Logging::install(&log_options)?;
+    for note in loaded.notes.iter().chain(&loaded.config.set_but_not_in_force(&lists::in_force())) {
+        tracing::warn!("{}: {}", loaded.sources.place(note.problem.pos()), note.problem.title());
+    }
+    let mut signals = Signals::install().map_err(StartError::Control)?;
+    let (requests, mut asked) = Requests::new();
+    let kernel = start_kernel(&places, loaded.config.clone(), &loaded.sources).await?;
+    let restored = xmpp::restore_sessions(&kernel).await?;
+    if restored > 0 {
+        tracing::info!(restored, "sessions wait for their clients since before the restart");
+    }
+    let doors = Doors::new(lists::DOORS, &places.spool);
+    let server = Server { places, kernel, doors, logging, log_format };
+    // First, so that whoever sees a port open can give commands.
+    server.open_control(requests)?;
+    server.open_doors(&loaded.config, &loaded.sources, &mut Inherited::from_environment())?;
+    server.serve_metrics(arguments.places().metrics).await;
+    server.watch_certificates();
+    server.announce(&loaded.config).await;
+    let end = loop {
+        let request = tokio::select! {
+            signal = signals.next() => match signal {
+                Asked::Stop => Request::Stop,
+                Asked::Reload => Request::Reload(None),
+            },
+            request = asked.next() => request,
+        };
+        match request {
+            Request::Stop => break End::Stop,
+            Request::Restart => break End::Restart,
+            Request::Reload(answer) => {
+                server.logging.reopen();
+                let result = server.reload().await;
+                if let Err(why) = &result {
+                    tracing::error!("the configuration was not reloaded and nothing has changed:\n{why}");
+                }
+                if let Some(answer) = answer {
+                    // The one who asked may be gone.
+                    drop(answer.send(result));
+                }
+            }
+            Request::Log(change) => change.apply(&server.logging),
+        }
+    };
+    server.stop().await;
+    Ok(end)
+}
+
+fn make_folder(path: &Path) -> Result<(), StartError> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|source| StartError::Folder { path: path.to_owned(), source })
+}
+
+async fn start_kernel(places: &Places, config: Config, sources: &Sources) -> Result<Kernel, StartError> {
+    let mut tables: Vec<&store::TableSet> = accounts::TABLES.to_vec();
+    tables.extend(lists::MODULES.iter().copied().flatten().flat_map(|module| module.tables.iter().copied()));
+    let store = Store::open(&OpenOptions::new(database(places, &config)), &tables)?;
+    let options = accounts::Options::from_config(&config);
+    let accounts = Accounts::open(store.clone(), options, random::bytes).await?;
+    let clock = Clock::system();
+    let options = CertOptions::from_config(&config, Some(places.certificates()));
+    let (certs, problems) = CertStore::open(&options, clock.wall().into());
+    say_certificates(&problems);
+    let commands = admin::COMMANDS.to_vec();
+    let parts = Parts { store, accounts, certs, clock, modules: lists::MODULES, commands };
+    Kernel::start(parts, config).map_err(|found| wrong(found, sources))
+}
+
+/// `sql_database` where it is a file, else the file of the data folder.
+fn database(places: &Places, config: &Config) -> PathBuf {
+    let named = config.global().text("sql_database").filter(|name| name.contains('/'));
+    named.map_or_else(|| places.database(), |name| places.spool.join(name))
+}
+
+fn wrong(found: Vec<Problem>, sources: &Sources) -> StartError {
+    let mut problems = Problems::new(sources.clone());
+    problems.extend(found);
+    StartError::Config(problems)
+}
+
+fn say_certificates(problems: &[netio::CertProblem]) {
+    for problem in problems {
+        match problem.severity() {
+            Severity::Warning => tracing::warn!("{problem}"),
+            _ => tracing::error!("{problem}"),
+        }
+    }
+}
+
+impl Server {
+    fn open_doors(&self, config: &Config, sources: &Sources, inherited: &mut Inherited) -> Result<(), StartError> {
+        self.doors.apply(&self.kernel, config, inherited).map_err(|error| match error {
+            DoorsError::Options(found) => wrong(found, sources),
+            DoorsError::Bind(error) => StartError::Listen(error),
+        })
+    }
+
+    fn open_control(&self, requests: Requests) -> Result<(), StartError> {
+        let path = self.places.control_socket();
+        let socket = admin::control::bind(&path).map_err(StartError::Control)?;
+        let serving = admin::control::serve(self.kernel.clone(), socket, Arc::new(requests));
+        self.kernel.tasks().spawn("control", serving);
+        Ok(())
+    }
+
+    /// Metrics are a help, not a duty: a taken port is said and no reason to stop.
+    async fn serve_metrics(&self, place: MetricsPlace) {
+        let MetricsPlace::At(address) = place else { return };
+        let metrics = match Metrics::install() {
+            Ok(metrics) => metrics,
+            Err(error) => return tracing::warn!(%error, "no metrics are collected"),
+        };
+        let listener = match MetricsListener::bind(address, false).await {
+            Ok(listener) => listener,
+            Err(error) => return tracing::warn!(%error, "metrics are not served"),
+        };
+        let mut stopping = self.kernel.tasks().stopping();
+        self.kernel.tasks().spawn("metrics", async move {
+            let upkeep = async {
+                loop {
+                    tokio::time::sleep(UPKEEP_INTERVAL).await;
+                    metrics.upkeep();
+                }
+            };
+            tokio::select! {
+                never = listener.serve(metrics.clone()) => match never {},
+                () = upkeep => {}
+                () = stopping.wait() => {}
+            }
+        });
+    }
+
+    /// Takes renewed certificates into use without being asked.
+    fn watch_certificates(&self) {
+        let kernel = self.kernel.clone();
+        let mut stopping = kernel.tasks().stopping();
+        self.kernel.tasks().spawn("certificates", async move {
+            loop {
+                tokio::select! {
+                    () = tokio::time::sleep(CERTS_INTERVAL) => {}
+                    () = stopping.wait() => return,
+                }
+                let now = kernel.clock().wall().into();
+                if kernel.certs().changed(now) {
+                    tracing::info!("certificate files have changed and are read again");
+                    say_certificates(&kernel.certs().reload(&kernel.certs().options(), now));
+                }
+            }
+        });
+    }
+
+    async fn announce(&self, config: &Config) {
+        let mut has_accounts = false;
+        for host in config.hosts() {
+            has_accounts |= self.kernel.accounts().count(host, "").await.is_ok_and(|count| count > 0);
+        }
+        say::started(&self.places, &self.doors.list(), config.first_host(), has_accounts);
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), hosts = config.hosts().len(), "started");
+        // Without a service manager there is nobody to notify.
+        drop(sd_notify::notify(&[sd_notify::NotifyState::Ready]));
+    }
+
+    /// Puts the configuration as it is now in force, wholly or not at all.
+    async fn reload(&self) -> Result<String, String> {
+        let loaded = boot::load(&self.places).map_err(|problems| problems.render(false))?;
+        let config = loaded.config;
+        self.kernel.reload(config.clone()).map_err(|found| wrong(found, &loaded.sources).to_string())?;
+        let applied = self.open_doors(&config, &loaded.sources, &mut Inherited::default());
+        let log_options = LogOptions::from_section(config.global(), self.log_format, self.places.log_file());
+        self.logging.reconfigure(&log_options);
+        let options = CertOptions::from_config(&config, Some(self.places.certificates()));
+        say_certificates(&self.kernel.certs().reload(&options, self.kernel.clock().wall().into()));
+        applied.map_err(|error| error.to_string())?;
+        let notes = loaded.notes.into_iter().chain(config.set_but_not_in_force(&lists::in_force()));
+        let notes: Vec<String> = notes.map(|note| note.render(&loaded.sources, false)).collect();
+        tracing::info!("the configuration was reloaded");
+        Ok(notes.join("\n"))
+    }
+
+    /// No new connections, every client told, everything stored.
+    async fn stop(&self) {
+        drop(sd_notify::notify(&[sd_notify::NotifyState::Stopping]));
+        tracing::info!("stopping");
+        self.doors.close();
+        for session in self.kernel.sessions().all() {
+            drop(session.mailbox().control(Control::Close(CloseReason::Shutdown)));
+        }
+        let left = self.kernel.tasks().stop(STOP_PATIENCE).await;
+        if left > 0 {
+            tracing::warn!(left, "some tasks did not end in time");
+        }
+        if let Err(error) = self.kernel.store().close().await {
+            tracing::error!(%error, "the database was not closed in order; nothing acknowledged is lost");
+        }
+        tracing::info!("stopped");
+        self.logging.flush(Duration::from_secs(2));
+    }
+}
+
+/// Becomes a new process of the same program, with the same arguments.
+fn restart() -> ExitCode {
+    use std::os::unix::process::CommandExt;
+    let error = match std::env::current_exe() {
+        Ok(program) => std::process::Command::new(program).args(std::env::args_os().skip(1)).exec(),
+        Err(error) => error,
+    };
+    say::refused(&format!("rookery cannot be started again: {error}"))
+}

@@ -1,0 +1,78 @@
+//! What the server says to whoever started it: on standard output and standard error, never in the log.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the one place that talks to the terminal")]
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::process::ExitCode;
+
+use settings::{Loaded, Note, Places};
+
+/// Whether a person reads standard error.
+pub(crate) fn is_terminal() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// The exit code of a configuration that is wrong.
+const REFUSED: u8 = 1;
+
+/// The embedded configuration.
+pub(crate) fn defaults() -> ExitCode {
+    print!("{}", crate::boot::DEFAULTS);
+    ExitCode::SUCCESS
+}
+
+/// Why there is no server.
+pub(crate) fn refused(why: &str) -> ExitCode {
+    eprintln!("{}", why.trim_end());
+    ExitCode::from(REFUSED)
+}
+
+/// The report of `rookery check`.
+pub(crate) fn checked(file: &Path, loaded: &Loaded, notes: &[Note], absent: &[Note], colour: bool) -> ExitCode {
+    for note in notes.iter().chain(absent) {
+        eprintln!("{}\n", note.render(&loaded.sources, colour));
+    }
+    let hosts = loaded.config.hosts().join(", ");
+    println!("{}: no errors. Hosts: {hosts}", file.display());
+    if !absent.is_empty() {
+        println!("{} settings are known and not yet in force (see above); the rest is.", absent.len());
+    }
+    ExitCode::SUCCESS
+}
+
+/// What a person who started the server wants to know.
+pub(crate) fn started(places: &Places, listening: &[(String, &'static str)], host: &str, has_accounts: bool) {
+    let config = places.config.as_ref().map_or_else(
+        || "embedded defaults (see them: rookery defaults)".to_owned(),
+        |file| file.display().to_string(),
+    );
+    println!("Rookery {} is running.", env!("CARGO_PKG_VERSION"));
+    println!("  configuration  {config}");
+    println!("  data           {}", places.spool.display());
+    for (place, kind) in listening {
+        println!("  listening      {place}  ({kind})");
+    }
+    if !has_accounts {
+        let control = control_command(places);
+        println!("\nThere is no account yet. Make two, in another terminal:");
+        println!("  {control} register alice {host} -");
+        println!("  {control} register bob {host} -");
+        println!("then log in with any XMPP client as alice@{host} and bob@{host}.");
+    }
+    println!("Stop with Ctrl-C.");
+}
+
+/// The control tool as it has to be called for this server, beside its own binary.
+fn control_command(places: &Places) -> String {
+    let own = std::env::current_exe().ok();
+    let tool = own.as_deref().and_then(Path::parent).map(|folder| folder.join("rookeryctl"));
+    let here = std::env::current_dir().unwrap_or_default();
+    let name = match tool.filter(|tool| tool.exists()) {
+        Some(tool) => tool.strip_prefix(&here).unwrap_or(&tool).display().to_string(),
+        None => "rookeryctl".to_owned(),
+    };
+    match &places.config {
+        Some(file) => format!("{name} --config {}", file.display()),
+        None => name,
+    }
+}

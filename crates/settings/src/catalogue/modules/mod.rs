@@ -1,0 +1,86 @@
+//! Modules and their options, in files by family.
+
+mod discovery;
+mod guard;
+mod people;
+mod rooms;
+mod service;
+mod shared;
+mod traffic;
+mod web;
+
+use super::kinds::ModuleSpec;
+
+/// Every module, by name.
+pub static MODULES: &[&ModuleSpec] = &[
+    &discovery::MOD_ADHOC,
+    &service::MOD_ADHOC_API,
+    &service::MOD_ADMIN_EXTRA,
+    &service::MOD_ADMIN_UPDATE_SQL,
+    &discovery::MOD_ANNOUNCE,
+    &guard::MOD_ANTISPAM,
+    &traffic::MOD_AUTH_FAST,
+    &people::MOD_AVATAR,
+    &guard::MOD_BLOCK_STRANGERS,
+    &guard::MOD_BLOCKING,
+    &web::MOD_BOSH,
+    &discovery::MOD_CAPS,
+    &traffic::MOD_CARBONCOPY,
+    &traffic::MOD_CLIENT_STATE,
+    &discovery::MOD_CONFIGURE,
+    &web::MOD_CONVERSEJS,
+    &service::MOD_DELEGATION,
+    &discovery::MOD_DISCO,
+    &guard::MOD_FAIL2BAN,
+    &discovery::MOD_HOST_META,
+    &web::MOD_HTTP_API,
+    &web::MOD_HTTP_FILESERVER,
+    &web::MOD_HTTP_UPLOAD,
+    &web::MOD_HTTP_UPLOAD_QUOTA,
+    &guard::MOD_INVITES,
+    &discovery::MOD_JIDPREP,
+    &people::MOD_LAST,
+    &traffic::MOD_LEGACY_AUTH,
+    &traffic::MOD_MAM,
+    &web::MOD_MATRIX_GW,
+    &traffic::MOD_METRICS,
+    &rooms::MOD_MIX,
+    &rooms::MOD_MIX_PAM,
+    &service::MOD_MQTT,
+    &service::MOD_MQTT_BRIDGE,
+    &rooms::MOD_MUC,
+    &rooms::MOD_MUC_ADMIN,
+    &rooms::MOD_MUC_LOG,
+    &rooms::MOD_MUC_RTBL,
+    &traffic::MOD_MULTICAST,
+    &traffic::MOD_OFFLINE,
+    &traffic::MOD_PING,
+    &people::MOD_PRES_COUNTER,
+    &guard::MOD_PRIVACY,
+    &people::MOD_PRIVATE,
+    &service::MOD_PRIVILEGE,
+    &discovery::MOD_PROVIDERS,
+    &service::MOD_PROXY65,
+    &rooms::MOD_PUBSUB,
+    &rooms::MOD_PUBSUB_SERVERINFO,
+    &traffic::MOD_PUSH,
+    &traffic::MOD_PUSH_KEEPALIVE,
+    &guard::MOD_REGISTER,
+    &guard::MOD_REGISTER_WEB,
+    &people::MOD_ROSTER,
+    &traffic::MOD_S2S_BIDI,
+    &traffic::MOD_S2S_DIALBACK,
+    &traffic::MOD_SCRAM_UPGRADE,
+    &traffic::MOD_SERVICE_LOG,
+    &people::MOD_SHARED_ROSTER,
+    &people::MOD_SHARED_ROSTER_LDAP,
+    &people::MOD_SIC,
+    &service::MOD_SIP,
+    &traffic::MOD_STATS,
+    &traffic::MOD_STREAM_MGMT,
+    &discovery::MOD_STUN_DISCO,
+    &discovery::MOD_TIME,
+    &people::MOD_VCARD,
+    &people::MOD_VCARD_XUPDATE,
+    &discovery::MOD_VERSION,
+];

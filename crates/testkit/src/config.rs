@@ -1,0 +1,94 @@
+//! The configuration of a test server: a small base, over which a test lays what it is about.
+
+/// The base: one host, one listener in clear, no module.
+pub const BASE: &str = "\
+hosts:
+  - localhost
+listen:
+  - port: 5222
+    module: ejabberd_c2s
+auth_method: sql
+sql_type: sqlite
+default_db: sql
+auth_stored_password_types:
+  - plain
+modules:
+  mod_disco: {}
+  mod_offline: {}
+  mod_roster: {}
+  mod_stream_mgmt: {}
+";
+
+/// The base with a test's settings over it.
+///
+/// A top-level key of `over` replaces that of the base; under `modules` each module replaces its own,
+/// and `mod_x: absent` takes one out.
+pub fn merged(over: &str) -> String {
+    let mut blocks = blocks_of(BASE, 0);
+    for (key, text) in blocks_of(over, 0) {
+        let place = blocks.iter().position(|(present, _)| *present == key);
+        match place {
+            Some(place) if key == "modules" => blocks[place].1 = merged_modules(&blocks[place].1, &text),
+            Some(place) => blocks[place].1 = text,
+            None => blocks.push((key, text)),
+        }
+    }
+    blocks.into_iter().map(|(_, text)| text).collect()
+}
+
+fn merged_modules(base: &str, over: &str) -> String {
+    let inner = |text: &str| {
+        let rest = text.split_once('\n').map_or("", |(_, rest)| rest).to_owned();
+        let indent = rest.lines().find(|line| !line.trim().is_empty()).map_or(0, indent_of);
+        blocks_of(&rest, indent)
+    };
+    let mut modules = inner(base);
+    for (key, text) in inner(over) {
+        modules.retain(|(present, _)| *present != key);
+        if !text.trim_end().ends_with(": absent") {
+            modules.push((key, text));
+        }
+    }
+    let body: String = modules.into_iter().map(|(_, text)| text).collect();
+    match body.is_empty() {
+        true => "modules: {}\n".to_owned(),
+        false => format!("modules:\n{body}"),
+    }
+}
+
+fn indent_of(line: &str) -> usize {
+    line.len() - line.trim_start().len()
+}
+
+/// The mapping's entries at an indentation: the key and all its lines.
+fn blocks_of(text: &str, indent: usize) -> Vec<(String, String)> {
+    let mut blocks: Vec<(String, String)> = Vec::new();
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        let starts = indent_of(line) == indent && !line.trim_start().starts_with('-');
+        match blocks.last_mut() {
+            Some((_, block)) if !starts => {
+                block.push_str(line);
+                block.push('\n');
+            }
+            _ => {
+                let key = line.trim().split(':').next().unwrap_or_default().to_owned();
+                blocks.push((key, format!("{line}\n")));
+            }
+        }
+    }
+    blocks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_changes_single_keys_and_modules() {
+        let text = merged("auth_method: anonymous\nmodules:\n  mod_disco: absent\n  mod_offline:\n    use_mam_for_storage: false\n");
+        assert!(text.contains("hosts:\n  - localhost\n"));
+        assert!(text.contains("auth_method: anonymous\n") && !text.contains("auth_method: sql"));
+        assert!(!text.contains("mod_disco") && text.contains("mod_roster"));
+        assert!(text.contains("  mod_offline:\n    use_mam_for_storage: false\n") && !text.contains("mod_offline: {}"));
+    }
+}

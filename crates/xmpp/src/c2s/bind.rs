@@ -1,0 +1,117 @@
+//! Resource binding (RFC 6120 §7) and what happens when the resource is taken.
+
+use std::sync::Arc;
+
+use access::{ShaperRef, Subject};
+use jid::{BareJid, FullJid, Jid, ResourcePart};
+use kernel::hooks::SessionBound;
+use kernel::{
+    CloseReason, ConnectionInfo, Control, Generation, Host, MailboxBounds, Session, SessionHandle, random,
+};
+use xmpp_wire::negotiation::Bind;
+use xmpp_wire::{Stanza, StanzaCondition, StanzaError};
+
+use super::negotiate::{Negotiating, Step, Stop};
+use super::session::ClientSession;
+use super::socket_of;
+
+impl Negotiating {
+    /// Binds a resource and lets the session begin.
+    pub(super) async fn bind(
+        &mut self,
+        host: &Arc<Host>,
+        request: &Stanza,
+        resource: Option<String>,
+    ) -> Result<Step, Stop> {
+        let Some(account) = self.account.clone() else { return Err(Stop::Quietly) };
+        let jid = match self.full_jid(host, &account, resource) {
+            Ok(jid) => jid,
+            Err(error) => return self.refused(request, &error).await,
+        };
+        let generation = host.generation();
+        let full = Jid::from(jid.clone());
+        let subject = Subject::of_jid(&full).with_ip(self.peer.ip());
+        if !generation.access().allows(&self.door.options.access, &subject) {
+            tracing::info!(session = %jid, peer = %self.peer, "access denied by the rule of the listener");
+            return self.refused(request, &StanzaError::new(StanzaCondition::NotAllowed)).await;
+        }
+        let shaper = generation.access().shaper(&self.door.options.shaper, &subject).rate();
+        let handle = self.register(&generation, jid);
+        let session = Session::new(self.door.kernel.clone(), host.clone(), handle);
+        // From here on the session leaves the table when it is dropped, also if this negotiation is cut short.
+        let mut session = Box::new(ClientSession::new(session, self.door.options.send_timeout, None, self.lang.take()));
+        session.anonymous = self.anonymous.take();
+        let mut out = Vec::new();
+        if let Some(reply) = request.result_reply(Some(&Bind::result(session.session.jid()))) {
+            reply.write(&mut out);
+        }
+        self.write(&out).await?;
+        let mut running = &mut session.session;
+        generation.chains().run::<SessionBound>(&mut running).await;
+        if let Some(carrier) = &mut self.carrier {
+            carrier.set_shaper(shaper.map(|rate| netio::Shaper::new(rate.bytes_per_second, Some(rate.burst_bytes))));
+        }
+        session.carrier = self.carrier.take();
+        Err(Stop::Done(Some(session)))
+    }
+
+    async fn refused(&mut self, request: &Stanza, error: &StanzaError) -> Result<Step, Stop> {
+        let Some(reply) = request.error_reply(error) else { return Ok(Step::Continue) };
+        let mut out = Vec::new();
+        reply.write(&mut out);
+        self.write(&out).await?;
+        Ok(Step::Continue)
+    }
+
+    /// The address to bind (RFC 6120 §7.6, §7.7), after the host's `resource_conflict`.
+    fn full_jid(&self, host: &Host, account: &BareJid, resource: Option<String>) -> Result<FullJid, StanzaError> {
+        let wanted = match resource.filter(|resource| !resource.is_empty()) {
+            None => None,
+            Some(resource) => Some(ResourcePart::new(&resource).map_err(|_| StanzaError::new(StanzaCondition::BadRequest))?.into_owned()),
+        };
+        let generated = || ResourcePart::new(&random::token()).expect("a token is a resource").into_owned();
+        let Some(wanted) = wanted else { return Ok(account.with_resource(&generated())) };
+        let taken = self.door.kernel.sessions().find(account.as_str(), wanted.as_str()).is_some();
+        let generation = host.generation();
+        match generation.options().text("resource_conflict") {
+            Some("setresource") if taken => Ok(account.with_resource(&generated())),
+            Some("closenew") if taken => Err(StanzaError::new(StanzaCondition::Conflict)),
+            // COMPAT: acceptnew closes the old session too, as in ejabberd.
+            _ => Ok(account.with_resource(&wanted)),
+        }
+    }
+
+    /// Enters the session; those it replaces, and the oldest ones over `max_user_sessions`, are told to end.
+    fn register(&self, generation: &Generation, jid: FullJid) -> Arc<SessionHandle> {
+        let info = ConnectionInfo {
+            kind: if self.is_tls() { "c2s_tls" } else { "c2s" },
+            peer: socket_of(&self.peer),
+            since: self.door.kernel.clock().wall(),
+        };
+        let top_level = generation.options().int_if_set("max_fsm_queue").and_then(|count| usize::try_from(count).ok());
+        let mut bounds = MailboxBounds::default();
+        if let Some(count) = self.door.options.max_fsm_queue.or(top_level) {
+            bounds.count_max = count;
+        }
+        let handle = Arc::new(SessionHandle::new(jid.clone(), bounds, info));
+        let sessions = self.door.kernel.sessions();
+        for replaced in sessions.add(handle.clone()) {
+            close(&replaced);
+        }
+        let full = Jid::from(jid.clone());
+        let subject = Subject::of_jid(&full).with_ip(self.peer.ip());
+        let rule = ShaperRef::named("max_user_sessions");
+        // COMPAT: without such a rule there is no limit.
+        if let Some(limit) = generation.access().shaper(&rule, &subject).limit(None) {
+            let all = sessions.of(jid.to_bare().as_str());
+            let over = all.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
+            all.iter().take(over).for_each(|oldest| close(oldest));
+        }
+        handle
+    }
+}
+
+fn close(session: &SessionHandle) {
+    // One that has ended already needs no telling.
+    drop(session.mailbox().control(Control::Close(CloseReason::Replaced)));
+}

@@ -1,0 +1,193 @@
+//! To the client: hooks, stream management, one write a burst.
+
+use jid::Jid;
+use kernel::Delivery;
+use kernel::hooks::{Flow, Incoming, UserReceive};
+use tokio::time::Instant;
+use xmpp_wire::sm::{Counter, Handled, SmReply};
+use xmpp_wire::{MessageType, StanzaCondition, StanzaError, StanzaKind, StreamCondition, StreamError};
+
+use super::session::{ClientSession, Ending, Next};
+use super::sm::{JournalEntry, Kept, Sm};
+
+impl ClientSession {
+    /// Hands deliveries to the client, behind what is rendered already.
+    pub(super) async fn deliver(&mut self, deliveries: Vec<Delivery>, mut out: Vec<u8>) -> Next {
+        let deliveries = self.filter(deliveries).await;
+        if let end @ Next::End(_) = self.effects(&mut out).await {
+            self.leftover.extend(deliveries);
+            return self.finish(out, end).await;
+        }
+        if self.sm.is_some() {
+            return self.deliver_managed(deliveries, out).await;
+        }
+        for delivery in &deliveries {
+            delivery.stanza.write(&mut out);
+        }
+        if !self.write(&out).await {
+            self.leftover.extend(deliveries);
+            return Next::End(Ending::ByClient);
+        }
+        // The receipts go here: what was written to a client without acknowledgements counts as delivered.
+        Next::Go
+    }
+
+    async fn finish(&mut self, out: Vec<u8>, end: Next) -> Next {
+        self.write(&out).await;
+        end
+    }
+
+    /// Runs the hooks of receiving; what they stop is gone.
+    async fn filter(&mut self, mut deliveries: Vec<Delivery>) -> Vec<Delivery> {
+        let generation = self.session.generation();
+        let Some(chain) = generation.chains().get::<UserReceive>() else { return deliveries };
+        let mut kept = Vec::with_capacity(deliveries.len());
+        for mut delivery in deliveries.drain(..) {
+            let mut event = Incoming { stanza: &mut delivery.stanza, session: &mut self.session };
+            if chain.run(&mut event).await == Flow::Continue {
+                kept.push(delivery);
+            }
+        }
+        kept
+    }
+
+    /// Renders stanzas that are already past the hooks, with stream management if it is on.
+    pub(super) async fn render(&mut self, deliveries: Vec<Delivery>, out: &mut Vec<u8>) -> Next {
+        if deliveries.is_empty() {
+            return Next::Go;
+        }
+        if self.sm.is_none() {
+            deliveries.iter().for_each(|delivery| delivery.stanza.write(out));
+            return Next::Go;
+        }
+        self.enqueue(deliveries, out).await
+    }
+
+    async fn deliver_managed(&mut self, deliveries: Vec<Delivery>, mut out: Vec<u8>) -> Next {
+        if let end @ Next::End(_) = self.enqueue(deliveries, &mut out).await {
+            return self.finish(out, end).await;
+        }
+        self.ask_for_ack(&mut out);
+        if !self.write(&out).await && self.carrier.is_some() {
+            return self.lost().await;
+        }
+        Next::Go
+    }
+
+    /// Numbers stanzas, makes messages durable, keeps all until the client has acknowledged them.
+    async fn enqueue(&mut self, deliveries: Vec<Delivery>, out: &mut Vec<u8>) -> Next {
+        let Some(sm) = &mut self.sm else { return Next::Go };
+        let mut entries = Vec::new();
+        let mut numbered = Vec::with_capacity(deliveries.len());
+        for (ahead, delivery) in (0..).zip(deliveries) {
+            let Delivery { stanza, receipt } = delivery;
+            let row = is_kept(stanza.kind()).then(|| sm.next_row(ahead));
+            if let Some(row) = row {
+                entries.push(JournalEntry { row, stanza: stanza.clone(), receipt });
+            }
+            numbered.push(Kept { stanza, row });
+        }
+        let mut refused = Vec::new();
+        if !entries.is_empty() {
+            let acked = std::mem::take(&mut sm.acked_rows);
+            if let Err(entries) = sm.journal.append(entries, acked).await {
+                numbered.retain(|kept| kept.row.is_none());
+                refused = entries;
+            }
+        }
+        let connected = self.carrier.is_some();
+        let mut full = false;
+        for kept in numbered {
+            let start = out.len();
+            if connected {
+                kept.stanza.write(out);
+            }
+            if !sm.keep(kept) {
+                // It goes elsewhere when the session has ended, so the client must not see it here.
+                out.truncate(start);
+                full = true;
+            }
+        }
+        self.refuse_unstored(refused).await;
+        if full {
+            let error = StreamError::new(StreamCondition::PolicyViolation).with_text("Too many unacked stanzas");
+            return Next::End(Ending::WithError(error));
+        }
+        Next::Go
+    }
+
+    /// The disk does not take messages: their senders hear of it, the session goes on without them.
+    async fn refuse_unstored(&mut self, entries: Vec<JournalEntry>) {
+        let error = StanzaError::new(StanzaCondition::ResourceConstraint).with_text("The message could not be stored");
+        let kernel = self.session.kernel().clone();
+        for entry in entries {
+            kernel.bounce(Delivery { stanza: entry.stanza, receipt: entry.receipt }, &error).await;
+        }
+    }
+
+    /// Requests an acknowledgement when something is unacknowledged and none is under way.
+    fn ask_for_ack(&mut self, out: &mut Vec<u8>) {
+        let Some(sm) = &mut self.sm else { return };
+        if sm.queue.is_empty() || sm.asked.is_some() || self.carrier.is_none() {
+            return;
+        }
+        sm.asked = Some(sm.policy.ack_timeout.map(|timeout| Instant::now() + timeout));
+        SmReply::Ask.write(out, sm.ns);
+    }
+
+    /// Answers the client's request, as soon as everything it sent has been handled for good.
+    pub(super) async fn acknowledge(&mut self, out: &mut Vec<u8>) {
+        let Some(sm) = &mut self.sm else { return };
+        if sm.owes_ack.is_some()
+            && let Some(handled) = sm.inbound.handled_all()
+            && tell(sm, handled, out).await
+        {
+            sm.owes_ack = None;
+        }
+    }
+
+    /// Answers with what is handled so far: a recipient that is slow must not make the client think that we are gone.
+    pub(super) async fn acknowledge_part(&mut self, out: &mut Vec<u8>) {
+        let Some(sm) = &mut self.sm else { return };
+        sm.owes_ack = Some(None);
+        let handled = sm.inbound.handled();
+        tell(sm, handled, out).await;
+    }
+
+    /// The client acknowledges (XEP-0198 §4).
+    pub(super) fn acknowledged(&mut self, h: Counter) -> Next {
+        let Some(sm) = &mut self.sm else { return Next::Go };
+        match sm.acknowledged(h) {
+            Ok(()) => Next::Go,
+            Err(too_high) => Next::End(Ending::WithError(too_high.to_stream_error())),
+        }
+    }
+
+    /// What could not be written goes back to the account: to another session, or to be kept.
+    pub(super) async fn give_back(&mut self, deliveries: Vec<Delivery>) {
+        let kernel = self.session.kernel().clone();
+        let host = self.session.host().clone();
+        let own = Jid::from(self.session.jid().clone());
+        for mut delivery in deliveries {
+            if delivery.stanza.to().is_none() {
+                delivery.stanza.set_to(Some(own.clone()));
+            }
+            kernel.deliver_to_sessions(&host, delivery).await;
+        }
+    }
+}
+
+/// Acknowledges, once the journal has the count too; says whether it has.
+async fn tell(sm: &Sm, handled: Handled, out: &mut Vec<u8>) -> bool {
+    if let Err(error) = sm.settle(handled).await {
+        tracing::error!(%error, "stanzas cannot be acknowledged");
+        return false;
+    }
+    SmReply::Ack(handled).write(out, sm.ns);
+    true
+}
+
+/// Messages are kept until the client has them; presence and IQ are of the moment.
+fn is_kept(kind: StanzaKind) -> bool {
+    matches!(kind, StanzaKind::Message(kind) if kind != MessageType::Error)
+}

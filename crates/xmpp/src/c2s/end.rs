@@ -1,0 +1,112 @@
+//! The end of a session: the client is told, contacts see it go, nothing undelivered is lost.
+
+use jid::Jid;
+use kernel::hooks::{OwnPresence, SelfPresence, SessionClosed};
+use kernel::{Delivery, Effect, Kernel, xmpp_stamp};
+use tokio::time::Instant;
+use xmpp_wire::negotiation::write_close;
+use xmpp_wire::payload::delay::Delay;
+use xmpp_wire::{IqType, MessageType, PresenceType, Stanza, StanzaCondition, StanzaError, StanzaKind};
+
+use super::session::{CLOSE_PATIENCE, ClientSession, Ending};
+use super::sm::{ResendOnTimeout, Sm, StreamMgmt};
+
+impl ClientSession {
+    /// Ends the session for good.
+    pub(super) async fn end(mut self, ending: Ending) {
+        self.session.kernel().sessions().remove(self.session.handle());
+        self.farewell(ending).await;
+        self.go_unavailable().await;
+        let generation = self.session.generation();
+        let mut session = &mut self.session;
+        generation.chains().run::<SessionClosed>(&mut session).await;
+        self.route_effects().await;
+        let (_, left) = self.session.handle().mailbox().close();
+        if let Some(sm) = self.sm.take() {
+            if sm.resume_for.is_some()
+                && let Some(module) = StreamMgmt::of(&generation)
+            {
+                module.registry().end(&sm.id, self.session.account(), sm.inbound.handled(), Instant::now());
+            }
+            self.route_unacknowledged(*sm).await;
+        }
+        let taken = std::mem::take(&mut self.leftover);
+        self.give_back(taken).await;
+        self.give_back(left).await;
+        tracing::debug!(session = %self.session.jid(), "session closed");
+    }
+
+    /// Closes the stream and the connection, if there is one.
+    async fn farewell(&mut self, ending: Ending) {
+        let Some(mut carrier) = self.carrier.take() else { return };
+        let mut out = Vec::new();
+        if let Ending::WithError(error) = &ending {
+            tracing::debug!(session = %self.session.jid(), %error, "closing with a stream error");
+            error.write(&mut out);
+        }
+        write_close(&mut out);
+        if carrier.write(&out, CLOSE_PATIENCE).await.is_ok() {
+            carrier.shutdown(CLOSE_PATIENCE).await;
+        }
+    }
+
+    /// RFC 6121 §4.5.4: the server sends unavailable presence for a client that is gone.
+    async fn go_unavailable(&mut self) {
+        let Some(previous) = self.session.handle().set_presence(None) else { return };
+        let mut presence = Stanza::presence(PresenceType::Unavailable);
+        presence.set_from(Some(Jid::from(self.session.jid().clone())));
+        let generation = self.session.generation();
+        let mut event =
+            OwnPresence { presence: &presence, previous: Some(previous), session: &mut self.session };
+        generation.chains().run::<SelfPresence>(&mut event).await;
+        self.route_effects().await;
+    }
+
+    /// Hooks of a session that ends can still reach others, not its client.
+    async fn route_effects(&mut self) {
+        for effect in self.session.take_effects() {
+            if let Effect::Route(delivery) = effect {
+                self.session.kernel().clone().route(delivery).await;
+            }
+        }
+    }
+
+    /// What the client has not acknowledged (XEP-0198 §5, §9; `resend_on_timeout`).
+    async fn route_unacknowledged(&mut self, sm: Sm) {
+        let kernel = self.session.kernel().clone();
+        let online = kernel.sessions().is_online(self.session.account());
+        let resend = match sm.policy.resend_on_timeout {
+            ResendOnTimeout::No => false,
+            ResendOnTimeout::Yes => true,
+            ResendOnTimeout::IfOffline => !online,
+        };
+        let (journal, unacknowledged) = sm.into_unacknowledged();
+        let ending = journal.end();
+        let stamp = xmpp_stamp(kernel.clock().wall());
+        for kept in unacknowledged {
+            let delivery = match kept.row {
+                Some(row) => journal.hand_over(&ending, row, kept.stanza),
+                None => Delivery::new(kept.stanza),
+            };
+            self.route_one(&kernel, delivery, resend, &stamp).await;
+        }
+    }
+
+    async fn route_one(&self, kernel: &Kernel, mut delivery: Delivery, resend: bool, stamp: &str) {
+        match delivery.stanza.kind() {
+            StanzaKind::Message(MessageType::Error) | StanzaKind::Presence(_) => {}
+            StanzaKind::Message(_) if resend => {
+                if delivery.stanza.child("delay", xmpp_wire::ns::DELAY).is_none() {
+                    let from = Some(self.session.host().jid());
+                    let delay = Delay { from, stamp: stamp.to_owned(), reason: Some("Resent".to_owned()) };
+                    delivery.stanza.push(&delay.to_element());
+                }
+                kernel.deliver_to_sessions(self.session.host(), delivery).await;
+            }
+            StanzaKind::Message(_) | StanzaKind::Iq(IqType::Get | IqType::Set) => {
+                kernel.bounce(delivery, &StanzaError::new(StanzaCondition::ServiceUnavailable)).await;
+            }
+            StanzaKind::Iq(IqType::Result | IqType::Error) => {}
+        }
+    }
+}

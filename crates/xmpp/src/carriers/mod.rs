@@ -1,0 +1,5 @@
+//! Carriers: how a session's stream travels. Each yields elements and takes bytes.
+
+mod stream;
+
+pub(crate) use stream::{Carrier, Inbound};

@@ -1,0 +1,221 @@
+#!/usr/bin/env python3
+"""Control commands compared: ejabberdctl of Debian's ejabberd 23.01 against rookeryctl.
+
+    run.py --bin target/debug            both, and the comparison (exit code 1 on a difference that is not allowed)
+    run.py --subject ejabberd            one only, its answers printed
+
+ctl_commands.txt is run on each; standard output, standard error and exit code are compared after normalisation.
+allowed.txt lists the differences which are wanted, each with its reason; lines that allow nothing are told.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import concurrent.futures
+import contextlib
+import itertools
+import pathlib
+import re
+import shlex
+import sys
+import time
+from dataclasses import dataclass
+
+HERE = pathlib.Path(__file__).resolve().parent
+CLIENTS = HERE.parent / "clients"
+sys.path.insert(0, str(CLIENTS))
+
+from harness.stream import Stream  # noqa: E402
+from harness.subject import CtlResult, Subject, make  # noqa: E402
+
+FIELDS = ("code", "out", "err")
+
+
+def configs() -> dict[str, str]:
+    """Configurations for @config."""
+    good = (CLIENTS / "ejabberd.yml").read_text()
+    fewer = good.replace("  - few.test\n", "", 1)
+    fewer = re.sub(r"  few\.test:\n(?:    .*\n)+", "", fewer, count=1)
+    return {"good": good, "broken": good + "no_such_option: true\n", "fewer": fewer}
+
+
+@dataclass
+class Answer:
+    """One command and what it did, normalised."""
+
+    line: str
+    code: str
+    out: str
+    err: str
+
+
+def normalise(text: str, subject: Subject) -> str:
+    """Versions, node names, program names and paths of the run become the same words on both sides."""
+    text = text.replace(str(subject.folder), "FOLDER")
+    text = re.sub(r"\b(ejabberd|rookery) \d+[^\s]*", "SERVER VERSION", text, flags=re.I)
+    text = re.sub(r"\b(ejabberdctl|rookeryctl)\b", "CTL", text)
+    text = re.sub(r"((?:[Tt]he node|at node) )'?[^\s':]+'?", r"\1NODE", text)
+    text = re.sub(r"<\d+\.\d+\.\d+>", "<PID>", text)
+    return re.sub(r"\b(ejabberd|rookery)\b", "SERVER", text)
+
+
+def reads_only(line: str) -> bool:
+    """Whether a line changes nothing."""
+    changing = ("@", "register ", "unregister", "change_password", "kick_user", "reload_config", "stop", "--version 0 kick")
+    return not line.startswith(changing)
+
+
+class Runner:
+    """Executes the list on one subject."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self.loop = asyncio.new_event_loop()
+        self.sessions: dict[tuple[str, ...], Stream] = {}
+        self.answers: list[Answer] = []
+
+    def run(self, lines: list[str]) -> list[Answer]:
+        """All lines, on the running server."""
+        with concurrent.futures.ThreadPoolExecutor(3) as pool:
+            for reading, group in itertools.groupby(lines, key=reads_only):
+                if reading:  # The oracle's control command is slow, so those that change nothing run together.
+                    self.answers += pool.map(self.command, group)
+                    continue
+                for line in group:
+                    words = shlex.split(line)
+                    if words[0].startswith("@"):
+                        getattr(self, words[0][1:])(*words[1:])
+                    else:
+                        self.answers.append(self.command(line))
+        return self.answers
+
+    def command(self, line: str) -> Answer:
+        """One command."""
+        words = shlex.split(line)
+        result: CtlResult = self.subject.ctl(*words)
+        if result.code == 0 and words[0] in ("kick_user", "unregister", "stop"):
+            time.sleep(0.5)  # The ends of sessions (and of the server) come a little after the answer.
+        return Answer(line, str(result.code), normalise(result.out, self.subject),
+                      normalise(result.err, self.subject))
+
+    def session(self, user: str, host: str, resource: str, priority: str = "0") -> None:
+        """@session"""
+        async def login() -> Stream:
+            stream = Stream(self.subject.ports["c2s"], host, str(self.subject.authority.cert))
+            await stream.connect()
+            await stream.open()
+            await stream.auth_plain(user, "pw")
+            await stream.bind(resource)
+            if priority != "none":
+                stream.send(f"<presence><priority>{priority}</priority></presence>")
+                await stream.presence(stream.jid)
+            return stream
+
+        self.sessions[user, host, resource] = self.loop.run_until_complete(login())
+
+    def close(self, user: str, host: str, resource: str) -> None:
+        """@close"""
+        self.loop.run_until_complete(self.sessions.pop((user, host, resource)).close())
+
+    def config(self, name: str) -> None:
+        """@config"""
+        self.subject.write_config(configs()[name])
+
+    def stop(self) -> None:
+        """@stop"""
+        self.subject.stop()
+
+    def start(self) -> None:
+        """@start"""
+        self.subject.start()
+
+
+@dataclass
+class Allowance:
+    """One line of allowed.txt: command pattern | field | pattern of the oracle's value | of Rookery's value | reason."""
+
+    command: re.Pattern[str]
+    field: str
+    oracle: re.Pattern[str]
+    value: re.Pattern[str]
+    reason: str
+    used: int = 0
+
+
+def allowances() -> list[Allowance]:
+    """allowed.txt"""
+    found = []
+    for line in (HERE / "allowed.txt").read_text().splitlines():
+        if line.strip() and not line.startswith("#"):
+            command, field, oracle, value, reason = (part.strip() for part in line.split(" | ", 4))
+            if field not in FIELDS:
+                raise SystemExit(f"allowed.txt: no such field {field}: {line}")
+            found.append(Allowance(re.compile(command), field, re.compile(oracle, re.S), re.compile(value, re.S), reason))
+    return found
+
+
+def same(field: str, one: str, other: str, line: str) -> bool:
+    """Equal, where lists of which ejabberd leaves the order open are compared sorted."""
+    unordered = ("connected_users", "user_resources", "registered_vhosts", "registered-vhosts")
+    if field == "out" and line.split()[0] in unordered:
+        return sorted(one.splitlines()) == sorted(other.splitlines())
+    return one == other
+
+
+def show(text: str, lines: int = 12) -> str:
+    """An answer's text, indented and short."""
+    parts = text.splitlines()
+    more = [f"... {len(parts) - lines} lines more"] if len(parts) > lines else []
+    return "\n".join(f"      {part}" for part in [*parts[:lines], *more]) or "      (nothing)"
+
+
+def compare(oracle: list[Answer], ours: list[Answer]) -> int:
+    """Print the differences; number of those not allowed."""
+    table = allowances()
+    wrong = equal = wanted = 0
+    for left, right in zip(oracle, ours, strict=True):
+        for field in FIELDS:
+            a, b = getattr(left, field), getattr(right, field)
+            if same(field, a, b, left.line):
+                equal += 1
+                continue
+            rule = next((r for r in table if r.field == field and r.command.fullmatch(left.line)
+                         and r.oracle.fullmatch(a) and r.value.fullmatch(b)), None)
+            if rule:
+                rule.used += 1
+                wanted += 1
+                print(f"allowed {left.line} [{field}]: {rule.reason}")
+            else:
+                wrong += 1
+                print(f"DIFFERS {left.line} [{field}]\n    ejabberd:\n{show(a)}\n    rookery:\n{show(b)}")
+    for rule in table:
+        if not rule.used:
+            print(f"UNUSED  allowed.txt: {rule.command.pattern} | {rule.field}: delete the line")
+    print(f"{len(oracle)} commands: {equal} answers equal, {wanted} differ as allowed, {wrong} wrong")
+    return wrong
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--subject", choices=("rookery", "ejabberd"), help="only this one, its answers are printed")
+    parser.add_argument("--bin", type=pathlib.Path, help="folder with rookery and rookeryctl (or ROOKERY_BIN)")
+    options = parser.parse_args()
+    lines = [line for line in (HERE / "ctl_commands.txt").read_text().splitlines()
+             if line.strip() and not line.startswith("#")]
+    names = [options.subject] if options.subject else ["rookery", "ejabberd"]
+    with contextlib.ExitStack() as stack, concurrent.futures.ThreadPoolExecutor() as pool:
+        runners = [Runner(stack.enter_context(make(name, configs()["good"], options.bin))) for name in names]
+        for runner in runners:
+            runner.subject.start()
+        answers = list(pool.map(lambda runner: runner.run(lines), runners))
+    if len(answers) == 2:
+        return 1 if compare(oracle=answers[1], ours=answers[0]) else 0
+    for answer in answers[0]:
+        print(f"$ {answer.line}\n  code {answer.code}\n    out:\n{show(answer.out, 40)}\n    err:\n{show(answer.err, 40)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
