@@ -18,10 +18,7 @@ pub(crate) fn remember(pid: Pid) {
 
 /// Forgets a server that has ended.
 pub(crate) fn forget(pid: Pid) {
-    RUNNING
-        .lock()
-        .expect("no panic while held")
-        .retain(|running| *running != pid);
+    RUNNING.lock().expect("no panic while held").retain(|running| *running != pid);
 }
 
 /// Starts the thread that waits for the signals; `dir` is removed unless it is to be kept.

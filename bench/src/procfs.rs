@@ -39,10 +39,7 @@ impl ProcessTime {
             ns.saturating_sub(self.threads.get(tid).copied().unwrap_or(0))
         };
         let exact: u64 = end.threads.iter().map(run).sum();
-        let thread_ended = self
-            .threads
-            .keys()
-            .any(|tid| !end.threads.contains_key(tid));
+        let thread_ended = self.threads.keys().any(|tid| !end.threads.contains_key(tid));
         let coarse = end.whole.saturating_sub(self.whole);
         // A thread can also begin and end in between: then the coarse reading is larger by more than its own error.
         if thread_ended || coarse > exact + exact / 20 + 3 * TICK_NS {
@@ -66,21 +63,12 @@ fn process_time(pid: u32) -> ProcessTime {
         let Ok(text) = fs::read_to_string(format!("/proc/{pid}/task/{tid}/schedstat")) else {
             continue;
         };
-        let ns = text
-            .split_whitespace()
-            .next()
-            .and_then(|field| field.parse().ok());
+        let ns = text.split_whitespace().next().and_then(|field| field.parse().ok());
         time.threads.insert(tid, ns.unwrap_or(0));
     }
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields = stat
-        .rsplit_once(')')
-        .map_or("", |(_, rest)| rest)
-        .split_whitespace();
-    let ticks = fields
-        .skip(STAT_UTIME)
-        .take(2)
-        .filter_map(|field| field.parse::<u64>().ok());
+    let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
+    let ticks = fields.skip(STAT_UTIME).take(2).filter_map(|field| field.parse::<u64>().ok());
     time.whole = ticks.sum::<u64>() * TICK_NS;
     time
 }
@@ -100,9 +88,7 @@ pub(crate) fn resident_bytes(root: u32) -> Result<u64, BenchError> {
 
 fn descendants(root: u32) -> Result<Vec<u32>, BenchError> {
     if !fs::exists(format!("/proc/{root}/stat")).unwrap_or(false) {
-        return Err(BenchError::Usage(format!(
-            "process {root} has ended during the measurement"
-        )));
+        return Err(BenchError::Usage(format!("process {root} has ended during the measurement")));
     }
     let mut found = vec![root];
     let mut next = 0;
@@ -111,11 +97,7 @@ fn descendants(root: u32) -> Result<Vec<u32>, BenchError> {
         for tid in threads(pid) {
             let path = format!("/proc/{pid}/task/{tid}/children");
             let children = fs::read_to_string(path).unwrap_or_default();
-            found.extend(
-                children
-                    .split_whitespace()
-                    .filter_map(|pid| pid.parse::<u32>().ok()),
-            );
+            found.extend(children.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
         }
     }
     Ok(found)
@@ -125,9 +107,7 @@ fn threads(pid: u32) -> Vec<u32> {
     let Ok(entries) = fs::read_dir(format!("/proc/{pid}/task")) else {
         return Vec::new();
     };
-    entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .collect()
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
 }
 
 #[cfg(test)]

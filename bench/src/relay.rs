@@ -96,11 +96,7 @@ async fn relay(
     poll_fn(|cx| {
         let forth = copy(cx, &mut one, &mut other, &mut forth);
         let back = copy(cx, &mut other, &mut one, &mut back);
-        if forth.is_ready() || back.is_ready() {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
+        if forth.is_ready() || back.is_ready() { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
 }
@@ -187,13 +183,10 @@ fn tls_config(options: &RelayOptions) -> Result<ServerConfig, BenchError> {
     let chain = CertificateDer::pem_file_iter(&options.pem)
         .and_then(Iterator::collect)
         .map_err(|_| bad("no certificate"))?;
-    let mut config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|source| BenchError::Tls {
-            peer: "the relay's own configuration".to_owned(),
-            source,
-        })?;
+    let mut config =
+        ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).map_err(
+            |source| BenchError::Tls { peer: "the relay's own configuration".to_owned(), source },
+        )?;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     config.alpn_protocols = vec![b"xmpp-client".to_vec()];
