@@ -128,10 +128,8 @@ impl Connection {
     pub(crate) fn open(port: u16, source: Option<Ipv4Addr>) -> Result<Self, BenchError> {
         let target = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
         let tcp = connect(target, source).doing(|| format!("connect to {target}"))?;
-        tcp.set_nodelay(true)
-            .doing(|| "set TCP_NODELAY".to_owned())?;
-        tcp.set_read_timeout(Some(ANSWER_TIMEOUT))
-            .doing(|| "set the read timeout".to_owned())?;
+        tcp.set_nodelay(true).doing(|| "set TCP_NODELAY".to_owned())?;
+        tcp.set_read_timeout(Some(ANSWER_TIMEOUT)).doing(|| "set the read timeout".to_owned())?;
         Ok(Self {
             tcp,
             tls: None,
@@ -190,15 +188,13 @@ impl Connection {
     /// Sends initial presence (RFC 6121 §4.2) and waits until the server has sent it back.
     pub(crate) fn become_available(&mut self) -> Result<(), BenchError> {
         self.send(b"<presence/>")?;
-        self.element(&["presence"], "waiting for the own presence")
-            .map(drop)
+        self.element(&["presence"], "waiting for the own presence").map(drop)
     }
 
     /// Enables stream management (XEP-0198); the counters begin at 0 with the next stanza.
     pub(crate) fn enable_stream_management(&mut self) -> Result<(), BenchError> {
         self.send(b"<enable xmlns='urn:xmpp:sm:3' resume='true'/>")?;
-        self.element(&["enabled"], "enabling stream management")
-            .map(drop)
+        self.element(&["enabled"], "enabling stream management").map(drop)
     }
 
     /// From now on waits for bytes by asking again and again, so that the other end does not pay for waking this one.
@@ -209,17 +205,11 @@ impl Connection {
     /// Sends bytes in one write.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<(), BenchError> {
         let Some(tls) = &mut self.tls else {
-            return self
-                .tcp
-                .write_all(bytes)
-                .doing(|| format!("write to {}", self.peer));
+            return self.tcp.write_all(bytes).doing(|| format!("write to {}", self.peer));
         };
-        tls.writer()
-            .write_all(bytes)
-            .doing(|| "encrypt".to_owned())?;
+        tls.writer().write_all(bytes).doing(|| "encrypt".to_owned())?;
         while tls.wants_write() {
-            tls.write_tls(&mut self.tcp)
-                .doing(|| format!("write to {}", self.peer))?;
+            tls.write_tls(&mut self.tcp).doing(|| format!("write to {}", self.peer))?;
         }
         Ok(())
     }
@@ -251,17 +241,9 @@ impl Connection {
             return "no TLS".to_owned();
         };
         let version = tls.protocol_version().map(|version| format!("{version:?}"));
-        let suite = tls
-            .negotiated_cipher_suite()
-            .map(|suite| format!("{:?}", suite.suite()));
-        let group = tls
-            .negotiated_key_exchange_group()
-            .map(|group| format!("{:?}", group.name()));
-        [version, suite, group]
-            .into_iter()
-            .flatten()
-            .collect::<Vec<_>>()
-            .join(", ")
+        let suite = tls.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite()));
+        let group = tls.negotiated_key_exchange_group().map(|group| format!("{:?}", group.name()));
+        [version, suite, group].into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 
     /// Sends a stream header (RFC 6120 §4.2).
@@ -301,19 +283,13 @@ impl Connection {
                     }
                     let count = tls.read_tls(&mut self.tcp).doing(reading)?;
                     tls.process_new_packets()
-                        .map_err(|source| BenchError::Tls {
-                            peer: self.peer.clone(),
-                            source,
-                        })?;
+                        .map_err(|source| BenchError::Tls { peer: self.peer.clone(), source })?;
                     if count == 0 {
                         return Err(self.unexpected("reading", "end of stream"));
                     }
                 }
                 Err(source) => {
-                    return Err(BenchError::Io {
-                        what: reading(),
-                        source,
-                    });
+                    return Err(BenchError::Io { what: reading(), source });
                 }
             }
         }
@@ -322,10 +298,7 @@ impl Connection {
     /// Performs the TLS handshake on the open connection.
     pub(crate) fn handshake(&mut self, tls: &Tls) -> Result<(), BenchError> {
         let name = ServerName::try_from(HOST).expect("a valid DNS name");
-        let broken = |source| BenchError::Tls {
-            peer: self.peer.clone(),
-            source,
-        };
+        let broken = |source| BenchError::Tls { peer: self.peer.clone(), source };
         let mut session = ClientConnection::new(Arc::clone(&tls.0), name).map_err(broken)?;
         self.inbox.clear();
         while session.is_handshaking() || session.wants_write() {
@@ -357,11 +330,7 @@ impl Connection {
             self.send(format!("<response xmlns='{NS}'>{last}</response>").as_bytes())?;
         }
         let (name, answer) = self.element(&["success", "failure"], DOING)?;
-        if name == "success" {
-            Ok(())
-        } else {
-            Err(self.unexpected(DOING, &answer))
-        }
+        if name == "success" { Ok(()) } else { Err(self.unexpected(DOING, &answer)) }
     }
 
     /// Waits for the first complete element with one of `names`, drops everything up to its end, and returns its text.
@@ -388,11 +357,7 @@ impl Connection {
 
     fn unexpected(&self, doing: &'static str, answer: &str) -> BenchError {
         let answer = answer.chars().take(300).collect();
-        BenchError::Protocol {
-            peer: self.peer.clone(),
-            doing,
-            answer,
-        }
+        BenchError::Protocol { peer: self.peer.clone(), doing, answer }
     }
 }
 
@@ -445,10 +410,7 @@ fn take_tally(inbox: &mut Vec<u8>) -> Tally {
     let mut done = 0;
     for at in memchr::memchr_iter(b'>', inbox) {
         let chunk = &inbox[done..=at];
-        let tag = chunk
-            .iter()
-            .rposition(|byte| *byte == b'<')
-            .map_or(chunk, |from| &chunk[from..]);
+        let tag = chunk.iter().rposition(|byte| *byte == b'<').map_or(chunk, |from| &chunk[from..]);
         if tag == b"</message>" {
             tally.messages += 1;
         } else if tag.starts_with(b"<r ") || tag == b"<r/>" {
@@ -510,10 +472,7 @@ mod tests {
         let text = b"<a/><iqs/><iq id='1'><x/></iq><iq";
         assert_eq!(find_element(text, "iq"), Some((10, 30)));
         assert_eq!(find_element(b"<iq id='1'><x/>", "iq"), None);
-        assert_eq!(
-            find_element(b"<success xmlns='x'/>..", "success"),
-            Some((0, 20))
-        );
+        assert_eq!(find_element(b"<success xmlns='x'/>..", "success"), Some((0, 20)));
     }
 
     #[test]

@@ -56,10 +56,7 @@ pub(crate) trait Doing<T> {
 
 impl<T, E: Into<std::io::Error>> Doing<T> for Result<T, E> {
     fn doing(self, what: impl FnOnce() -> String) -> Result<T, BenchError> {
-        self.map_err(|source| BenchError::Io {
-            what: what(),
-            source: source.into(),
-        })
+        self.map_err(|source| BenchError::Io { what: what(), source: source.into() })
     }
 }
 
@@ -68,10 +65,5 @@ pub(crate) fn subject_failed(subject: &'static str, doing: &str, log: &Path) -> 
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     let tail = lines[lines.len().saturating_sub(15)..].join("\n");
-    BenchError::Subject {
-        subject,
-        doing: doing.to_owned(),
-        log: log.to_owned(),
-        tail,
-    }
+    BenchError::Subject { subject, doing: doing.to_owned(), log: log.to_owned(), tail }
 }

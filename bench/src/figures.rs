@@ -35,11 +35,7 @@ impl Effort {
     fn tls(&self, speaks_xmpp: bool) -> (Security, Tls) {
         let tls = Tls::new(KeyExchange::Hybrid);
         // The relay has one port, which is TLS from the first byte.
-        if speaks_xmpp {
-            (self.security, tls)
-        } else {
-            (Security::Direct, tls)
-        }
+        if speaks_xmpp { (self.security, tls) } else { (Security::Direct, tls) }
     }
 }
 
@@ -67,11 +63,7 @@ fn settled_resident_bytes(pid: u32) -> Result<u64, BenchError> {
     for _ in 0..60 {
         std::thread::sleep(STEP);
         let now = procfs::resident_bytes(pid)?;
-        same = if now.abs_diff(before) * 500 <= before {
-            same + 1
-        } else {
-            0
-        };
+        same = if now.abs_diff(before) * 500 <= before { same + 1 } else { 0 };
         before = now;
         if same >= 6 {
             break;
@@ -80,10 +72,7 @@ fn settled_resident_bytes(pid: u32) -> Result<u64, BenchError> {
     Ok(before)
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "counts and nanoseconds far below 2^52"
-)]
+#[expect(clippy::cast_precision_loss, reason = "counts and nanoseconds far below 2^52")]
 fn ratio(amount: u64, items: u64) -> f64 {
     amount as f64 / items as f64
 }

@@ -32,10 +32,7 @@ pub(crate) fn set_nice(nice: i32) -> Result<(), BenchError> {
 /// Raises the descriptor limit of this process and its children as far as allowed, and returns it.
 pub(crate) fn raise_descriptor_limit() -> Result<u64, BenchError> {
     let limit = rustix::process::getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     rustix::process::setrlimit(Resource::Nofile, raised)
         .doing(|| "raise the descriptor limit".to_owned())?;
     Ok(limit.maximum.unwrap_or(u64::MAX))
@@ -49,10 +46,7 @@ pub(crate) fn cores() -> usize {
 /// One-minute load average.
 pub(crate) fn load_average() -> f64 {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    text.split_whitespace()
-        .next()
-        .and_then(|field| field.parse().ok())
-        .unwrap_or(f64::NAN)
+    text.split_whitespace().next().and_then(|field| field.parse().ok()).unwrap_or(f64::NAN)
 }
 
 /// Model of the processor.
@@ -69,17 +63,12 @@ pub(crate) fn memory_gib() -> u64 {
 
 /// Release of the kernel.
 pub(crate) fn kernel() -> String {
-    fs::read_to_string("/proc/sys/kernel/osrelease")
-        .unwrap_or_default()
-        .trim()
-        .to_owned()
+    fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned()
 }
 
 /// Today in UTC as `YYYY-MM-DD` (the civil calendar from days, by eras of 400 years).
 pub(crate) fn today() -> String {
-    let since = std::time::UNIX_EPOCH
-        .elapsed()
-        .map_or(0, |since| since.as_secs());
+    let since = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
     let (year, month, day) = civil(since / 86_400);
     format!("{year:04}-{month:02}-{day:02}")
 }
@@ -92,11 +81,7 @@ fn civil(days_since_1970: u64) -> (u64, u64, u64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
     (year_of_era + era * 400 + u64::from(month <= 2), month, day)
 }
 

@@ -60,11 +60,7 @@ struct Options {
     #[arg(long)]
     rookeryctl: Option<PathBuf>,
     /// Servers to measure
-    #[arg(
-        long,
-        value_delimiter = ',',
-        default_value = "ejabberd,prosody,relay,rookery"
-    )]
+    #[arg(long, value_delimiter = ',', default_value = "ejabberd,prosody,relay,rookery")]
     subjects: Vec<Kind>,
     /// Rounds over all servers
     #[arg(long, default_value_t = 5)]
@@ -123,31 +119,13 @@ fn main() -> ExitCode {
     let none = Selection::default();
     let outcome = match Cli::parse().command {
         Command::Relay(options) => relay::serve(&options).map(|()| true),
-        Command::All(options) => run(
-            &options,
-            Selection {
-                start: true,
-                login: true,
-                chat: true,
-                idle: true,
-            },
-        ),
+        Command::All(options) => {
+            run(&options, Selection { start: true, login: true, chat: true, idle: true })
+        }
         Command::Chat(options) => run(&options, Selection { chat: true, ..none }),
         Command::Idle(options) => run(&options, Selection { idle: true, ..none }),
-        Command::Login(options) => run(
-            &options,
-            Selection {
-                login: true,
-                ..none
-            },
-        ),
-        Command::Start(options) => run(
-            &options,
-            Selection {
-                start: true,
-                ..none
-            },
-        ),
+        Command::Login(options) => run(&options, Selection { login: true, ..none }),
+        Command::Start(options) => run(&options, Selection { start: true, ..none }),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -212,11 +190,7 @@ fn measure(
     }
     for round in 1..=effort.rounds {
         for subject in &subjects {
-            machine::say(&format!(
-                "round {round} of {}: {}",
-                effort.rounds,
-                subject.kind.name()
-            ));
+            machine::say(&format!("round {round} of {}: {}", effort.rounds, subject.kind.name()));
             if selection.start {
                 figures::start::round(subject, &effort, results)?;
             }
@@ -231,10 +205,7 @@ fn measure(
     if selection.idle {
         idle(&mut subjects, &effort, descriptors, results)?;
     }
-    results.fact(
-        "Load average at the end",
-        format!("{:.1}", machine::load_average()),
-    );
+    results.fact("Load average at the end", format!("{:.1}", machine::load_average()));
     Ok(absent)
 }
 
@@ -291,11 +262,7 @@ fn subjects(
 }
 
 fn effort(options: &Options) -> Effort {
-    let security = if options.direct_tls {
-        Security::Direct
-    } else {
-        Security::StartTls
-    };
+    let security = if options.direct_tls { Security::Direct } else { Security::StartTls };
     let sleeping_clients = options.sleeping_clients;
     if options.quick {
         let chat = Duration::from_millis(300);
@@ -323,18 +290,10 @@ fn effort(options: &Options) -> Effort {
 fn machine_facts(results: &mut Results, options: &Options, descriptors: u64) {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     results.fact("Date", machine::today());
-    results.fact(
-        "Command",
-        format!("`cargo run --release -p bench -- {}`", arguments.join(" ")),
-    );
+    results.fact("Command", format!("`cargo run --release -p bench -- {}`", arguments.join(" ")));
     results.fact(
         "Machine",
-        format!(
-            "{} × {}, {} GiB",
-            machine::cores(),
-            machine::processor(),
-            machine::memory_gib()
-        ),
+        format!("{} × {}, {} GiB", machine::cores(), machine::processor(), machine::memory_gib()),
     );
     results.fact("Kernel", machine::kernel());
     results.fact("Descriptor limit", descriptors.to_string());
@@ -348,42 +307,25 @@ fn machine_facts(results: &mut Results, options: &Options, descriptors: u64) {
     if options.nice != 0 {
         results.fact("Priority", options.nice.to_string());
     }
-    let waiting = if options.sleeping_clients {
-        "sleeping"
-    } else {
-        "by polling"
-    };
+    let waiting = if options.sleeping_clients { "sleeping" } else { "by polling" };
     results.fact("Chat clients wait", waiting);
     results.fact(
         "TLS begins",
-        if options.direct_tls {
-            "directly"
-        } else {
-            "by STARTTLS (relay: directly)"
-        },
+        if options.direct_tls { "directly" } else { "by STARTTLS (relay: directly)" },
     );
-    results.fact(
-        "Load average at the start",
-        format!("{:.1}", machine::load_average()),
-    );
+    results.fact("Load average at the start", format!("{:.1}", machine::load_average()));
 }
 
 fn results_path(options: &Options, selection: Selection) -> Option<PathBuf> {
     let all = selection.start && selection.login && selection.chat && selection.idle;
     let usual = || Path::new(env!("CARGO_MANIFEST_DIR")).join("RESULTS.md");
-    options
-        .out
-        .clone()
-        .or_else(|| (all && !options.quick).then(usual))
+    options.out.clone().or_else(|| (all && !options.quick).then(usual))
 }
 
 /// Makes the folder of the run with a key, a certificate and a password that are used nowhere else.
 fn site(options: &Options) -> Result<Site, BenchError> {
     let dir = std::env::temp_dir().join(format!("rookery-bench-{}", std::process::id()));
-    fs::DirBuilder::new()
-        .mode(0o700)
-        .create(&dir)
-        .doing(|| format!("create {}", dir.display()))?;
+    fs::DirBuilder::new().mode(0o700).create(&dir).doing(|| format!("create {}", dir.display()))?;
     let (key, certificate) = certificate()
         .map_err(|error| BenchError::Usage(format!("no certificate could be made: {error}")))?;
     let pem = dir.join("localhost.pem");

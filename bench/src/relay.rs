@@ -55,13 +55,18 @@ pub(crate) fn serve(options: &RelayOptions) -> Result<(), BenchError> {
         let waiting: Waiting = Rc::default();
         loop {
             let (tcp, _) = listener.accept().await.doing(|| "accept".to_owned())?;
-            tokio::task::spawn_local(serve_one(tcp, acceptor.clone(), Rc::clone(&waiting)));
+            spawn(serve_one(tcp, acceptor.clone(), Rc::clone(&waiting)));
         }
     })
 }
 
 /// The way to the connection that has no partner yet.
 type Waiting = Rc<RefCell<Option<oneshot::Sender<TlsStream<TcpStream>>>>>;
+
+#[expect(clippy::disallowed_methods, reason = "the relay has no kernel and ends with its process")]
+fn spawn(task: impl Future<Output = ()> + 'static) {
+    drop(tokio::task::spawn_local(task));
+}
 
 async fn serve_one(tcp: TcpStream, acceptor: TlsAcceptor, waiting: Waiting) {
     let Ok(()) = tcp.set_nodelay(true) else {
@@ -82,7 +87,7 @@ async fn serve_one(tcp: TcpStream, acceptor: TlsAcceptor, waiting: Waiting) {
     let (sender, receiver) = oneshot::channel();
     *waiting.borrow_mut() = Some(sender);
     // A task of its own, so that the larger state of the handshake is freed.
-    drop(tokio::task::spawn_local(relay(stream, receiver)));
+    spawn(relay(stream, receiver));
 }
 
 async fn relay(
@@ -96,11 +101,7 @@ async fn relay(
     poll_fn(|cx| {
         let forth = copy(cx, &mut one, &mut other, &mut forth);
         let back = copy(cx, &mut other, &mut one, &mut back);
-        if forth.is_ready() || back.is_ready() {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
+        if forth.is_ready() || back.is_ready() { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
 }
@@ -187,13 +188,10 @@ fn tls_config(options: &RelayOptions) -> Result<ServerConfig, BenchError> {
     let chain = CertificateDer::pem_file_iter(&options.pem)
         .and_then(Iterator::collect)
         .map_err(|_| bad("no certificate"))?;
-    let mut config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|source| BenchError::Tls {
-            peer: "the relay's own configuration".to_owned(),
-            source,
-        })?;
+    let mut config =
+        ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).map_err(
+            |source| BenchError::Tls { peer: "the relay's own configuration".to_owned(), source },
+        )?;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     config.alpn_protocols = vec![b"xmpp-client".to_vec()];

@@ -110,11 +110,7 @@ impl Results {
     /// Adds one sample.
     pub(crate) fn add(&mut self, figure: Figure, kind: Kind, value: f64) {
         let (name, unit, _) = figure.definition();
-        crate::machine::say(&format!(
-            "  {:<9} {name}: {} {unit}",
-            kind.name(),
-            number(value)
-        ));
+        crate::machine::say(&format!("  {:<9} {name}: {} {unit}", kind.name(), number(value)));
         self.samples.entry((figure, kind)).or_default().push(value);
     }
 
@@ -128,9 +124,7 @@ impl Results {
 
     /// Whether every target that could be judged was met.
     pub(crate) fn targets_met(&self) -> bool {
-        FIGURES
-            .iter()
-            .all(|figure| self.judge(*figure) != Some(false))
+        FIGURES.iter().all(|figure| self.judge(*figure) != Some(false))
     }
 
     /// The page in Markdown; `absent` says why a subject has no figures.
@@ -143,9 +137,7 @@ impl Results {
             line(&mut page, format_args!("| {name} | {value} |"));
         }
         page.push_str("\n| figure | unit |");
-        kinds
-            .iter()
-            .for_each(|kind| page.push_str(&format!(" {} |", kind.name())));
+        kinds.iter().for_each(|kind| page.push_str(&format!(" {} |", kind.name())));
         page.push_str(" target for Rookery | met |\n|---|---|");
         kinds.iter().for_each(|_| page.push_str("---:|"));
         page.push_str("---|---|\n");
@@ -153,19 +145,13 @@ impl Results {
             self.row(&mut page, figure, kinds);
         }
         for (kind, reason) in absent {
-            line(
-                &mut page,
-                format_args!("\n{}: not measured: {reason}", kind.name()),
-            );
+            line(&mut page, format_args!("\n{}: not measured: {reason}", kind.name()));
         }
         page
     }
 
     fn row(&self, page: &mut String, figure: Figure, kinds: &[Kind]) {
-        let cells: Vec<_> = kinds
-            .iter()
-            .map(|kind| self.spread(figure, *kind))
-            .collect();
+        let cells: Vec<_> = kinds.iter().map(|kind| self.spread(figure, *kind)).collect();
         if cells.iter().all(Option::is_none) {
             return;
         }
@@ -173,12 +159,7 @@ impl Results {
         page.push_str(&format!("| {name} | {unit} |"));
         for cell in cells {
             let text = cell.map_or("–".to_owned(), |cell| {
-                format!(
-                    "{} ({}–{})",
-                    number(cell.median),
-                    number(cell.least),
-                    number(cell.most)
-                )
+                format!("{} ({}–{})", number(cell.median), number(cell.least), number(cell.most))
             });
             page.push_str(&format!(" {text} |"));
         }
@@ -222,11 +203,7 @@ impl Results {
         } else {
             f64::midpoint(sorted[middle - 1], sorted[middle])
         };
-        Some(Spread {
-            median,
-            least,
-            most,
-        })
+        Some(Spread { median, least, most })
     }
 }
 
@@ -239,10 +216,7 @@ pub(crate) fn percentile(sorted: &[f64], share: f64) -> f64 {
         reason = "an index of a few million"
     )]
     let index = ((sorted.len() as f64) * share) as usize;
-    sorted
-        .get(index.min(sorted.len().saturating_sub(1)))
-        .copied()
-        .unwrap_or(0.0)
+    sorted.get(index.min(sorted.len().saturating_sub(1))).copied().unwrap_or(0.0)
 }
 
 /// Three significant digits.

@@ -123,18 +123,8 @@ impl Subject {
             .create(&dir)
             .doing(|| format!("create {}", dir.display()))?;
         let first = FIRST_PORT + 10 * kind as u16;
-        let address = Address {
-            starttls: free_port(first)?,
-            direct: free_port(first + 1000)?,
-        };
-        let subject = Self {
-            kind,
-            version,
-            address,
-            site: site.clone(),
-            dir,
-            accounts: 0,
-        };
+        let address = Address { starttls: free_port(first)?, direct: free_port(first + 1000)? };
+        let subject = Self { kind, version, address, site: site.clone(), dir, accounts: 0 };
         match kind {
             Kind::Ejabberd => ejabberd::configure(&subject)?,
             Kind::Prosody => prosody::configure(&subject)?,
@@ -147,20 +137,13 @@ impl Subject {
     /// The account with the running number `number`, counted from 1.
     pub(crate) fn account(&self, number: u32, resource: &str) -> Account {
         let password = self.site.password.clone();
-        Account {
-            user: format!("u{number}"),
-            password,
-            resource: resource.to_owned(),
-        }
+        Account { user: format!("u{number}"), password, resource: resource.to_owned() }
     }
 
     /// Makes sure that accounts 1 to `count` exist. The server must not be running.
     pub(crate) fn need_accounts(&mut self, count: u32) -> Result<(), BenchError> {
         if count > self.accounts && self.kind.speaks_xmpp() {
-            machine::say(&format!(
-                "{}: making accounts up to {count}",
-                self.kind.name()
-            ));
+            machine::say(&format!("{}: making accounts up to {count}", self.kind.name()));
             let missing = self.accounts + 1..count + 1;
             match self.kind {
                 Kind::Ejabberd => ejabberd::register(self, missing)?,
@@ -207,10 +190,7 @@ impl Subject {
                     if answered.is_ok() {
                         let answered = instance.started.elapsed();
                         connection.close();
-                        return Ok(FirstSigns {
-                            connected,
-                            answered,
-                        });
+                        return Ok(FirstSigns { connected, answered });
                     }
                 }
                 Err(_) if instance.started.elapsed() < START_MAX => {}
@@ -226,10 +206,7 @@ impl Subject {
     /// Runs a command of the server to its end.
     fn run(&self, command: Command, doing: &str, log_name: &str) -> Result<(), BenchError> {
         let mut instance = self.spawn(command, log_name)?;
-        let status = instance
-            .child
-            .wait()
-            .doing(|| format!("wait for {}", self.kind.name()))?;
+        let status = instance.child.wait().doing(|| format!("wait for {}", self.kind.name()))?;
         if status.success() {
             Ok(())
         } else {
@@ -240,9 +217,7 @@ impl Subject {
     fn spawn(&self, mut command: Command, log_name: &str) -> Result<Instance, BenchError> {
         let log = self.dir.join(log_name);
         let output = File::create(&log).doing(|| format!("create {}", log.display()))?;
-        let errors = output
-            .try_clone()
-            .doing(|| "duplicate a descriptor".to_owned())?;
+        let errors = output.try_clone().doing(|| "duplicate a descriptor".to_owned())?;
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
         command.current_dir(&self.dir).env("HOME", &self.dir);
         let (core, nice) = (self.site.server_core, self.site.nice);
@@ -252,30 +227,21 @@ impl Subject {
                 machine::pin_to(core)?;
                 machine::set_nice(nice)?;
                 let started = Instant::now();
-                let child = command
-                    .spawn()
-                    .doing(|| format!("execute {:?}", command.get_program()))?;
+                let child =
+                    command.spawn().doing(|| format!("execute {:?}", command.get_program()))?;
                 Ok((child, started))
             });
             spawner.join().expect("the spawning thread does not panic")
         });
         let (child, started) = spawned?;
         interrupt::remember(Pid::from_child(&child));
-        Ok(Instance {
-            child,
-            kind: self.kind,
-            log,
-            started,
-        })
+        Ok(Instance { child, kind: self.kind, log, started })
     }
 
     fn relay_command(&self) -> Result<Command, BenchError> {
         let own = std::env::current_exe().doing(|| "find the own binary".to_owned())?;
         let mut command = Command::new(own);
-        command
-            .arg("relay")
-            .arg("--listen")
-            .arg(format!("127.0.0.1:{}", self.address.starttls));
+        command.arg("relay").arg("--listen").arg(format!("127.0.0.1:{}", self.address.starttls));
         command.arg("--pem").arg(&self.site.pem);
         Ok(command)
     }
@@ -322,9 +288,7 @@ impl Drop for Instance {
 
 /// Version of an installed Debian package.
 fn package_version(package: &str) -> Result<String, BenchError> {
-    let output = Command::new("dpkg-query")
-        .args(["-W", "-f", "${Version}", package])
-        .output();
+    let output = Command::new("dpkg-query").args(["-W", "-f", "${Version}", package]).output();
     match output {
         Ok(output) if output.status.success() && !output.stdout.is_empty() => {
             Ok(String::from_utf8_lossy(&output.stdout).into_owned())

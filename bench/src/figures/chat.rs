@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Effort, ratio};
+use super::{Effort, ratio, wait_until_calm};
 use crate::client::{Connection, Mechanism, Security};
 use crate::error::BenchError;
 use crate::procfs;
@@ -32,26 +32,15 @@ pub(crate) fn round(
     results: &mut Results,
 ) -> Result<(), BenchError> {
     let instance = subject.start()?;
+    // ejabberd goes on starting for a second after its first answer.
+    wait_until_calm(instance.pid())?;
     let plain = [
-        (
-            1,
-            Figure::ChatOne,
-            Figure::LatencyOneP50,
-            Figure::LatencyOneP99,
-        ),
-        (
-            BURST,
-            Figure::ChatFour,
-            Figure::LatencyFourP50,
-            Figure::LatencyFourP99,
-        ),
+        (1, Figure::ChatOne, Figure::LatencyOneP50, Figure::LatencyOneP99),
+        (BURST, Figure::ChatFour, Figure::LatencyFourP50, Figure::LatencyFourP99),
     ];
     for (burst, cpu, p50, p99) in plain {
         let mut talk = Talk::begin(subject, effort, false)?;
-        results.fact(
-            format!("TLS with {}", subject.kind.name()),
-            talk.sender.tls_words(),
-        );
+        results.fact(format!("TLS with {}", subject.kind.name()), talk.sender.tls_words());
         let (micros, latencies) = measure(&mut talk, &instance, burst, effort.chat)?;
         talk.end(subject.kind.speaks_xmpp());
         results.add(cpu, subject.kind, micros);
@@ -59,10 +48,7 @@ pub(crate) fn round(
         results.add(p99, subject.kind, percentile(&latencies, 0.99));
     }
     if subject.kind.speaks_xmpp() {
-        for (burst, cpu) in [
-            (1, Figure::ChatOneManaged),
-            (BURST, Figure::ChatFourManaged),
-        ] {
+        for (burst, cpu) in [(1, Figure::ChatOneManaged), (BURST, Figure::ChatFourManaged)] {
             let mut talk = Talk::begin(subject, effort, true)?;
             let (micros, _) = measure(&mut talk, &instance, burst, effort.chat)?;
             talk.end(subject.kind.speaks_xmpp());
@@ -92,10 +78,7 @@ fn measure(
     }
     let after = procfs::cpu_time(instance.pid())?;
     latencies.sort_by(f64::total_cmp);
-    Ok((
-        ratio(before.until(&after), (talk.sent - sent_before) * 1000),
-        latencies,
-    ))
+    Ok((ratio(before.until(&after), (talk.sent - sent_before) * 1000), latencies))
 }
 
 impl Talk {
@@ -124,15 +107,7 @@ impl Talk {
             sender.wait_busily();
             receiver.wait_busily();
         }
-        Ok(Self {
-            sender,
-            receiver,
-            to,
-            managed,
-            sent: 0,
-            received: 0,
-            unanswered_requests: 0,
-        })
+        Ok(Self { sender, receiver, to, managed, sent: 0, received: 0, unanswered_requests: 0 })
     }
 
     /// Sends `burst` messages in one write and waits until all have arrived.
@@ -169,11 +144,7 @@ impl Talk {
     /// Ends both sessions; a server answers the end of a stream with its own, which the relay knows nothing of.
     fn end(self, speaks_xmpp: bool) {
         for party in [self.sender, self.receiver] {
-            if speaks_xmpp {
-                party.close_and_wait()
-            } else {
-                party.close()
-            }
+            if speaks_xmpp { party.close_and_wait() } else { party.close() }
         }
     }
 }
@@ -187,12 +158,7 @@ fn write_message(bytes: &mut Vec<u8>, to: &str, number: u64) {
     );
     bytes.extend_from_slice(head.as_bytes());
     let body = MESSAGE_BYTES.saturating_sub(head.len() + tail.len());
-    bytes.extend(
-        b"Wherefore art thou here, so late at night? "
-            .iter()
-            .cycle()
-            .take(body),
-    );
+    bytes.extend(b"Wherefore art thou here, so late at night? ".iter().cycle().take(body));
     bytes.extend_from_slice(tail.as_bytes());
     debug_assert_eq!(bytes.len() - start, MESSAGE_BYTES, "{to} is too long");
 }

@@ -33,10 +33,7 @@ pub(crate) fn round(
             take(Figure::LoginScramHybrid, &hybrid, Mechanism::ScramSha1)?;
         }
     } else {
-        for (figure, tls) in [
-            (Figure::Handshake, &classic),
-            (Figure::HandshakeHybrid, &hybrid),
-        ] {
+        for (figure, tls) in [(Figure::Handshake, &classic), (Figure::HandshakeHybrid, &hybrid)] {
             let ms = milliseconds(&instance, effort.logins, |_| handshake(subject, tls))?;
             results.add(figure, subject.kind, ms);
         }

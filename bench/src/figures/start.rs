@@ -13,16 +13,8 @@ pub(crate) fn round(
 ) -> Result<(), BenchError> {
     let mut instance = subject.execute()?;
     let signs = subject.first_signs(&mut instance)?;
-    results.add(
-        Figure::StartAccept,
-        subject.kind,
-        signs.connected.as_secs_f64() * 1e3,
-    );
-    results.add(
-        Figure::StartAnswer,
-        subject.kind,
-        signs.answered.as_secs_f64() * 1e3,
-    );
+    results.add(Figure::StartAccept, subject.kind, signs.connected.as_secs_f64() * 1e3);
+    results.add(Figure::StartAnswer, subject.kind, signs.answered.as_secs_f64() * 1e3);
     let resident = settled_resident_bytes(instance.pid())?;
     results.add(Figure::Empty, subject.kind, super::ratio(resident, 1 << 20));
     instance.stop()

@@ -11,10 +11,7 @@ use crate::error::{BenchError, Doing};
 /// Installed version with that of the Erlang runtime.
 pub(super) fn version() -> Result<String, BenchError> {
     let ejabberd = package_version("ejabberd")?;
-    Ok(format!(
-        "{ejabberd}, Erlang {}",
-        package_version("erlang-base")?
-    ))
+    Ok(format!("{ejabberd}, Erlang {}", package_version("erlang-base")?))
 }
 
 /// Writes the configuration: the modules that this project also has, SCRAM-SHA-1 verifiers, no shaper.
@@ -81,29 +78,11 @@ pub(super) fn command(subject: &Subject) -> Result<Command, BenchError> {
     let libs = libs()?;
     let dir = subject.dir.display();
     let mut command = Command::new("erl");
-    command.args([
-        "+K",
-        "true",
-        "+P",
-        "250000",
-        "+Bd",
-        "-noinput",
-        "-boot",
-        "start_sasl",
-    ]);
+    command.args(["+K", "true", "+P", "250000", "+Bd", "-noinput", "-boot", "start_sasl"]);
     command.args(["-sasl", "sasl_error_logger", "false"]);
-    command
-        .arg("-mnesia")
-        .arg("dir")
-        .arg(format!("\"{dir}/spool\""))
-        .args(["-s", "ejabberd"]);
-    command
-        .env("ERL_LIBS", libs)
-        .env("ERL_MAX_PORTS", "32000")
-        .env("ERL_MAX_ETS_TABLES", "1400");
-    command
-        .env("ERL_CRASH_DUMP_BYTES", "0")
-        .env("ERL_INETRC", subject.dir.join("inetrc"));
+    command.arg("-mnesia").arg("dir").arg(format!("\"{dir}/spool\"")).args(["-s", "ejabberd"]);
+    command.env("ERL_LIBS", libs).env("ERL_MAX_PORTS", "32000").env("ERL_MAX_ETS_TABLES", "1400");
+    command.env("ERL_CRASH_DUMP_BYTES", "0").env("ERL_INETRC", subject.dir.join("inetrc"));
     command.env("EJABBERD_CONFIG_PATH", subject.dir.join("ejabberd.yml"));
     command.env("EJABBERD_LOG_PATH", subject.dir.join("ejabberd.log"));
     Ok(command)
@@ -119,10 +98,7 @@ pub(super) fn register(subject: &Subject, numbers: Numbers) -> Result<(), BenchE
          end, lists:seq({first}, {last})), init:stop()."
     );
     let mut command = command(subject)?;
-    command
-        .arg("-eval")
-        .arg(program)
-        .env("BENCH_PASSWORD", &subject.site.password);
+    command.arg("-eval").arg(program).env("BENCH_PASSWORD", &subject.site.password);
     subject.run(command, "make accounts", "register.log")
 }
 

@@ -50,10 +50,7 @@ VirtualHost \"{HOST}\"
 /// The server in the foreground.
 pub(super) fn command(subject: &Subject) -> Command {
     let mut command = Command::new("prosody");
-    command
-        .arg("--config")
-        .arg(subject.dir.join("prosody.cfg.lua"))
-        .arg("-F");
+    command.arg("--config").arg(subject.dir.join("prosody.cfg.lua")).arg("-F");
     command
 }
 

@@ -8,14 +8,11 @@ use crate::error::{BenchError, Doing};
 
 /// What the binary says about itself.
 pub(super) fn version(site: &super::Site) -> Result<String, BenchError> {
-    let output = Command::new(&site.rookery)
-        .arg("--version")
-        .output()
-        .map_err(|error| {
-            BenchError::Usage(format!(
-                "the binary of --rookery does not run ({error}); build it with: cargo build --release"
-            ))
-        })?;
+    let output = Command::new(&site.rookery).arg("--version").output().map_err(|error| {
+        BenchError::Usage(format!(
+            "the binary of --rookery does not run ({error}); build it with: cargo build --release"
+        ))
+    })?;
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
@@ -25,19 +22,13 @@ pub(super) fn configure(subject: &Subject) -> Result<(), BenchError> {
     let more = format!(
         "default_db: sql\nsql_type: sqlite\nsql_database: \"{dir}/rookery.db\"\nauth_stored_password_types: [scram_sha1]\n"
     );
-    write(
-        &subject.dir.join("ejabberd.yml"),
-        &ejabberd::yaml(subject, &more),
-    )
+    write(&subject.dir.join("ejabberd.yml"), &ejabberd::yaml(subject, &more))
 }
 
 /// The server in the foreground.
 pub(super) fn command(subject: &Subject) -> Command {
     let mut command = Command::new(&subject.site.rookery);
-    command
-        .arg("serve")
-        .arg("--config")
-        .arg(subject.dir.join("ejabberd.yml"));
+    command.arg("serve").arg("--config").arg(subject.dir.join("ejabberd.yml"));
     command
 }
 
@@ -46,18 +37,11 @@ pub(super) fn register(subject: &Subject, numbers: Numbers) -> Result<(), BenchE
     let instance = subject.start()?;
     for number in numbers {
         let mut command = Command::new(&subject.site.rookeryctl);
-        command
-            .arg("--config")
-            .arg(subject.dir.join("ejabberd.yml"))
-            .arg("register");
-        command
-            .arg(format!("u{number}"))
-            .arg(HOST)
-            .arg(&subject.site.password);
+        command.arg("--config").arg(subject.dir.join("ejabberd.yml")).arg("register");
+        command.arg(format!("u{number}")).arg(HOST).arg(&subject.site.password);
         command.env("HOME", &subject.dir).current_dir(&subject.dir);
-        let output = command
-            .output()
-            .doing(|| format!("execute {}", subject.site.rookeryctl.display()))?;
+        let output =
+            command.output().doing(|| format!("execute {}", subject.site.rookeryctl.display()))?;
         if !output.status.success() {
             let answer = String::from_utf8_lossy(&output.stderr).into_owned();
             return Err(BenchError::Usage(format!(
