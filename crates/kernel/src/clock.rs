@@ -51,8 +51,9 @@ impl Clock {
     }
 }
 
-/// Formats a time as XEP-0082 wants it: UTC, whole microseconds only when present.
+/// Formats a time as XEP-0082 wants it: UTC, with microseconds when there are any; finer ones confuse clients.
 pub fn xmpp_stamp(time: Timestamp) -> String {
+    let time = time.round(jiff::Unit::Microsecond).unwrap_or(time);
     time.strftime("%Y-%m-%dT%H:%M:%S%.fZ").to_string()
 }
 
@@ -64,7 +65,7 @@ mod tests {
     fn stamps_follow_xep_0082() {
         let whole = Timestamp::from_second(1_000_000_000).unwrap();
         assert_eq!(xmpp_stamp(whole), "2001-09-09T01:46:40Z");
-        let micro = Timestamp::from_microsecond(1_000_000_000_123_456).unwrap();
+        let micro = Timestamp::from_nanosecond(1_000_000_000_123_456_001).unwrap();
         assert_eq!(xmpp_stamp(micro), "2001-09-09T01:46:40.123456Z");
     }
 }

@@ -140,8 +140,7 @@ impl Kernel {
     /// RFC 6121 §8.5.2: a message to the bare JID.
     async fn message_to_bare(&self, host: &Arc<Host>, kind: MessageType, sessions: AccountSessions, delivery: Delivery) {
         match kind {
-            // RFC 6121 §8.5.2: never to a session; sent back unless a module deals with it.
-            MessageType::GroupChat => self.to_offline(host, delivery).await,
+            MessageType::GroupChat => self.refuse(delivery, StanzaCondition::ServiceUnavailable).await,
             MessageType::Error => {}
             MessageType::Chat | MessageType::Normal | MessageType::Headline => {
                 let targets = message_targets(&sessions, kind == MessageType::Headline);
@@ -159,7 +158,9 @@ impl Kernel {
                 let sessions = delivery.stanza.to().map(|to| self.sessions().of(bare_str(to))).unwrap_or_default();
                 self.message_to_bare(host, kind, sessions, delivery).await;
             }
-            StanzaKind::Message(MessageType::GroupChat) | StanzaKind::Iq(IqType::Get | IqType::Set) => {
+            // Rooms send to resources that are gone; whether they hear of it is an option of the module that keeps messages.
+            StanzaKind::Message(MessageType::GroupChat) => self.to_offline(host, delivery).await,
+            StanzaKind::Iq(IqType::Get | IqType::Set) => {
                 self.bounce(delivery, &StanzaError::new(StanzaCondition::ServiceUnavailable)).await;
             }
             StanzaKind::Message(MessageType::Headline | MessageType::Error)
@@ -215,6 +216,15 @@ impl Kernel {
     /// The same as [`Kernel::bounce`] by condition alone.
     pub async fn refuse(&self, delivery: Delivery, condition: StanzaCondition) {
         self.bounce(delivery, &StanzaError::new(condition)).await;
+    }
+
+    /// Sends a presence to the available resources of its own account.
+    pub fn tell_own_resources(&self, account: &BareJid, presence: &Stanza) {
+        for session in self.sessions().of(account.as_str()).iter().filter(|session| session.priority().is_some()) {
+            let own = presence.clone().with_to(session.jid().clone());
+            // Presence is not kept for a session that does not read.
+            drop(push(session, own.into()));
+        }
     }
 
     /// Sends one presence to many, sharing its payload.

@@ -33,7 +33,8 @@ impl Negotiating {
         let subject = Subject::of_jid(&full).with_ip(self.peer.ip());
         if !generation.access().allows(&self.door.options.access, &subject) {
             tracing::info!(session = %jid, peer = %self.peer, "access denied by the rule of the listener");
-            return self.refused(request, &StanzaError::new(StanzaCondition::NotAllowed)).await;
+            let denied = StanzaError::new(StanzaCondition::NotAllowed).with_text("Access denied by service policy");
+            return self.refused(request, &denied).await;
         }
         let shaper = generation.access().shaper(&self.door.options.shaper, &subject).rate();
         let handle = self.register(&generation, jid);

@@ -75,7 +75,7 @@ impl ClientSession {
     }
 
     /// Numbers stanzas, makes messages durable, keeps all until the client has acknowledged them.
-    async fn enqueue(&mut self, deliveries: Vec<Delivery>, out: &mut Vec<u8>) -> Next {
+    pub(super) async fn enqueue(&mut self, deliveries: Vec<Delivery>, out: &mut Vec<u8>) -> Next {
         let Some(sm) = &mut self.sm else { return Next::Go };
         let mut entries = Vec::new();
         let mut numbered = Vec::with_capacity(deliveries.len());

@@ -1,12 +1,15 @@
 //! The end of a session: the client is told, contacts see it go, nothing undelivered is lost.
 
 use jid::Jid;
+use kernel::contracts::Roster;
 use kernel::hooks::{OwnPresence, SelfPresence, SessionClosed};
 use kernel::{Delivery, Effect, Kernel, xmpp_stamp};
 use tokio::time::Instant;
 use xmpp_wire::negotiation::write_close;
 use xmpp_wire::payload::delay::Delay;
-use xmpp_wire::{IqType, MessageType, PresenceType, Stanza, StanzaCondition, StanzaError, StanzaKind};
+use xmpp_wire::{
+    IqType, MessageType, PresenceType, Stanza, StanzaCondition, StanzaError, StanzaKind, StreamCondition,
+};
 
 use super::session::{CLOSE_PATIENCE, ClientSession, Ending};
 use super::sm::{ResendOnTimeout, Sm, StreamMgmt};
@@ -15,6 +18,9 @@ impl ClientSession {
     /// Ends the session for good.
     pub(super) async fn end(mut self, ending: Ending) {
         self.session.kernel().sessions().remove(self.session.handle());
+        if self.is_suspended(&ending) {
+            return self.suspend(ending).await;
+        }
         self.farewell(ending).await;
         self.go_unavailable().await;
         let generation = self.session.generation();
@@ -34,6 +40,26 @@ impl ClientSession {
         self.give_back(taken).await;
         self.give_back(left).await;
         tracing::debug!(session = %self.session.jid(), "session closed");
+    }
+
+    /// Whether the session goes on after the server has been started again.
+    fn is_suspended(&self, ending: &Ending) -> bool {
+        let shutdown = matches!(ending, Ending::WithError(error) if error.condition == StreamCondition::SystemShutdown);
+        shutdown && self.sm.as_ref().is_some_and(|sm| sm.resume_for.is_some())
+    }
+
+    /// The server stops: what has not been delivered stays in the journal, and the client resumes after the start.
+    ///
+    /// Contacts see nothing of it, as they see nothing of a crash.
+    async fn suspend(&mut self, ending: Ending) {
+        let (_, left) = self.session.handle().mailbox().close();
+        let mut undelivered = std::mem::take(&mut self.leftover);
+        undelivered.extend(left);
+        let mut out = Vec::new();
+        drop(self.enqueue(undelivered, &mut out).await);
+        if self.write(&out).await {
+            self.farewell(ending).await;
+        }
     }
 
     /// Closes the stream and the connection, if there is one.
@@ -56,6 +82,9 @@ impl ClientSession {
         let mut presence = Stanza::presence(PresenceType::Unavailable);
         presence.set_from(Some(Jid::from(self.session.jid().clone())));
         let generation = self.session.generation();
+        if generation.contract::<dyn Roster>().is_none() {
+            self.session.kernel().tell_own_resources(self.session.account(), &presence);
+        }
         let mut event =
             OwnPresence { presence: &presence, previous: Some(previous), session: &mut self.session };
         generation.chains().run::<SelfPresence>(&mut event).await;

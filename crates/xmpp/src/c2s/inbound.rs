@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kernel::contracts::Roster;
 use kernel::hooks::{Flow, Outgoing, OwnPresence, SelfPresence, UserSend};
 use kernel::{Delivery, Receipt};
 use jid::Jid;
@@ -9,7 +10,7 @@ use tokio::time::Instant;
 use xmlstream::RawElement;
 use xmpp_wire::sm::{SmFailed, SmReply, SmRequest};
 use xmpp_wire::{
-    EnvelopeError, IqType, PresenceType, Stanza, StanzaCondition, StanzaKind, StreamCondition, StreamError, ns,
+    EnvelopeError, IqType, PresenceType, Stanza, StanzaCondition, StanzaError, StanzaKind, StreamCondition, StreamError, ns,
 };
 
 use super::session::{ClientSession, Ending, Next};
@@ -65,6 +66,10 @@ impl ClientSession {
                 return Next::Go;
             }
         }
+        if let Some(error) = fault(&stanza) {
+            let reply = stanza.error_reply(&error).map(Delivery::new);
+            return self.render(reply.into_iter().collect(), out).await;
+        }
         match (stanza.kind(), stanza.to()) {
             (StanzaKind::Presence(kind), None) => self.own_presence(kind, stanza).await,
             (StanzaKind::Iq(IqType::Set), to) if to.is_none_or(|to| to.as_str() == self.session.host().name()) && is_session(&stanza) => {
@@ -115,6 +120,10 @@ impl ClientSession {
         let generation = self.session.generation();
         let mut event = OwnPresence { presence: &presence, previous, session: &mut self.session };
         generation.chains().run::<SelfPresence>(&mut event).await;
+        if generation.contract::<dyn Roster>().is_none() {
+            // Without rosters there are no contacts, and still the account's own resources (RFC 6121 §4.2.2).
+            self.session.kernel().tell_own_resources(self.session.account(), &presence);
+        }
     }
 
     async fn sm_request(&mut self, request: SmRequest, ns: &'static str, out: &mut Vec<u8>) -> Next {
@@ -140,6 +149,27 @@ impl ClientSession {
 /// A refusal in stream management without a count.
 pub(super) fn failed(condition: StanzaCondition) -> SmFailed {
     SmFailed { condition, handled: None }
+}
+
+/// What makes a stanza of a client a `bad-request`, whoever it is for.
+fn fault(stanza: &Stanza) -> Option<StanzaError> {
+    let bad = |text: &str| Some(StanzaError::new(StanzaCondition::BadRequest).with_text(text));
+    match stanza.kind() {
+        StanzaKind::Iq(IqType::Get | IqType::Set) => match stanza.children().len() {
+            0 => bad("No child elements found"),
+            1 => None,
+            _ => bad("Too many child elements"),
+        },
+        StanzaKind::Presence(PresenceType::Available) => {
+            let text = |name| stanza.child(name, ns::CLIENT).map(|child| child.parse().text());
+            if text("priority").is_some_and(|priority| priority.trim().parse::<i8>().is_err()) {
+                return bad("The priority is no number from -128 to 127");
+            }
+            let known = |show: String| matches!(show.trim(), "away" | "chat" | "dnd" | "xa");
+            if text("show").is_some_and(|show| !known(show)) { bad("The show is none of away, chat, dnd, xa") } else { None }
+        }
+        _ => None,
+    }
 }
 
 /// The priority of a presence; what is no number from -128 to 127 counts as 0 (RFC 6121 §4.7.2.3).

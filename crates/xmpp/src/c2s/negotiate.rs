@@ -67,7 +67,8 @@ pub(super) async fn negotiate(door: Arc<C2s>, link: Link) -> Option<Box<ClientSe
     let deadline = Instant::now() + door.options.negotiation_timeout;
     let Link { transport, peer, .. } = link;
     let transport = if door.options.direct_tls {
-        match transport.start_tls(&door.tls, None, netio::HANDSHAKE_TIMEOUT).await {
+        let patience = netio::HANDSHAKE_TIMEOUT.min(door.options.negotiation_timeout);
+        match transport.start_tls(&door.tls, None, patience).await {
             Ok(transport) => transport,
             Err(error) => {
                 tracing::debug!(%peer, %error, "TLS handshake failed");

@@ -98,7 +98,8 @@ impl C2sOptions {
                 ..Limits::standard()
             },
             limits_before_auth: Limits {
-                stanza_bytes_max: bytes("pre_auth_max_stanza_size", PRE_AUTH_BYTES_MAX),
+                stanza_bytes_max: bytes("pre_auth_max_stanza_size", PRE_AUTH_BYTES_MAX)
+                    .min(bytes("max_stanza_size", STANZA_BYTES_MAX)),
                 elements_max: elements("pre_auth_max_stanza_elements"),
                 ..Limits::before_authentication()
             },
