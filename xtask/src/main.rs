@@ -12,6 +12,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask tidy             check the house rules (STYLE.md)
 cargo xtask needs            install what the tests need (tests/needs.txt)
+cargo xtask plays [PART ...] run the plays, or those with a part of their path (crates/testkit/PLAYS.md)
 cargo xtask test [STEP ...]  run every check and every test, or only the named steps:
                              needs tidy fmt clippy deny unit clients oracle kill
 ";
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
     let done = match words.as_slice() {
         ["tidy"] => test::tidy(&root),
         ["needs"] => needs::install(&root),
+        ["plays", parts @ ..] => test::plays(&root, parts),
         ["test", steps @ ..] => test::run(&root, steps),
         ["help" | "--help" | "-h"] => {
             say(USAGE.trim_end());

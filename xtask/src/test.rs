@@ -88,6 +88,12 @@ fn unit(root: &Path) -> Result<(), String> {
     run::visible(cargo(root, &["test", "--locked", "--workspace"]).env("INSTA_UPDATE", "no"))
 }
 
+/// Plays alone; each is a test of the whole server in one file.
+pub(crate) fn plays(root: &Path, parts: &[&str]) -> Result<(), String> {
+    let arguments = ["test", "--locked", "--quiet", "--package", "tests", "--test", "plays", "--"];
+    run::visible(cargo(root, &arguments).args(parts))
+}
+
 /// Real clients against the binaries, black box.
 fn clients(root: &Path) -> Result<(), String> {
     script(root, "tests/clients/run.py", &["--subject", "rookery"])

@@ -1,7 +1,9 @@
 //! The configuration of a test server: a small base, over which a test lays what it is about.
 
-/// The base: one host, one listener in clear, no module.
-pub const BASE: &str = "\
+use std::fmt::Write as _;
+
+/// The base without its modules: one host, one listener in clear.
+const BASE: &str = "\
 hosts:
   - localhost
 listen:
@@ -12,19 +14,26 @@ sql_type: sqlite
 default_db: sql
 auth_stored_password_types:
   - plain
-modules:
-  mod_disco: {}
-  mod_offline: {}
-  mod_roster: {}
-  mod_stream_mgmt: {}
 ";
+
+/// What writes into every presence is left to the plays that are about it.
+const NOT_IN_BASE: &[&str] = &["mod_vcard_xupdate"];
+
+/// The base: one host, one listener in clear, every module with its defaults but `mod_vcard_xupdate`.
+pub fn base() -> String {
+    let mut text = format!("{BASE}modules:\n");
+    for module in crate::MODULES.iter().copied().flatten().filter(|module| !NOT_IN_BASE.contains(&module.name)) {
+        writeln!(text, "  {}: {{}}", module.name).expect("a string takes all that is written");
+    }
+    text
+}
 
 /// The base with a test's settings over it.
 ///
 /// A top-level key of `over` replaces that of the base; under `modules` each module replaces its own,
 /// and `mod_x: absent` takes one out.
 pub fn merged(over: &str) -> String {
-    let mut blocks = blocks_of(BASE, 0);
+    let mut blocks = blocks_of(&base(), 0);
     for (key, text) in blocks_of(over, 0) {
         let place = blocks.iter().position(|(present, _)| *present == key);
         match place {

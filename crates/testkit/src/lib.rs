@@ -10,6 +10,6 @@ mod runtime;
 mod world;
 
 pub use client::{Client, Failure, Item, StreamManagement};
-pub use config::{BASE, merged};
+pub use config::{base, merged};
 pub use runtime::run;
 pub use world::{HOST, MODULES, World, password_of};

@@ -219,7 +219,7 @@ impl Server {
         let clock = Clock::starting_at(now);
         let options = CertOptions::from_config(&config, Some(folder.path().join("certificates")));
         let (certs, _) = CertStore::open(&options, clock.wall().into());
-        let parts = Parts { store, accounts, certs, clock, modules: MODULES, commands: Vec::new() };
+        let parts = Parts { store, accounts, certs, clock, modules: MODULES, commands: admin::COMMANDS.to_vec() };
         let kernel = Kernel::start(parts, config.clone()).map_err(|found| problems(&found))?;
         xmpp::restore_sessions(&kernel).await.map_err(failure)?;
         let doors = open_doors(&kernel, &config)?;

@@ -104,7 +104,10 @@ impl Running {
             for (one, other) in pairs(names) {
                 self.befriend(one, other).await?;
             }
+        }
+        if matches!(deed, Deed::ContactsAndOnline | Deed::Online(_)) {
             self.settle().await?;
+            // What they hear of each other belongs to the scene, not to the play.
             for name in names {
                 self.client(name)?.unread().clear();
             }
@@ -196,9 +199,7 @@ impl Running {
     async fn online(&mut self, name: &str, jid: Option<&str>) -> Done {
         self.log_in(name, jid).await?;
         self.client(name)?.send("<presence/>").await?;
-        self.settle().await?;
-        self.client(name)?.unread().clear();
-        Ok(())
+        self.settle().await
     }
 
     /// Subscribes two actors to each other (RFC 6121 §3.1).
@@ -323,6 +324,7 @@ impl Running {
         if let Some(caught) = self.captures.get(name) {
             return Ok(caught.clone());
         }
+        let name = name.strip_suffix(".full").unwrap_or(name);
         let Some(actor) = self.actors.get(name.trim_end_matches(".sm")) else {
             return Err(Failure(format!("{{{name}}} is nobody and was not caught")));
         };
