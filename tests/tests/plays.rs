@@ -20,7 +20,8 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = here.parent().unwrap_or(here).to_owned();
-    let wanted: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+    let wanted: Vec<&String> =
+        arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
     let mut files: Vec<(String, PathBuf)> = ["crates", "tests/plays"]
         .iter()
         .flat_map(|folder| play::find(&root.join(folder)))
@@ -33,12 +34,17 @@ fn main() -> ExitCode {
     }
     let began = Instant::now();
     let outcomes = run_all(&files);
-    let failures: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.failure.is_some()).collect();
+    let failures: Vec<&Outcome> =
+        outcomes.iter().filter(|outcome| outcome.failure.is_some()).collect();
     for outcome in &failures {
         say(&format!("\n{}", outcome.failure.as_deref().unwrap_or_default()));
     }
     let passed = outcomes.len() - failures.len();
-    say(&format!("\n{passed} plays passed, {} failed, in {} ms", failures.len(), began.elapsed().as_millis()));
+    say(&format!(
+        "\n{passed} plays passed, {} failed, in {} ms",
+        failures.len(),
+        began.elapsed().as_millis()
+    ));
     // No play at all means that they were not found, not that all is well; a filter may leave none.
     match failures.is_empty() && (passed > 0 || !wanted.is_empty()) {
         true => ExitCode::SUCCESS,
@@ -74,7 +80,8 @@ fn run_all(files: &[(String, PathBuf)]) -> Vec<Outcome> {
 }
 
 fn run_one(file: &Path) -> Result<(), String> {
-    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let text =
+        std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
     let words = |error: PlayError| error.to_string();
     let play = Play::parse(file, &text).map_err(words)?;
     testkit::run(play::run(&play)).map_err(words)

@@ -22,17 +22,33 @@ fn shape_of(world: &World) -> String {
     let mut out = String::new();
     section(&mut out, "modules", generation.module_names());
     let hooks = generation.chains().list();
-    section(&mut out, "hooks", hooks.iter().map(|link| format!("{} {:?} {}", link.point, link.stage, link.owner)));
+    section(
+        &mut out,
+        "hooks",
+        hooks.iter().map(|link| format!("{} {:?} {}", link.point, link.stage, link.owner)),
+    );
     for (name, at) in [("server", At::Server), ("account", At::Account)] {
         let mut namespaces = generation.iq().namespaces(at);
         namespaces.sort_unstable();
         section(&mut out, &format!("iq of the {name}"), namespaces);
-        section(&mut out, &format!("disco features of the {name}"), generation.disco().features(at));
+        section(
+            &mut out,
+            &format!("disco features of the {name}"),
+            generation.disco().features(at),
+        );
         let identities = generation.disco().identities(at);
-        section(&mut out, &format!("disco identities of the {name}"), identities.map(|one| format!("{}/{}", one.category, one.kind)));
+        section(
+            &mut out,
+            &format!("disco identities of the {name}"),
+            identities.map(|one| format!("{}/{}", one.category, one.kind)),
+        );
     }
     let features = generation.stream_features().iter();
-    section(&mut out, "stream features", features.map(|feature| format!("{} {}", feature.name(), feature.ns())));
+    section(
+        &mut out,
+        "stream features",
+        features.map(|feature| format!("{} {}", feature.name(), feature.ns())),
+    );
     let commands = world.kernel().commands();
     section(&mut out, "commands", commands.iter().map(|command| command.name));
     section(&mut out, "options of clients", xmpp::OPTIONS);

@@ -73,7 +73,8 @@ fn clear(path: &Path) -> io::Result<()> {
         Err(error) => return Err(error),
     };
     if !found.file_type().is_socket() {
-        let text = "something that is not a socket is in the place of the control socket; move it away";
+        let text =
+            "something that is not a socket is in the place of the control socket; move it away";
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
     }
     match std::os::unix::net::UnixStream::connect(path) {
@@ -98,9 +99,13 @@ pub async fn serve(kernel: Kernel, socket: Socket, control: Arc<impl ServerContr
         };
         match (accepted, Arc::clone(&gate).try_acquire_owned()) {
             (Ok((stream, _)), Ok(permit)) => {
-                kernel.tasks().spawn("control connection", connection(kernel.clone(), stream, permit));
+                kernel
+                    .tasks()
+                    .spawn("control connection", connection(kernel.clone(), stream, permit));
             }
-            (Ok(_), Err(_)) => tracing::warn!(CONNECTIONS_MAX, "too many control connections; one was closed"),
+            (Ok(_), Err(_)) => {
+                tracing::warn!(CONNECTIONS_MAX, "too many control connections; one was closed")
+            }
             (Err(error), _) => {
                 tracing::warn!(%error, "the control socket gives no connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -114,7 +119,8 @@ async fn connection(kernel: Kernel, mut stream: UnixStream, _permit: OwnedSemaph
         Ok(reply) => reply,
         Err(error) => return tracing::warn!(%error, "a control connection ended without a command"),
     };
-    let answer = serde_json::json!({"status": reply.status, "stdout": reply.stdout, "stderr": reply.stderr});
+    let answer =
+        serde_json::json!({"status": reply.status, "stdout": reply.stdout, "stderr": reply.stderr});
     let line = format!("{answer}\n");
     match tokio::time::timeout(PATIENCE, stream.write_all(line.as_bytes())).await {
         Ok(Ok(())) => {}
@@ -131,7 +137,11 @@ async fn converse(kernel: &Kernel, stream: &mut UnixStream) -> io::Result<Reply>
     if !may_call(uid, own) {
         tracing::warn!(target: "admin::audit", uid, pid, "a user who may not give commands was refused");
         let text = "ERROR: This command can only be run by root or the user who runs the server\n";
-        return Ok(Reply { status: STATUS_WRONG_USER, stderr: text.to_owned(), ..Reply::default() });
+        return Ok(Reply {
+            status: STATUS_WRONG_USER,
+            stderr: text.to_owned(),
+            ..Reply::default()
+        });
     }
     let mut stopping = kernel.tasks().stopping();
     let line = tokio::select! {
@@ -142,7 +152,11 @@ async fn converse(kernel: &Kernel, stream: &mut UnixStream) -> io::Result<Reply>
         Ok(words) => words,
         Err(why) => {
             tracing::warn!(target: "admin::audit", uid, pid, why, "a line that is no command");
-            return Ok(Reply { status: ctl::STATUS_ERROR, stderr: format!("Error: {why}\n"), ..Reply::default() });
+            return Ok(Reply {
+                status: ctl::STATUS_ERROR,
+                stderr: format!("Error: {why}\n"),
+                ..Reply::default()
+            });
         }
     };
     let begin = kernel.clock().now();
@@ -168,9 +182,14 @@ fn parse(line: &[u8]) -> Result<Vec<String>, &'static str> {
     if line.last() != Some(&b'\n') {
         return Err("the command is longer than 1 MiB or was cut off");
     }
-    let request: serde_json::Value = serde_json::from_slice(line).map_err(|_| "the request is not JSON")?;
-    let words = request.get("words").and_then(serde_json::Value::as_array).ok_or("the request has no `words`")?;
-    let words: Option<Vec<String>> = words.iter().map(|word| word.as_str().map(str::to_owned)).collect();
+    let request: serde_json::Value =
+        serde_json::from_slice(line).map_err(|_| "the request is not JSON")?;
+    let words = request
+        .get("words")
+        .and_then(serde_json::Value::as_array)
+        .ok_or("the request has no `words`")?;
+    let words: Option<Vec<String>> =
+        words.iter().map(|word| word.as_str().map(str::to_owned)).collect();
     words.ok_or("a word of the request is not a text")
 }
 

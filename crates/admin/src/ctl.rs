@@ -96,13 +96,16 @@ pub async fn run(kernel: &Kernel, words: &[String]) -> Reply {
     }
     // COMPAT: a hyphen in the name of a command is an underscore.
     let name = word.replace('-', "_");
-    let found = table.get(&name).and_then(|command| Some((command, command.version(preamble.version)?)));
+    let found =
+        table.get(&name).and_then(|command| Some((command, command.version(preamble.version)?)));
     match found {
         Some((command, version)) => {
             let reply = call(kernel, command, version, &preamble, arguments).await;
             reply.audited(shown(command, version, &preamble, arguments))
         }
-        None => unknown(&table, word, &name).audited(format!("{name} ({} arguments)", arguments.len())),
+        None => {
+            unknown(&table, word, &name).audited(format!("{name} ({} arguments)", arguments.len()))
+        }
     }
 }
 
@@ -121,7 +124,9 @@ async fn call(
         Ok(values) => values,
         Err(why) => return text::failed(&why),
     };
-    if let Err(Denied(word)) = permission::check(kernel, command, version, preamble.auth, arguments).await {
+    if let Err(Denied(word)) =
+        permission::check(kernel, command, version, preamble.auth, arguments).await
+    {
         return Reply::says(STATUS_ERROR, format!("Error: error\nError: {word}"));
     }
     match (version.run)(kernel, Arguments::new(version.args, values)).await {
@@ -132,24 +137,37 @@ async fn call(
 
 fn wrong_count(command: &Command, version: &Version, given: usize) -> Reply {
     let wanted = version.args.len();
-    let (count, word) = if given > wanted { (given - wanted, "less") } else { (wanted - given, "more") };
+    let (count, word) =
+        if given > wanted { (given - wanted, "less") } else { (wanted - given, "more") };
     let details = help::details(command, version);
     let name = command.name;
-    Reply::says(STATUS_USAGE, format!("{details}\nError: the command '{name}' requires {count} {word} argument."))
+    Reply::says(
+        STATUS_USAGE,
+        format!("{details}\nError: the command '{name}' requires {count} {word} argument."),
+    )
 }
 
 fn unknown(table: &CommandTable, word: &str, name: &str) -> Reply {
     if let Some(capability) = awaited::capability(name) {
-        let text = format!("Error: the command '{name}' is not available yet: it waits for {capability}.");
+        let text =
+            format!("Error: the command '{name}' is not available yet: it waits for {capability}.");
         return Reply::says(STATUS_ERROR, text);
     }
-    let nearest = table.iter().map(|command| command.name).min_by_key(|known| strsim::levenshtein(known, name));
+    let nearest = table
+        .iter()
+        .map(|command| command.name)
+        .min_by_key(|known| strsim::levenshtein(known, name));
     let hint = nearest.map(|nearest| format!(" Did you mean '{nearest}'?")).unwrap_or_default();
     Reply::says(STATUS_ERROR, format!("Error: unknown command '{word}'.{hint}"))
 }
 
 /// The call without secrets. Where the count is wrong nobody knows which words are secret, so none is shown.
-fn shown(command: &Command, version: &Version, preamble: &Preamble<'_>, arguments: &[String]) -> String {
+fn shown(
+    command: &Command,
+    version: &Version,
+    preamble: &Preamble<'_>,
+    arguments: &[String],
+) -> String {
     let mut shown = match preamble.auth {
         Some([user, host, _]) => format!("--auth {user} {host} [redacted] {}", command.name),
         None => command.name.to_owned(),

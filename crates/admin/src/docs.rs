@@ -33,16 +33,28 @@ pub fn commands_page() -> String {
     page.push_str("| waits for | commands |\n| --- | --- |\n");
     for awaited in AWAITED {
         let names: Vec<String> = awaited.commands.iter().map(|name| format!("`{name}`")).collect();
-        writeln!(page, "| {} | {} |", awaited.capability, names.join(" ")).expect("writing to a text does not fail");
+        writeln!(page, "| {} | {} |", awaited.capability, names.join(" "))
+            .expect("writing to a text does not fail");
     }
     page
 }
 
 fn one(page: &mut String, command: &Command) -> std::fmt::Result {
-    writeln!(page, "\n## {}\n\n{}. Tags: {}.\n", command.name, command.about, command.tags.join(", "))?;
+    writeln!(
+        page,
+        "\n## {}\n\n{}. Tags: {}.\n",
+        command.name,
+        command.about,
+        command.tags.join(", ")
+    )?;
     for version in command.versions {
-        let arguments: Vec<String> = version.args.iter().map(|field| format!(" `{}`", typed(field))).collect();
-        let since = if command.versions.len() > 1 { format!("Since API version {}: ", version.since) } else { String::new() };
+        let arguments: Vec<String> =
+            version.args.iter().map(|field| format!(" `{}`", typed(field))).collect();
+        let since = if command.versions.len() > 1 {
+            format!("Since API version {}: ", version.since)
+        } else {
+            String::new()
+        };
         let takes = if arguments.is_empty() { " none".to_owned() } else { arguments.concat() };
         let quiet = matches!(version.result.shape, Shape::Rescode);
         let note = if quiet { " (only the exit status)" } else { "" };

@@ -50,13 +50,17 @@ pub(crate) fn call(socket: &Path, words: &[String], no_timeout: bool) -> Result<
     stream.set_read_timeout((!no_timeout).then_some(PATIENCE))?;
     let request = serde_json::json!({ "words": words });
     // A server that refuses us may close before it has read everything; what it said is worth reading then too.
-    let sent = stream.write_all(format!("{request}\n").as_bytes()).and_then(|()| stream.shutdown(Shutdown::Write));
+    let sent = stream
+        .write_all(format!("{request}\n").as_bytes())
+        .and_then(|()| stream.shutdown(Shutdown::Write));
     let mut answer = Vec::new();
     let read = stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer);
     if answer.is_empty() {
         sent?;
         read?;
-        return Err(CallError::Broken("the server closed the connection without an answer".to_owned()));
+        return Err(CallError::Broken(
+            "the server closed the connection without an answer".to_owned(),
+        ));
     }
     parse(&answer).ok_or_else(|| CallError::Broken("the server's answer was cut off".to_owned()))
 }

@@ -63,21 +63,37 @@ pub(crate) fn target(
 ) -> Result<Target, String> {
     let path = |name: &str| environment(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let in_folder = |name: &str| options.config_dir.as_deref().map(|folder| folder.join(name));
-    let config = options.config.clone().or_else(|| in_folder("ejabberd.yml")).or_else(|| path("EJABBERD_CONFIG_PATH"));
-    let beside = config.as_deref().and_then(Path::parent).map(|folder| folder.join("ejabberdctl.cfg"));
+    let config = options
+        .config
+        .clone()
+        .or_else(|| in_folder("ejabberd.yml"))
+        .or_else(|| path("EJABBERD_CONFIG_PATH"));
+    let beside =
+        config.as_deref().and_then(Path::parent).map(|folder| folder.join("ejabberdctl.cfg"));
     let file = options.ctl_config.clone().or_else(|| in_folder("ejabberdctl.cfg")).or(beside);
     let read = match file.as_deref().and_then(|file| std::fs::read_to_string(file).ok()) {
         Some(text) => {
             let outer = HashMap::new();
-            Some(ctlcfg::parse("ejabberdctl.cfg", &text, &outer).map_err(|problems| problems.render(false))?)
+            Some(
+                ctlcfg::parse("ejabberdctl.cfg", &text, &outer)
+                    .map_err(|problems| problems.render(false))?,
+            )
         }
         None => None,
     };
     let said = |name: &str| read.as_ref().and_then(|read| read.get(name)).map(str::to_owned);
     let hints = PlaceHints {
         config,
-        spool: options.spool.clone().or_else(|| path("SPOOL_DIR")).or_else(|| said("SPOOL_DIR").map(PathBuf::from)),
-        logs: options.logs.clone().or_else(|| path("LOGS_DIR")).or_else(|| said("LOGS_DIR").map(PathBuf::from)),
+        spool: options
+            .spool
+            .clone()
+            .or_else(|| path("SPOOL_DIR"))
+            .or_else(|| said("SPOOL_DIR").map(PathBuf::from)),
+        logs: options
+            .logs
+            .clone()
+            .or_else(|| path("LOGS_DIR"))
+            .or_else(|| said("LOGS_DIR").map(PathBuf::from)),
         home: path("HOME"),
         state_home: path("XDG_STATE_HOME"),
         superuser,
@@ -97,7 +113,8 @@ mod tests {
 
     #[test]
     fn own_words_end_at_the_first_other_word() {
-        let options = parsed("-t --config /a/b.yml --spool /s -n me@here --version 0 kick_user -t --config");
+        let options =
+            parsed("-t --config /a/b.yml --spool /s -n me@here --version 0 kick_user -t --config");
         let expected = Options {
             node: Some("me@here".to_owned()),
             spool: Some("/s".into()),
@@ -112,17 +129,22 @@ mod tests {
 
     #[test]
     fn the_socket_follows_from_command_line_then_environment_then_file() {
-        let folder = std::env::temp_dir().join(format!("rookeryctl-options-{}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("rookeryctl-options-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let file = folder.join("ejabberdctl.cfg");
         std::fs::write(&file, "SPOOL_DIR=/from/file\nERLANG_NODE=named@there\n").unwrap();
         let line = format!("--config-dir {} status", folder.display());
         let socket = |line: &str, spool: Option<&str>| {
-            let environment = |name: &str| spool.filter(|_| name == "SPOOL_DIR").map(OsString::from);
+            let environment =
+                |name: &str| spool.filter(|_| name == "SPOOL_DIR").map(OsString::from);
             let target = target(&parsed(line), environment, false).unwrap();
             (target.places.control_socket().display().to_string(), target.node)
         };
-        assert_eq!(socket(&line, None), ("/from/file/control.sock".to_owned(), "named@there".to_owned()));
+        assert_eq!(
+            socket(&line, None),
+            ("/from/file/control.sock".to_owned(), "named@there".to_owned())
+        );
         assert_eq!(socket(&line, Some("/env")).0, "/env/control.sock");
         assert_eq!(socket(&format!("-s /said {line}"), Some("/env")).0, "/said/control.sock");
         std::fs::remove_dir_all(&folder).unwrap();

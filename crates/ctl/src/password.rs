@@ -5,7 +5,8 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 /// Commands with the place of the password among their arguments.
-pub(crate) const PLACES: &[(&str, usize)] = &[("change_password", 2), ("check_password", 2), ("register", 2)];
+pub(crate) const PLACES: &[(&str, usize)] =
+    &[("change_password", 2), ("check_password", 2), ("register", 2)];
 
 /// Where a password is to be read because `-` stands in its place.
 pub(crate) fn wanted(words: &[String]) -> Vec<usize> {
@@ -39,7 +40,10 @@ pub(crate) fn fill(words: &mut [String]) -> io::Result<()> {
 fn line(stdin: &io::Stdin) -> io::Result<String> {
     let mut line = String::new();
     if stdin.lock().read_line(&mut line)? == 0 {
-        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "there is no password on standard input"));
+        return Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "there is no password on standard input",
+        ));
     }
     let end = line.trim_end_matches('\n').trim_end_matches('\r').len();
     line.truncate(end);

@@ -132,7 +132,9 @@ impl Arguments {
     pub fn text(&self, name: &str) -> &str {
         match self.0.get(name) {
             Some(Value::Text(text)) => text,
-            other => panic!("argument {name} is declared as text and checked before the call, found {other:?}"),
+            other => panic!(
+                "argument {name} is declared as text and checked before the call, found {other:?}"
+            ),
         }
     }
 
@@ -140,7 +142,9 @@ impl Arguments {
     pub fn integer(&self, name: &str) -> i64 {
         match self.0.get(name) {
             Some(Value::Integer(number)) => *number,
-            other => panic!("argument {name} is declared as integer and checked before the call, found {other:?}"),
+            other => panic!(
+                "argument {name} is declared as integer and checked before the call, found {other:?}"
+            ),
         }
     }
 
@@ -148,7 +152,9 @@ impl Arguments {
     pub fn list(&self, name: &str) -> &[Value] {
         match self.0.get(name) {
             Some(Value::List(items)) => items,
-            other => panic!("argument {name} is declared as list and checked before the call, found {other:?}"),
+            other => panic!(
+                "argument {name} is declared as list and checked before the call, found {other:?}"
+            ),
         }
     }
 }

@@ -125,7 +125,12 @@ impl Disco {
             node: None,
             identities: self.identities(at).map(identity).collect(),
             features: self.features(at).map(str::to_owned).collect(),
-            forms: self.forms.iter().filter(|(place, _)| *place == at).map(|(_, form)| form.clone()).collect(),
+            forms: self
+                .forms
+                .iter()
+                .filter(|(place, _)| *place == at)
+                .map(|(_, form)| form.clone())
+                .collect(),
         }
     }
 

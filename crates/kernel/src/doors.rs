@@ -126,7 +126,12 @@ impl Doors {
     ///
     /// # Errors
     /// The first socket that cannot be opened, or every problem with options; nothing has changed then.
-    pub fn apply(&self, kernel: &Kernel, config: &Config, inherited: &mut Inherited) -> Result<(), DoorsError> {
+    pub fn apply(
+        &self,
+        kernel: &Kernel,
+        config: &Config,
+        inherited: &mut Inherited,
+    ) -> Result<(), DoorsError> {
         let mut next = Vec::new();
         let mut problems = Vec::new();
         for listener in config.listeners() {
@@ -154,12 +159,20 @@ impl Doors {
         inherited: &mut Inherited,
     ) -> Result<(), DoorsError> {
         let mut open = self.open.lock();
-        let mut specs: Vec<_> = next.iter().map(|(listener, _)| ListenSpec::from_config(listener, &self.spool)).collect();
+        let mut specs: Vec<_> = next
+            .iter()
+            .map(|(listener, _)| ListenSpec::from_config(listener, &self.spool))
+            .collect();
         netio::mark_v6_only(&mut specs);
         let mut bound = Vec::new();
         for ((listener, _), spec) in next.iter().zip(specs) {
-            let kept = open.get(&listener.endpoint).is_some_and(|old| same_socket(&old.config, listener));
-            let fresh = if kept { None } else { Some(Listener::bind(spec, self.limit.clone(), inherited)?) };
+            let kept =
+                open.get(&listener.endpoint).is_some_and(|old| same_socket(&old.config, listener));
+            let fresh = if kept {
+                None
+            } else {
+                Some(Listener::bind(spec, self.limit.clone(), inherited)?)
+            };
             bound.push(fresh);
         }
         let mut present = std::mem::take(&mut *open);
@@ -173,21 +186,26 @@ impl Doors {
                     old
                 }
                 (Some(listener), old) => {
-                    old.into_iter().for_each(|old| { old.stop.send_replace(true); });
+                    old.into_iter().for_each(|old| {
+                        old.stop.send_replace(true);
+                    });
                     start(kernel, config, door, listener)
                 }
                 (None, None) => continue,
             };
             open.insert(endpoint, entry);
         }
-        present.into_values().for_each(|old| { old.stop.send_replace(true); });
+        present.into_values().for_each(|old| {
+            old.stop.send_replace(true);
+        });
         Ok(())
     }
 
     /// Where the server listens, with the kind of each listener, sorted.
     pub fn list(&self) -> Vec<(String, &'static str)> {
         let open = self.open.lock();
-        let mut all: Vec<_> = open.values().map(|one| (one.local.clone(), one.config.module.name)).collect();
+        let mut all: Vec<_> =
+            open.values().map(|one| (one.local.clone(), one.config.module.name)).collect();
         all.sort();
         all
     }
@@ -195,7 +213,10 @@ impl Doors {
     /// The ports of all listeners of a kind; tests ask for port 0 and find theirs here.
     pub fn ports(&self, name: &str) -> Vec<u16> {
         let open = self.open.lock();
-        open.values().filter(|one| one.config.module.name == name).filter_map(|one| one.port).collect()
+        open.values()
+            .filter(|one| one.config.module.name == name)
+            .filter_map(|one| one.port)
+            .collect()
     }
 
     /// Accepts nothing more; connections go on.
@@ -206,15 +227,27 @@ impl Doors {
     }
 }
 
-fn start(kernel: &Kernel, config: ListenerConfig, door: Arc<dyn AnyDoor>, listener: Listener) -> OpenListener {
+fn start(
+    kernel: &Kernel,
+    config: ListenerConfig,
+    door: Arc<dyn AnyDoor>,
+    listener: Listener,
+) -> OpenListener {
     let serving = Arc::new(Serving::from_pointee(door));
     let (stop, stopped) = watch::channel(false);
     let (local, port) = (place(listener.local()), listener.port());
-    kernel.tasks().spawn("listener", accept_all(kernel.clone(), listener, serving.clone(), stopped));
+    kernel
+        .tasks()
+        .spawn("listener", accept_all(kernel.clone(), listener, serving.clone(), stopped));
     OpenListener { config, serving, stop, local, port }
 }
 
-async fn accept_all(kernel: Kernel, mut listener: Listener, serving: Arc<Serving>, mut stop: watch::Receiver<bool>) {
+async fn accept_all(
+    kernel: Kernel,
+    mut listener: Listener,
+    serving: Arc<Serving>,
+    mut stop: watch::Receiver<bool>,
+) {
     let mut stopping = kernel.tasks().stopping();
     loop {
         let link = tokio::select! {
@@ -238,5 +271,6 @@ fn place(local: &Local) -> String {
 /// Whether a changed listener can keep its socket.
 fn same_socket(old: &ListenerConfig, new: &ListenerConfig) -> bool {
     let same = |name: &str| old.options.get(name) == new.options.get(name);
-    old.module.name == new.module.name && COMMON_OPTIONS.iter().all(|name| !old.options.has(name) || same(name))
+    old.module.name == new.module.name
+        && COMMON_OPTIONS.iter().all(|name| !old.options.has(name) || same(name))
 }

@@ -146,7 +146,11 @@ impl Generation {
         let mut problems = Vec::new();
         // The order of the list, not of the file, decides the order within a stage.
         for entry in entries.iter().copied().flatten() {
-            let Some(wanted) = config.modules(host).iter().find(|wanted| wanted.module.name == entry.name) else { continue };
+            let Some(wanted) =
+                config.modules(host).iter().find(|wanted| wanted.module.name == entry.name)
+            else {
+                continue;
+            };
             let previous = previous.and_then(|previous| previous.modules.get(entry.name));
             let start = StartAny { kernel, host, options: &wanted.options, previous };
             match (entry.start)(&start, &mut draft) {

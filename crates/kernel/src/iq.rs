@@ -13,8 +13,8 @@ use tokio::sync::oneshot;
 use xmlstream::Element;
 use xmpp_wire::{Stanza, StanzaCondition, StanzaError};
 
-use crate::host::Host;
 use crate::Kernel;
+use crate::host::Host;
 
 /// Where an IQ is addressed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -85,17 +85,30 @@ struct Pair {
 pub struct IqTables(HashMap<(At, &'static str), Pair>);
 
 impl IqTables {
-    pub(crate) fn on_get<M: Send + Sync + 'static>(&mut self, at: At, ns: &'static str, module: Arc<M>, function: GetFn<M>) {
+    pub(crate) fn on_get<M: Send + Sync + 'static>(
+        &mut self,
+        at: At,
+        ns: &'static str,
+        module: Arc<M>,
+        function: GetFn<M>,
+    ) {
         self.0.entry((at, ns)).or_default().get = Some(Box::new(Bound { module, function }));
     }
 
-    pub(crate) fn on_set<M: Send + Sync + 'static>(&mut self, at: At, ns: &'static str, module: Arc<M>, function: SetFn<M>) {
+    pub(crate) fn on_set<M: Send + Sync + 'static>(
+        &mut self,
+        at: At,
+        ns: &'static str,
+        module: Arc<M>,
+        function: SetFn<M>,
+    ) {
         self.0.entry((at, ns)).or_default().set = Some(Box::new(Bound { module, function }));
     }
 
     /// Namespaces with a handler at a place, sorted; they are disco features too.
     pub fn namespaces(&self, at: At) -> Vec<&'static str> {
-        let mut names: Vec<_> = self.0.keys().filter(|(place, _)| *place == at).map(|(_, ns)| *ns).collect();
+        let mut names: Vec<_> =
+            self.0.keys().filter(|(place, _)| *place == at).map(|(_, ns)| *ns).collect();
         names.sort_unstable();
         names
     }
@@ -117,7 +130,12 @@ impl IqTables {
     /// # Errors
     /// `service-unavailable` for a namespace without handler, `not-allowed` for one that has none for this type,
     /// and whatever the handler says.
-    pub async fn answer(&self, at: At, set: bool, request: &IqRequest) -> Result<Option<Element>, StanzaError> {
+    pub async fn answer(
+        &self,
+        at: At,
+        set: bool,
+        request: &IqRequest,
+    ) -> Result<Option<Element>, StanzaError> {
         let Some(pair) = self.0.get(&(at, request.payload.ns())) else {
             return Err(StanzaCondition::ServiceUnavailable.into());
         };
@@ -163,7 +181,12 @@ impl PendingReplies {
     /// Sends an IQ request and waits for its reply.
     ///
     /// Returns `None` when none came within `patience`, or too many are awaited already.
-    pub async fn request(&self, kernel: &Kernel, mut request: Stanza, patience: Duration) -> Option<Stanza> {
+    pub async fn request(
+        &self,
+        kernel: &Kernel,
+        mut request: Stanza,
+        patience: Duration,
+    ) -> Option<Stanza> {
         let id = crate::random::token();
         let from = request.to()?.clone();
         request.set_id(Some(&id));

@@ -9,8 +9,8 @@ pub mod commands;
 pub mod contracts;
 mod disco;
 pub mod doors;
-mod host;
 pub mod hooks;
+mod host;
 mod iq;
 mod mailbox;
 mod module;
@@ -28,7 +28,9 @@ pub use acceptance::{Acceptance, Receipt};
 pub use clock::{Clock, xmpp_stamp};
 pub use disco::{Disco, Identity, Item};
 pub use host::{Generation, Host};
-pub use iq::{Answering, At, GetAnswer, GetFn, SetFn, IqRequest, IqTables, PendingReplies, SetAnswer};
+pub use iq::{
+    Answering, At, GetAnswer, GetFn, IqRequest, IqTables, PendingReplies, SetAnswer, SetFn,
+};
 pub use mailbox::{CloseReason, Control, Delivery, Mailbox, MailboxBounds, Refused};
 pub use module::{Module, ModuleEntry, Register, Start, Xep, entry, xep};
 pub use process::{Asking, ServerControl};

@@ -142,7 +142,8 @@ impl Mailbox {
             return Err((Refused::Closed, delivery));
         }
         // One stanza is always let in, so that a large one can never be undeliverable for good.
-        let full = lanes.stanzas.len() >= self.bounds.count_max || lanes.bytes + size > self.bounds.bytes_max;
+        let full = lanes.stanzas.len() >= self.bounds.count_max
+            || lanes.bytes + size > self.bounds.bytes_max;
         if full && !lanes.stanzas.is_empty() {
             if !lanes.control.iter().any(|c| matches!(c, Control::Close(_))) {
                 lanes.control.push(Control::Close(CloseReason::Stalled));
@@ -186,7 +187,9 @@ impl Mailbox {
     ///
     /// For a task that is busy writing to the connection before: that one is not worth waiting for any more.
     pub fn poll_attach(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let waits = || self.lanes.lock().control.iter().any(|waiting| matches!(waiting, Control::Attach(_)));
+        let waits = || {
+            self.lanes.lock().control.iter().any(|waiting| matches!(waiting, Control::Attach(_)))
+        };
         if waits() {
             return Poll::Ready(());
         }
@@ -210,7 +213,12 @@ impl Mailbox {
     }
 
     /// Takes what is there without waiting; says whether there was anything.
-    pub fn take(&self, count: usize, control: &mut Vec<Control>, stanzas: &mut Vec<Delivery>) -> bool {
+    pub fn take(
+        &self,
+        count: usize,
+        control: &mut Vec<Control>,
+        stanzas: &mut Vec<Delivery>,
+    ) -> bool {
         let mut lanes = self.lanes.lock();
         if lanes.control.is_empty() && (lanes.stanzas.is_empty() || count == 0) {
             return false;

@@ -89,7 +89,8 @@ pub(crate) struct Draft {
 impl Draft {
     pub(crate) fn finish(mut self) -> (Chains, IqTables, Disco, Contracts, Vec<Element>) {
         self.disco.finish(&self.iq);
-        self.stream_features.extend(self.disco_features.iter().filter_map(|feature| feature(&self.disco)));
+        self.stream_features
+            .extend(self.disco_features.iter().filter_map(|feature| feature(&self.disco)));
         (self.chains.finish(), self.iq, self.disco, self.contracts, self.stream_features)
     }
 }
@@ -116,7 +117,13 @@ impl<M: Module> Register<'_, M> {
     }
 
     /// Adds a disco identity.
-    pub fn identity(&mut self, at: At, category: &'static str, kind: &'static str, name: impl Into<Cow<'static, str>>) {
+    pub fn identity(
+        &mut self,
+        at: At,
+        category: &'static str,
+        kind: &'static str,
+        name: impl Into<Cow<'static, str>>,
+    ) {
         self.draft.disco.identity(at, Identity { category, kind, name: name.into() });
     }
 

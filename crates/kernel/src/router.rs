@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use jid::{BareJid, Jid};
 use parking_lot::RwLock;
-use xmpp_wire::{IqType, MessageType, PresenceType, Stanza, StanzaCondition, StanzaError, StanzaKind};
+use xmpp_wire::{
+    IqType, MessageType, PresenceType, Stanza, StanzaCondition, StanzaError, StanzaKind,
+};
 
 use crate::Kernel;
-use crate::host::Host;
 use crate::hooks::{AccountInbound, Delivering, Flow, Offline, Undelivered};
+use crate::host::Host;
 use crate::iq::{At, IqRequest};
 use crate::mailbox::Delivery;
 use crate::session::SessionHandle;
@@ -62,7 +64,10 @@ impl Kernel {
         } else if let Some(route) = self.routes().get(domain) {
             route.deliver(self, delivery);
         } else {
-            Box::pin(self.bounce(delivery, &StanzaError::new(StanzaCondition::RemoteServerNotFound))).await;
+            Box::pin(
+                self.bounce(delivery, &StanzaError::new(StanzaCondition::RemoteServerNotFound)),
+            )
+            .await;
         }
     }
 
@@ -77,7 +82,9 @@ impl Kernel {
 
     async fn deliver_to_host(&self, host: &Arc<Host>, delivery: Delivery) {
         match delivery.stanza.kind() {
-            StanzaKind::Iq(IqType::Get | IqType::Set) => self.answer_iq(host, At::Server, delivery).await,
+            StanzaKind::Iq(IqType::Get | IqType::Set) => {
+                self.answer_iq(host, At::Server, delivery).await
+            }
             StanzaKind::Iq(IqType::Result | IqType::Error) => {
                 // A late or forged reply means nothing to anybody.
                 drop(self.pending_replies().resolve(delivery.stanza));
@@ -95,7 +102,13 @@ impl Kernel {
         let generation = host.generation();
         if let Some(chain) = generation.chains().get::<Delivering>() {
             let account = to.to_bare();
-            let mut event = AccountInbound { kernel: self, host, account: &account, stanza: &mut delivery.stanza, refusal: None };
+            let mut event = AccountInbound {
+                kernel: self,
+                host,
+                account: &account,
+                stanza: &mut delivery.stanza,
+                refusal: None,
+            };
             if chain.run(&mut event).await == Flow::Stop {
                 if let Some(error) = event.refusal.take() {
                     self.bounce(delivery, &error).await;
@@ -108,7 +121,9 @@ impl Kernel {
 
     async fn deliver_iq_to_account(&self, host: &Arc<Host>, delivery: Delivery) {
         match delivery.stanza.kind() {
-            StanzaKind::Iq(IqType::Get | IqType::Set) => self.answer_iq(host, At::Account, delivery).await,
+            StanzaKind::Iq(IqType::Get | IqType::Set) => {
+                self.answer_iq(host, At::Account, delivery).await
+            }
             _ => drop(self.pending_replies().resolve(delivery.stanza)),
         }
     }
@@ -138,9 +153,17 @@ impl Kernel {
     }
 
     /// RFC 6121 §8.5.2: a message to the bare JID.
-    async fn message_to_bare(&self, host: &Arc<Host>, kind: MessageType, sessions: AccountSessions, delivery: Delivery) {
+    async fn message_to_bare(
+        &self,
+        host: &Arc<Host>,
+        kind: MessageType,
+        sessions: AccountSessions,
+        delivery: Delivery,
+    ) {
         match kind {
-            MessageType::GroupChat => self.refuse(delivery, StanzaCondition::ServiceUnavailable).await,
+            MessageType::GroupChat => {
+                self.refuse(delivery, StanzaCondition::ServiceUnavailable).await
+            }
             MessageType::Error => {}
             MessageType::Chat | MessageType::Normal | MessageType::Headline => {
                 let targets = message_targets(&sessions, kind == MessageType::Headline);
@@ -155,7 +178,11 @@ impl Kernel {
     async fn without_session(&self, host: &Arc<Host>, delivery: Delivery) {
         match delivery.stanza.kind() {
             StanzaKind::Message(kind @ (MessageType::Chat | MessageType::Normal)) => {
-                let sessions = delivery.stanza.to().map(|to| self.sessions().of(bare_str(to))).unwrap_or_default();
+                let sessions = delivery
+                    .stanza
+                    .to()
+                    .map(|to| self.sessions().of(bare_str(to)))
+                    .unwrap_or_default();
                 self.message_to_bare(host, kind, sessions, delivery).await;
             }
             // Rooms send to resources that are gone; whether they hear of it is an option of the module that keeps messages.
@@ -198,7 +225,8 @@ impl Kernel {
         at: At,
         stanza: &Stanza,
     ) -> Result<Option<xmlstream::Element>, StanzaError> {
-        let (Some(from), Some(to), Some(payload)) = (stanza.from(), stanza.to(), stanza.payload()) else {
+        let (Some(from), Some(to), Some(payload)) = (stanza.from(), stanza.to(), stanza.payload())
+        else {
             return Err(StanzaCondition::BadRequest.into());
         };
         let request = IqRequest {
@@ -220,7 +248,12 @@ impl Kernel {
 
     /// Sends a presence to the available resources of its own account.
     pub fn tell_own_resources(&self, account: &BareJid, presence: &Stanza) {
-        for session in self.sessions().of(account.as_str()).iter().filter(|session| session.priority().is_some()) {
+        for session in self
+            .sessions()
+            .of(account.as_str())
+            .iter()
+            .filter(|session| session.priority().is_some())
+        {
             let own = presence.clone().with_to(session.jid().clone());
             // Presence is not kept for a session that does not read.
             drop(push(session, own.into()));
@@ -228,7 +261,11 @@ impl Kernel {
     }
 
     /// Sends one presence to many, sharing its payload.
-    pub async fn broadcast_presence(&self, presence: &Stanza, to: impl IntoIterator<Item = BareJid>) {
+    pub async fn broadcast_presence(
+        &self,
+        presence: &Stanza,
+        to: impl IntoIterator<Item = BareJid>,
+    ) {
         for contact in to {
             let mut stanza = presence.clone();
             stanza.set_to(Some(contact.into()));

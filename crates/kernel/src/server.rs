@@ -12,8 +12,8 @@ use store::Store;
 
 use crate::clock::Clock;
 use crate::commands::{Command, CommandTable};
-use crate::hooks::HookPoint;
 use crate::hooks::AccountEvent;
+use crate::hooks::HookPoint;
 use crate::host::{Generation, Host};
 use crate::iq::PendingReplies;
 use crate::module::ModuleEntry;
@@ -89,7 +89,8 @@ impl Kernel {
         let accounts = accounts::Options::from_config(&config);
         for name in config.hosts() {
             let previous = present.get(name).map(|host| host.generation());
-            match Generation::build(self, &config, name, self.0.parts.modules, previous.as_deref()) {
+            match Generation::build(self, &config, name, self.0.parts.modules, previous.as_deref())
+            {
                 Ok(generation) => built.push((name.clone(), generation)),
                 Err(found) => problems.extend(found),
             }
@@ -105,7 +106,8 @@ impl Kernel {
                     host.clone()
                 }
                 None => {
-                    let jid = BareJid::new(&name).expect("the configuration holds prepared domains only");
+                    let jid =
+                        BareJid::new(&name).expect("the configuration holds prepared domains only");
                     Arc::new(Host::new(jid, generation))
                 }
             };

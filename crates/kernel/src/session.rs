@@ -10,10 +10,10 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use xmpp_wire::Stanza;
 
+use crate::Kernel;
 use crate::clock::Clock;
 use crate::host::{Generation, Host};
 use crate::mailbox::{CloseReason, Delivery, Mailbox, MailboxBounds};
-use crate::Kernel;
 
 /// Stands for "no available presence" in [`SessionHandle::priority`].
 const UNAVAILABLE: i32 = i32::MIN;
@@ -110,7 +110,8 @@ impl SessionHandle {
 
     /// Notes that the client has just sent something.
     pub fn touch(&self, clock: &Clock) {
-        self.active_at.store(u32::try_from(clock.uptime().as_secs()).unwrap_or(u32::MAX), Ordering::Relaxed);
+        self.active_at
+            .store(u32::try_from(clock.uptime().as_secs()).unwrap_or(u32::MAX), Ordering::Relaxed);
     }
 
     /// How the client is connected.

@@ -119,8 +119,10 @@ impl Sessions {
 /// COMPAT: like ejabberd, chat and normal messages go to all sessions that share the highest priority,
 /// headlines to all with a priority that is not negative.
 pub fn message_targets(sessions: &AccountSessions, headline: bool) -> AccountSessions {
-    let ready = |handle: &&Arc<SessionHandle>| handle.priority().is_some_and(|priority| priority >= 0);
-    let Some(highest) = sessions.iter().filter(ready).filter_map(|handle| handle.priority()).max() else {
+    let ready =
+        |handle: &&Arc<SessionHandle>| handle.priority().is_some_and(|priority| priority >= 0);
+    let Some(highest) = sessions.iter().filter(ready).filter_map(|handle| handle.priority()).max()
+    else {
         return AccountSessions::new();
     };
     let chosen = |handle: &&Arc<SessionHandle>| headline || handle.priority() == Some(highest);

@@ -21,25 +21,34 @@ async fn kernel() -> (Kernel, ScratchStore) {
     let store = ScratchStore::open(&accounts::TABLES).unwrap();
     let text = "hosts: [example.org]\nlisten: []\nmodules: {}\n".to_owned();
     let source = settings::Source::Text { name: "test".to_owned(), text };
-    let config = settings::load(&source, &settings::Inputs::default()).map_err(|_| "bad settings").unwrap().config;
+    let config = settings::load(&source, &settings::Inputs::default())
+        .map_err(|_| "bad settings")
+        .unwrap()
+        .config;
     let options = accounts::Options::from_config(&config);
     let accounts = Accounts::open(store.clone(), options, random::bytes).await.unwrap();
     let clock = Clock::starting_at(Timestamp::UNIX_EPOCH);
     let certs = CertOptions { certfiles: Vec::new(), hosts: Vec::new(), self_signed_dir: None };
     let (certs, _) = CertStore::open(&certs, clock.wall().into());
-    let parts = Parts { store: store.clone(), accounts, certs, clock, modules: &[], commands: Vec::new() };
+    let parts =
+        Parts { store: store.clone(), accounts, certs, clock, modules: &[], commands: Vec::new() };
     (Kernel::start(parts, config).unwrap(), store)
 }
 
 fn session(jid: &str, priority: Option<i8>, bounds: MailboxBounds) -> Arc<SessionHandle> {
     let info = ConnectionInfo { kind: "c2s", peer: None, since: Timestamp::UNIX_EPOCH };
     let handle = SessionHandle::new(FullJid::new(jid).unwrap(), bounds, info);
-    handle.set_presence(priority.map(|priority| (priority, Stanza::presence(PresenceType::Available))));
+    handle.set_presence(
+        priority.map(|priority| (priority, Stanza::presence(PresenceType::Available))),
+    );
     Arc::new(handle)
 }
 
 fn chat(to: &str, id: &str) -> Stanza {
-    Stanza::message(MessageType::Chat).with_from(jid("a@example.org/1")).with_to(jid(to)).with_id(id)
+    Stanza::message(MessageType::Chat)
+        .with_from(jid("a@example.org/1"))
+        .with_to(jid(to))
+        .with_id(id)
 }
 
 fn jid(text: &str) -> Jid {
@@ -108,11 +117,17 @@ fn control_overtakes_stanzas_and_is_bounded() {
     }
     assert_eq!(Arc::strong_count(&first), 1, "the connection that was overtaken is closed");
     let (mut control, mut stanzas) = (Vec::new(), Vec::new());
-    assert!(mailbox.take(0, &mut control, &mut stanzas), "control is taken without room for stanzas");
+    assert!(
+        mailbox.take(0, &mut control, &mut stanzas),
+        "control is taken without room for stanzas"
+    );
     assert!(stanzas.is_empty());
     assert_eq!(control.len(), 3, "{control:?}");
     // The true reason takes the place of having stalled, and the first true reason stays.
-    assert!(control.iter().any(|item| matches!(item, Control::Close(CloseReason::Replaced))), "{control:?}");
+    assert!(
+        control.iter().any(|item| matches!(item, Control::Close(CloseReason::Replaced))),
+        "{control:?}"
+    );
     let attached = control.into_iter().find_map(|item| match item {
         Control::Attach(inside) => inside.downcast::<Arc<i32>>().ok(),
         _ => None,
@@ -159,7 +174,8 @@ async fn a_sleeping_task_is_woken_and_an_attachment_is_seen_without_being_taken(
 fn the_table_of_sessions_counts_replaces_and_forgets() {
     let sessions = Sessions::default();
     let plain = |jid| session(jid, None, MailboxBounds::default());
-    let (one, two, again) = (plain("a@example.org/1"), plain("a@example.org/2"), plain("a@example.org/1"));
+    let (one, two, again) =
+        (plain("a@example.org/1"), plain("a@example.org/2"), plain("a@example.org/1"));
     assert!(sessions.add(one.clone()).is_empty() && sessions.add(two.clone()).is_empty());
     let replaced = sessions.add(again.clone());
     assert_eq!(replaced.iter().map(|old| old.number()).collect::<Vec<_>>(), [one.number()]);
@@ -191,7 +207,9 @@ fn messages_to_the_bare_jid_find_their_targets() {
         let all: AccountSessions = priorities
             .iter()
             .enumerate()
-            .map(|(place, priority)| session(&format!("a@example.org/{place}"), *priority, MailboxBounds::default()))
+            .map(|(place, priority)| {
+                session(&format!("a@example.org/{place}"), *priority, MailboxBounds::default())
+            })
             .collect();
         let places = |chosen: AccountSessions| -> Vec<usize> {
             chosen.iter().map(|one| one.jid().resource().as_str().parse().unwrap()).collect()
@@ -249,14 +267,21 @@ async fn only_the_last_effect_of_a_stanza_records_it() {
 async fn a_message_to_one_session_travels_with_the_only_receipt() {
     let (kernel, _store) = kernel().await;
     let host = kernel.host("example.org").unwrap();
-    let targets = [session("b@example.org/1", Some(0), bounds(1, 1)), session("b@example.org/2", Some(0), bounds(1, 1))];
+    let targets = [
+        session("b@example.org/1", Some(0), bounds(1, 1)),
+        session("b@example.org/2", Some(0), bounds(1, 1)),
+    ];
     kernel.sessions().add(targets[0].clone());
     let counts = Counts::default();
-    let send = |id: &'static str| Delivery { stanza: chat("b@example.org", id), receipt: Some(Receipt::new(counts.clone())) };
+    let send = |id: &'static str| Delivery {
+        stanza: chat("b@example.org", id),
+        receipt: Some(Receipt::new(counts.clone())),
+    };
     kernel.deliver_to_sessions(&host, send("1")).await;
     let (_, mut got) = taken(targets[0].mailbox());
     let receipt = got[0].receipt.take().unwrap();
-    let receipt = kernel.store().write(move |tx| receipt.record(tx).map(|()| receipt)).await.unwrap();
+    let receipt =
+        kernel.store().write(move |tx| receipt.record(tx).map(|()| receipt)).await.unwrap();
     assert_eq!(counts.now(), [1, 0, 0], "nobody else holds the receipt");
     drop(receipt);
 
@@ -276,15 +301,23 @@ async fn what_no_session_takes_goes_back_to_its_sender() {
     let sender = session("a@example.org/1", Some(0), MailboxBounds::default());
     kernel.sessions().add(sender.clone());
     let counts = Counts::default();
-    let delivery = Delivery { stanza: chat("nobody@example.org/x", "1"), receipt: Some(Receipt::new(counts.clone())) };
+    let delivery = Delivery {
+        stanza: chat("nobody@example.org/x", "1"),
+        receipt: Some(Receipt::new(counts.clone())),
+    };
     kernel.route(delivery).await;
     kernel.route(chat("b@elsewhere.example", "2").into()).await;
     let (_, got) = taken(sender.mailbox());
     let conditions: Vec<_> = got.iter().map(|one| one.stanza.error().unwrap().condition).collect();
-    assert_eq!(conditions, [StanzaCondition::ServiceUnavailable, StanzaCondition::RemoteServerNotFound]);
+    assert_eq!(
+        conditions,
+        [StanzaCondition::ServiceUnavailable, StanzaCondition::RemoteServerNotFound]
+    );
     assert_eq!(counts.now(), [0, 0, 1], "refused with an error is handled");
     // An error is never answered, so two servers cannot send each other errors for ever.
-    let error = Stanza::message(MessageType::Error).with_from(jid("a@example.org/1")).with_to(jid("no@elsewhere.example"));
+    let error = Stanza::message(MessageType::Error)
+        .with_from(jid("a@example.org/1"))
+        .with_to(jid("no@elsewhere.example"));
     kernel.route(error.into()).await;
     assert!(sender.mailbox().is_empty());
 }
@@ -295,10 +328,14 @@ async fn only_who_was_asked_may_answer_and_time_forgets() {
     let client = session("a@example.org/1", Some(0), MailboxBounds::default());
     kernel.sessions().add(client.clone());
     let ask = |kernel: Kernel| async move {
-        let request = Stanza::iq(IqType::Get, "mine").with_from(jid("example.org")).with_to(jid("a@example.org/1"));
+        let request = Stanza::iq(IqType::Get, "mine")
+            .with_from(jid("example.org"))
+            .with_to(jid("a@example.org/1"));
         kernel.pending_replies().request(&kernel, request, Duration::from_secs(10)).await
     };
-    let answer = |from: &str, id: &str| Stanza::iq(IqType::Result, id).with_from(jid(from)).with_to(jid("example.org"));
+    let answer = |from: &str, id: &str| {
+        Stanza::iq(IqType::Result, id).with_from(jid(from)).with_to(jid("example.org"))
+    };
     let client_side = async {
         let request = loop {
             tokio::task::yield_now().await;
@@ -308,7 +345,11 @@ async fn only_who_was_asked_may_answer_and_time_forgets() {
         };
         let id = request.id().unwrap().to_owned();
         assert_ne!(id, "mine", "the id cannot be guessed");
-        for forged in [answer("b@example.org/1", &id), answer("a@example.org", &id), answer("a@example.org/1", "other")] {
+        for forged in [
+            answer("b@example.org/1", &id),
+            answer("a@example.org", &id),
+            answer("a@example.org/1", "other"),
+        ] {
             assert!(kernel.pending_replies().resolve(forged).is_some());
         }
         kernel.route(answer("a@example.org/1", &id).into()).await;
@@ -316,7 +357,10 @@ async fn only_who_was_asked_may_answer_and_time_forgets() {
     };
     let (answered, id) = tokio::join!(ask(kernel.clone()), client_side);
     assert_eq!(answered.unwrap().id(), Some(&*id));
-    assert!(kernel.pending_replies().resolve(answer("a@example.org/1", &id)).is_some(), "an answer counts once");
+    assert!(
+        kernel.pending_replies().resolve(answer("a@example.org/1", &id)).is_some(),
+        "an answer counts once"
+    );
 
     assert!(ask(kernel.clone()).await.is_none(), "nobody answered in time");
     let late = taken(client.mailbox()).1.pop().unwrap().stanza.id().unwrap().to_owned();
@@ -330,15 +374,24 @@ fn disco_lists_what_was_declared_in_order() {
         disco.feature(At::Account, var);
     }
     disco.identity(At::Server, Identity { category: "server", kind: "im", name: "x".into() });
-    disco.identity(At::Account, Identity { category: "account", kind: "registered", name: "".into() });
+    disco.identity(
+        At::Account,
+        Identity { category: "account", kind: "registered", name: "".into() },
+    );
     for name in ["z.example.org", "a.example.org"] {
         disco.item(Item { jid: name.to_owned(), name: None, node: None });
     }
     disco.finish(&IqTables::default());
     assert_eq!(disco.features(At::Account).collect::<Vec<_>>(), ["urn:a", "urn:b"]);
     assert_eq!(disco.features(At::Server).collect::<Vec<_>>(), ["iq", "presence"]);
-    assert_eq!(disco.identities(At::Server).map(|one| one.category).collect::<Vec<_>>(), ["server"]);
-    assert_eq!(disco.items().iter().map(|item| &*item.jid).collect::<Vec<_>>(), ["a.example.org", "z.example.org"]);
+    assert_eq!(
+        disco.identities(At::Server).map(|one| one.category).collect::<Vec<_>>(),
+        ["server"]
+    );
+    assert_eq!(
+        disco.items().iter().map(|item| &*item.jid).collect::<Vec<_>>(),
+        ["a.example.org", "z.example.org"]
+    );
 }
 
 const fn version(since: u8) -> Version {
@@ -349,9 +402,13 @@ const fn version(since: u8) -> Version {
 #[test]
 fn a_command_answers_in_the_newest_version_its_caller_knows() {
     static VERSIONS: &[Version] = &[version(1), version(3)];
-    let command = Command { name: "b", tags: &[], about: "first", secrets: &[], versions: VERSIONS };
+    let command =
+        Command { name: "b", tags: &[], about: "first", secrets: &[], versions: VERSIONS };
     let since = |version| command.version(version).map(|found| found.since);
-    assert_eq!([since(0), since(1), since(2), since(3), since(9)], [None, Some(1), Some(1), Some(3), Some(3)]);
+    assert_eq!(
+        [since(0), since(1), since(2), since(3), since(9)],
+        [None, Some(1), Some(1), Some(3), Some(3)]
+    );
 
     let mut table = CommandTable::default();
     table.add(&[command, Command { name: "a", ..command }]);

@@ -39,7 +39,11 @@ impl<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Cac
     pub(crate) fn start(options: &Section, previous: Option<&Self>) -> Self {
         let in_use = !options.has("use_cache") || options.bool("use_cache");
         let bounds = Bounds {
-            count_max: if in_use { options.limit("cache_size").finite().unwrap_or(u64::MAX) } else { 0 },
+            count_max: if in_use {
+                options.limit("cache_size").finite().unwrap_or(u64::MAX)
+            } else {
+                0
+            },
             life: options.duration_if_set("cache_life_time").and_then(Limit::finite),
             missed: options.bool("cache_missed"),
         };
@@ -86,7 +90,8 @@ impl<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Cac
     {
         self.changes.fetch_add(1, Ordering::AcqRel);
         let Some(entries) = &self.entries else { return };
-        let keys: Vec<_> = entries.iter().map(|(key, _)| key).filter(|key| condemned(key)).collect();
+        let keys: Vec<_> =
+            entries.iter().map(|(key, _)| key).filter(|key| condemned(key)).collect();
         keys.iter().for_each(|key| entries.invalidate(key.as_ref()));
     }
 

@@ -31,7 +31,8 @@ impl Module for Capabilities {
 }
 
 fn feature(disco: &Disco) -> Option<Element> {
-    let feature = Element::new("c", ns::CAPS).with_attr("hash", "sha-1").with_attr("node", SOFTWARE);
+    let feature =
+        Element::new("c", ns::CAPS).with_attr("hash", "sha-1").with_attr("node", SOFTWARE);
     Some(feature.with_attr("ver", verification(&disco.info(At::Server))?))
 }
 
@@ -62,7 +63,10 @@ mod tests {
             ..Info::default()
         };
         assert_eq!(verification(&info).as_deref(), Some("QgayPKawpkPSDYmwT/WM94uAlu0="));
-        assert_eq!(node(&info).as_deref(), Some("urn:x-rookery:server#QgayPKawpkPSDYmwT/WM94uAlu0="));
+        assert_eq!(
+            node(&info).as_deref(),
+            Some("urn:x-rookery:server#QgayPKawpkPSDYmwT/WM94uAlu0=")
+        );
         assert_eq!(node(&Info::default()), None);
     }
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use jid::Jid;
 use kernel::contracts::Roster;
-use kernel::{Answering, At, GetAnswer, IqRequest, Item, Module, Register, Start, Xep, bare_str, xep};
+use kernel::{
+    Answering, At, GetAnswer, IqRequest, Item, Module, Register, Start, Xep, bare_str, xep,
+};
 use settings::{Problem, Section};
 use xmlstream::Element;
 use xmpp_wire::payload::disco;
@@ -63,7 +65,8 @@ fn server_info(options: &Section) -> Option<Form> {
     let fields = options.list("server_info").iter().filter_map(|entry| {
         let entry = entry.as_section()?;
         let modules = entry.get("modules");
-        let here = modules.as_str() == Some("all") || entry_names(modules).any(|name| name == ServiceDiscovery::NAME);
+        let here = modules.as_str() == Some("all")
+            || entry_names(modules).any(|name| name == ServiceDiscovery::NAME);
         let values = entry.texts("urls").into_iter().map(str::to_owned).collect();
         let name = entry.text("name").unwrap_or_default();
         here.then(|| Field { values, ..Field::empty(name, FieldType::ListMulti) })
@@ -124,7 +127,12 @@ impl ServiceDiscovery {
         Box::pin(async move {
             check_subscription(request).await?;
             if let Some(node) = node(request)? {
-                return request.host.generation().disco().node_items(At::Account, node, request).await;
+                return request
+                    .host
+                    .generation()
+                    .disco()
+                    .node_items(At::Account, node, request)
+                    .await;
             }
             let sessions = request.kernel.sessions().of(bare_str(&request.to));
             let item = |jid: Jid| disco::Item { jid, node: None, name: None };

@@ -36,4 +36,5 @@ pub static MODULES: &[ModuleEntry] = &[
 ];
 
 /// Top-level options that modules honour through the defaults of their own.
-pub static OPTIONS: &[&str] = &["cache_life_time", "cache_missed", "cache_size", "default_db", "use_cache"];
+pub static OPTIONS: &[&str] =
+    &["cache_life_time", "cache_missed", "cache_size", "default_db", "use_cache"];

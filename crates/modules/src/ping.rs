@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use kernel::hooks::{SessionBound, SessionClosed, SessionPending, SessionResumed, Stage, Step};
 use kernel::{
-    Answering, At, CloseReason, Control, Delivery, GetAnswer, IqRequest, Kernel, Module, Register, Session,
-    SessionHandle, Start, Xep, random, xep,
+    Answering, At, CloseReason, Control, Delivery, GetAnswer, IqRequest, Kernel, Module, Register,
+    Session, SessionHandle, Start, Xep, random, xep,
 };
 use parking_lot::Mutex;
 use settings::{Limit, Problem};
@@ -42,12 +42,16 @@ impl Module for Ping {
     const NAME: &'static str = "mod_ping";
     const ABOUT: &'static str = "Answers pings and pings silent clients (XEP-0199)";
     const IMPLEMENTS: &'static [Xep] = &[xep(199, "2.0.1")];
-    const OPTIONS: &'static [&'static str] = &["ping_ack_timeout", "ping_interval", "send_pings", "timeout_action"];
+    const OPTIONS: &'static [&'static str] =
+        &["ping_ack_timeout", "ping_interval", "send_pings", "timeout_action"];
 
     fn start(start: &Start<'_, Self>) -> Result<Self, Problem> {
         let options = start.options;
         let pending = start.previous.map_or_else(Arc::default, |previous| previous.pending.clone());
-        let ack_timeout = options.duration_if_set("ping_ack_timeout").and_then(Limit::finite).unwrap_or(ACK_TIMEOUT);
+        let ack_timeout = options
+            .duration_if_set("ping_ack_timeout")
+            .and_then(Limit::finite)
+            .unwrap_or(ACK_TIMEOUT);
         let pinger = match options.duration("ping_interval").finite() {
             Some(interval) if options.bool("send_pings") => {
                 let asked = start.previous.and_then(|previous| previous.pinger.as_ref());
@@ -57,7 +61,9 @@ impl Module for Ping {
                     ack_timeout: seconds(ack_timeout),
                     kill: options.text("timeout_action") == Some("kill"),
                     pending: pending.clone(),
-                    asked: Mutex::new(asked.map(|previous| previous.asked.lock().clone()).unwrap_or_default()),
+                    asked: Mutex::new(
+                        asked.map(|previous| previous.asked.lock().clone()).unwrap_or_default(),
+                    ),
                 });
                 let watch = watch(start.kernel.clone(), Arc::downgrade(&pinger), pinger.pause());
                 start.kernel.tasks().spawn("ping", watch);
@@ -82,7 +88,9 @@ impl Module for Ping {
 impl Ping {
     fn answer<'a>(&'a self, request: &'a IqRequest) -> Answering<'a, GetAnswer> {
         let ping = request.payload.name() == "ping";
-        Box::pin(async move { if ping { Ok(None) } else { Err(StanzaCondition::BadRequest.into()) } })
+        Box::pin(
+            async move { if ping { Ok(None) } else { Err(StanzaCondition::BadRequest.into()) } },
+        )
     }
 
     fn connected<'a>(&'a self, session: &'a mut &mut Session) -> Step<'a> {

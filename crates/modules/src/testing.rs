@@ -5,7 +5,9 @@ use std::time::SystemTime;
 
 use accounts::Accounts;
 use jid::{FullJid, Jid};
-use kernel::{Clock, ConnectionInfo, Host, Kernel, MailboxBounds, Parts, Session, SessionHandle, random};
+use kernel::{
+    Clock, ConnectionInfo, Host, Kernel, MailboxBounds, Parts, Session, SessionHandle, random,
+};
 use netio::{CertOptions, CertStore};
 use settings::{Inputs, Source};
 use store::TableSet;
@@ -27,11 +29,19 @@ impl Server {
     pub(crate) async fn start(modules: &str, users: &[&str]) -> Self {
         let text = format!("hosts: [example.org]\nauth_method: sql\nmodules:\n  {modules}\n");
         let source = Source::Text { name: "test.yml".to_owned(), text };
-        let config = settings::load(&source, &Inputs::default()).unwrap_or_else(|found| panic!("{}", found.render(false))).config;
-        let sets: Vec<&TableSet> =
-            accounts::TABLES.iter().chain(MODULES.iter().flat_map(|entry| entry.tables)).copied().collect();
+        let config = settings::load(&source, &Inputs::default())
+            .unwrap_or_else(|found| panic!("{}", found.render(false)))
+            .config;
+        let sets: Vec<&TableSet> = accounts::TABLES
+            .iter()
+            .chain(MODULES.iter().flat_map(|entry| entry.tables))
+            .copied()
+            .collect();
         let scratch = ScratchStore::open(&sets).unwrap();
-        let accounts = Accounts::open(scratch.clone(), accounts::Options::from_config(&config), random::bytes).await.unwrap();
+        let accounts =
+            Accounts::open(scratch.clone(), accounts::Options::from_config(&config), random::bytes)
+                .await
+                .unwrap();
         for user in users {
             accounts.register(user, "example.org", &stdx::Secret::new("secret")).await.unwrap();
         }
@@ -63,6 +73,7 @@ impl Server {
 
 /// A chat message with some content, from somebody far away.
 pub(crate) fn message(to: &str, inner: &str) -> Stanza {
-    let text = format!("<message type='chat' from='juliet@example.org/balcony' id='1'>{inner}</message>");
+    let text =
+        format!("<message type='chat' from='juliet@example.org/balcony' id='1'>{inner}</message>");
     Stanza::parse(text.as_bytes()).unwrap().with_to(Jid::new(to).unwrap())
 }

@@ -37,17 +37,28 @@ async fn private_data_is_for_its_owner_alone() {
     let full = "<query xmlns='jabber:iq:private'><notes xmlns='urn:notes'>one</notes></query>";
     assert_eq!(ask(&server, &session, "get", ROMEO, empty).await, empty);
     assert_eq!(ask(&server, &session, "set", ROMEO, full).await, "");
-    assert_eq!(ask(&server, &session, "get", ROMEO, empty).await, full, "the cache has heard of the change");
+    assert_eq!(
+        ask(&server, &session, "get", ROMEO, empty).await,
+        full,
+        "the cache has heard of the change"
+    );
     assert_eq!(ask(&server, &session, "get", JULIET, empty).await, "forbidden");
     assert_eq!(ask(&server, &session, "set", JULIET, full).await, "forbidden");
-    assert_eq!(ask(&server, &session, "get", ROMEO, "<query xmlns='jabber:iq:private'/>").await, "bad-request");
+    assert_eq!(
+        ask(&server, &session, "get", ROMEO, "<query xmlns='jabber:iq:private'/>").await,
+        "bad-request"
+    );
     server.kernel.announce::<kernel::hooks::AccountRemoved>(session.account()).await;
     assert_eq!(ask(&server, &session, "get", ROMEO, empty).await, empty);
 }
 
 #[tokio::test]
 async fn vcards_are_read_by_all_and_written_by_their_owner() {
-    let server = Server::start("mod_vcard: {vcard: {fn: Home, email: [{userid: a@b, work: true}]}}", &["romeo"]).await;
+    let server = Server::start(
+        "mod_vcard: {vcard: {fn: Home, email: [{userid: a@b, work: true}]}}",
+        &["romeo"],
+    )
+    .await;
     let session = romeo(&server);
     let empty = "<vCard xmlns='vcard-temp'/>";
     let full = "<vCard xmlns='vcard-temp'><FN>Romeo</FN></vCard>";
@@ -57,7 +68,12 @@ async fn vcards_are_read_by_all_and_written_by_their_owner() {
     assert_eq!(ask(&server, &juliet, "get", ROMEO, empty).await, full);
     assert_eq!(ask(&server, &juliet, "set", ROMEO, empty).await, "forbidden");
     let card = ask(&server, &session, "get", "example.org", empty).await;
-    assert!(card.contains("<FN>Home</FN>") && card.contains("<USERID>a@b</USERID>") && card.contains("<WORK/>"), "{card}");
+    assert!(
+        card.contains("<FN>Home</FN>")
+            && card.contains("<USERID>a@b</USERID>")
+            && card.contains("<WORK/>"),
+        "{card}"
+    );
 }
 
 #[tokio::test]
@@ -88,7 +104,9 @@ async fn a_new_photo_is_told_to_contacts() {
 
 async fn ask_set(server: &Server, session: &Session, payload: &str) {
     let iq = Stanza::parse(format!("<iq type='set' id='1'>{payload}</iq>").as_bytes()).unwrap();
-    let iq = iq.with_from(Jid::from(session.jid().clone())).with_to(Jid::from(session.account().clone()));
+    let iq = iq
+        .with_from(Jid::from(session.jid().clone()))
+        .with_to(Jid::from(session.account().clone()));
     server.kernel.route(iq.into()).await;
 }
 
@@ -106,8 +124,13 @@ async fn strangers_learn_nothing_of_an_account() {
     }
     let own = ask(&server, &session, "get", ROMEO, info).await;
     assert!(own.contains("category='account' type='registered'"), "{own}");
-    assert!(ask(&server, &session, "get", ROMEO, items).await.contains("romeo@example.org/orchard"));
-    assert_eq!(ask(&server, &session, "get", ROMEO, last).await, "<query xmlns='jabber:iq:last' seconds='0'/>");
+    assert!(
+        ask(&server, &session, "get", ROMEO, items).await.contains("romeo@example.org/orchard")
+    );
+    assert_eq!(
+        ask(&server, &session, "get", ROMEO, last).await,
+        "<query xmlns='jabber:iq:last' seconds='0'/>"
+    );
 }
 
 #[tokio::test]
@@ -116,22 +139,44 @@ async fn the_server_says_what_it_is() {
                    abuse-addresses, urls: ['mailto:a@example.org']}]}\n  mod_version: {show_os: false}\n  mod_ping: {}\n  mod_caps: {}";
     let server = Server::start(modules, &["romeo"]).await;
     let session = romeo(&server);
-    let query = |node: &str| format!("<query xmlns='http://jabber.org/protocol/disco#info'{node}/>");
+    let query =
+        |node: &str| format!("<query xmlns='http://jabber.org/protocol/disco#info'{node}/>");
     let info = ask(&server, &session, "get", "example.org", &query("")).await;
-    for part in ["type='im' name='Home'", "var='iq'", "var='urn:xmpp:ping'", "abuse-addresses", "mailto:a@example.org"] {
+    for part in [
+        "type='im' name='Home'",
+        "var='iq'",
+        "var='urn:xmpp:ping'",
+        "abuse-addresses",
+        "mailto:a@example.org",
+    ] {
         assert!(info.contains(part), "{part} in {info}");
     }
-    assert_eq!(ask(&server, &session, "get", "example.org", &query(" node='urn:nothing'")).await, "item-not-found");
+    assert_eq!(
+        ask(&server, &session, "get", "example.org", &query(" node='urn:nothing'")).await,
+        "item-not-found"
+    );
     let generation = server.host().generation();
-    let caps = generation.stream_features().iter().find(|feature| feature.ns() == ns::CAPS).unwrap();
+    let caps =
+        generation.stream_features().iter().find(|feature| feature.ns() == ns::CAPS).unwrap();
     let node = format!(" node='{}#{}'", caps.attr("node").unwrap(), caps.attr("ver").unwrap());
-    assert!(ask(&server, &session, "get", "example.org", &query(&node)).await.contains("name='Home'"));
+    assert!(
+        ask(&server, &session, "get", "example.org", &query(&node)).await.contains("name='Home'")
+    );
     let items = "<query xmlns='http://jabber.org/protocol/disco#items'/>";
-    assert!(ask(&server, &session, "get", "example.org", items).await.contains("files.example.org"));
-    let version = ask(&server, &session, "get", "example.org", "<query xmlns='jabber:iq:version'/>").await;
+    assert!(
+        ask(&server, &session, "get", "example.org", items).await.contains("files.example.org")
+    );
+    let version =
+        ask(&server, &session, "get", "example.org", "<query xmlns='jabber:iq:version'/>").await;
     assert!(version.contains("<name>Rookery</name>") && !version.contains("<os>"), "{version}");
-    assert_eq!(ask(&server, &session, "get", "example.org", "<ping xmlns='urn:xmpp:ping'/>").await, "");
-    assert_eq!(ask(&server, &session, "set", "example.org", "<ping xmlns='urn:xmpp:ping'/>").await, "not-allowed");
+    assert_eq!(
+        ask(&server, &session, "get", "example.org", "<ping xmlns='urn:xmpp:ping'/>").await,
+        ""
+    );
+    assert_eq!(
+        ask(&server, &session, "set", "example.org", "<ping xmlns='urn:xmpp:ping'/>").await,
+        "not-allowed"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -28,7 +28,9 @@ impl EntityTime {
             if request.payload.name() != "time" {
                 return Err(StanzaError::new(StanzaCondition::BadRequest));
             }
-            let utc = xmpp_stamp(request.kernel.clock().wall().round(jiff::Unit::Second).unwrap_or_default());
+            let utc = xmpp_stamp(
+                request.kernel.clock().wall().round(jiff::Unit::Second).unwrap_or_default(),
+            );
             let time = Element::new("time", ns::TIME)
                 .with_child(Element::new("tzo", ns::TIME).with_text("+00:00"))
                 .with_child(Element::new("utc", ns::TIME).with_text(utc));

@@ -19,10 +19,13 @@ impl Module for AvatarHash {
     const NAME: &'static str = "mod_vcard_xupdate";
     const ABOUT: &'static str = "Adds the hash of the photo to presence (XEP-0153, XEP-0398)";
     const IMPLEMENTS: &'static [Xep] = &[xep(153, "1.1.1")];
-    const OPTIONS: &'static [&'static str] = &["cache_life_time", "cache_missed", "cache_size", "use_cache"];
+    const OPTIONS: &'static [&'static str] =
+        &["cache_life_time", "cache_missed", "cache_size", "use_cache"];
 
     fn start(start: &Start<'_, Self>) -> Result<Self, Problem> {
-        Ok(Self { cache: Cache::start(start.options, start.previous.map(|previous| &previous.cache)) })
+        Ok(Self {
+            cache: Cache::start(start.options, start.previous.map(|previous| &previous.cache)),
+        })
     }
 
     fn register(on: &mut Register<'_, Self>) {
@@ -48,8 +51,11 @@ impl AvatarHash {
         }
         Step::Wait(Box::pin(async move {
             let ticket = self.cache.ticket();
-            let Some(cards) = event.session.generation().contract::<dyn VCards>() else { return Flow::Continue };
-            if let Some(photo) = cards.photo(event.session.kernel(), event.session.account()).await {
+            let Some(cards) = event.session.generation().contract::<dyn VCards>() else {
+                return Flow::Continue;
+            };
+            if let Some(photo) = cards.photo(event.session.kernel(), event.session.account()).await
+            {
                 tell(event, &photo);
                 self.cache.put(ticket, event.session.account().clone(), Some(photo));
             }
@@ -70,7 +76,9 @@ impl PhotoWatch for AvatarHash {
         if !changed {
             return;
         }
-        for session in kernel.account_sessions(account).iter().filter(|session| session.priority().is_some()) {
+        for session in
+            kernel.account_sessions(account).iter().filter(|session| session.priority().is_some())
+        {
             // A session that has just ended has no presence to repeat.
             drop(session.mailbox().control(Control::RepeatPresence));
         }
@@ -92,7 +100,9 @@ fn tell(event: &mut Outgoing<'_>, photo: &Photo) {
 /// XEP-0398 §3.2: an empty photo is the client's word for "I say nothing now", which stays.
 fn is_reserved(presence: &Stanza) -> bool {
     let update = presence.child("x", ns::VCARD_UPDATE).map(|update| update.parse());
-    update.is_some_and(|update| update.child_text("photo", ns::VCARD_UPDATE).is_some_and(|hash| hash.is_empty()))
+    update.is_some_and(|update| {
+        update.child_text("photo", ns::VCARD_UPDATE).is_some_and(|hash| hash.is_empty())
+    })
 }
 
 fn set(presence: &mut Stanza, photo: &Photo) {

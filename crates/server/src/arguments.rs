@@ -1,5 +1,6 @@
 //! The command line of `rookery`.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -9,7 +10,13 @@ use clap::{Args, Parser, Subcommand};
 ///
 /// Without a command it serves; without a configuration it serves localhost with embedded defaults.
 #[derive(Debug, Parser)]
-#[command(name = "rookery", version, about, args_conflicts_with_subcommands = true, max_term_width = 100)]
+#[command(
+    name = "rookery",
+    version,
+    about,
+    args_conflicts_with_subcommands = true,
+    max_term_width = 100
+)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     task: Option<Task>,
@@ -35,7 +42,13 @@ pub(crate) struct PlaceArguments {
     #[arg(long, env = "ROOKERY_LOG_JSON", global = true)]
     pub(crate) log_json: bool,
     /// Where Prometheus fetches metrics; loopback addresses only. `off` serves none
-    #[arg(long, value_name = "ADDRESS", env = "ROOKERY_METRICS", default_value = "127.0.0.1:9522", global = true)]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "ROOKERY_METRICS",
+        default_value = "127.0.0.1:9522",
+        global = true
+    )]
     pub(crate) metrics: MetricsPlace,
 }
 
@@ -56,7 +69,9 @@ impl std::str::FromStr for MetricsPlace {
         if text == "off" {
             return Ok(Self::Off);
         }
-        text.parse().map(Self::At).map_err(|_| format!("`{text}` is neither `off` nor an address such as 127.0.0.1:9522"))
+        text.parse()
+            .map(Self::At)
+            .map_err(|_| format!("`{text}` is neither `off` nor an address such as 127.0.0.1:9522"))
     }
 }
 
@@ -73,6 +88,13 @@ pub(crate) enum Task {
     },
     /// Print the embedded default configuration
     Defaults,
+    /// Give a command to the running server, as rookeryctl does (see `rookery ctl --help`)
+    #[command(disable_help_flag = true)]
+    Ctl {
+        /// The command and its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+        words: Vec<OsString>,
+    },
 }
 
 impl Arguments {

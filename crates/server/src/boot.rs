@@ -50,7 +50,8 @@ pub(crate) fn load(places: &Places) -> Result<Loaded, Problems> {
 
 fn inputs(places: &Places, files: FileChecks) -> Inputs {
     let here = PathBuf::from(".");
-    let config_path = places.config.as_deref().and_then(Path::parent).map_or(here, Path::to_path_buf);
+    let config_path =
+        places.config.as_deref().and_then(Path::parent).map_or(here, Path::to_path_buf);
     Inputs {
         env: std::env::vars().filter(|(name, _)| name.starts_with("EJABBERD_MACRO_")).collect(),
         home: std::env::var_os("HOME").map_or_else(|| places.spool.clone(), PathBuf::from),
@@ -65,7 +66,8 @@ fn inputs(places: &Places, files: FileChecks) -> Inputs {
 /// The command line and the environment win over `ejabberdctl.cfg` beside the configuration.
 fn places(arguments: &Arguments) -> Result<Places, BootError> {
     let said = arguments.places();
-    let beside = said.config.as_deref().and_then(Path::parent).map(|folder| folder.join("ejabberdctl.cfg"));
+    let beside =
+        said.config.as_deref().and_then(Path::parent).map(|folder| folder.join("ejabberdctl.cfg"));
     let mut hints = PlaceHints {
         config: said.config.clone(),
         spool: said.spool.clone(),
@@ -88,7 +90,8 @@ pub(crate) fn check(arguments: &Arguments, file: &Path) -> ExitCode {
     let colour = say::is_terminal();
     let checked = Arguments::for_file(arguments, file);
     let read = places(&checked).and_then(|places| {
-        settings::load(&Source::File(file.to_owned()), &inputs(&places, FileChecks::Disk)).map_err(BootError::from)
+        settings::load(&Source::File(file.to_owned()), &inputs(&places, FileChecks::Disk))
+            .map_err(BootError::from)
     });
     let loaded = match read {
         Ok(loaded) => loaded,
@@ -99,7 +102,9 @@ pub(crate) fn check(arguments: &Arguments, file: &Path) -> ExitCode {
     let hosts = loaded.config.hosts().iter().map(|host| Some(host.as_str()));
     for host in [None].into_iter().chain(hosts) {
         match access::Access::from_config(&loaded.config, host) {
-            Ok((_, found)) => notes.extend(found.into_iter().filter(|note| !loaded.notes.contains(note))),
+            Ok((_, found)) => {
+                notes.extend(found.into_iter().filter(|note| !loaded.notes.contains(note)))
+            }
             Err(found) => problems.extend(found),
         }
     }
@@ -107,6 +112,6 @@ pub(crate) fn check(arguments: &Arguments, file: &Path) -> ExitCode {
     if let Err(problems) = problems.into_result(()) {
         return say::refused(&problems.render(colour));
     }
-    let absent = loaded.config.set_but_not_in_force(&lists::in_force());
+    let absent = loaded.config.set_but_not_in_force(&lists::in_force(&loaded.config));
     say::checked(file, &loaded, &notes, &absent, colour)
 }

@@ -58,7 +58,10 @@ impl Requests {
     }
 
     /// Sends a request that is made with the place for its answer, and waits for the answer.
-    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, String> {
+    async fn ask<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<T>) -> Request,
+    ) -> Result<T, String> {
         let (answer, answered) = oneshot::channel();
         self.send(request(answer)).await?;
         answered.await.map_err(|_| STOPPING.to_owned())

@@ -2,7 +2,7 @@
 
 use kernel::ModuleEntry;
 use kernel::doors::{COMMON_OPTIONS, DoorEntry};
-use settings::InForce;
+use settings::{Config, InForce};
 
 /// Every kind of listener.
 pub(crate) static DOORS: &[DoorEntry] = xmpp::DOORS;
@@ -25,12 +25,20 @@ const SERVER_OPTIONS: &[&str] = &[
     "modules",
     "shaper",
     "shaper_rules",
+    "sql_database",
     "version",
 ];
 
-/// Everything that this build honours; the rest of the catalogue is reported as not in force.
-pub(crate) fn in_force() -> InForce {
+/// Everything that this build honours of a configuration; the rest of the catalogue is reported as not in force.
+pub(crate) fn in_force(config: &Config) -> InForce {
     let mut in_force = InForce::new();
+    // One engine and one layout are there; another one asked for is not silently replaced by them.
+    if config.global().text("sql_type") == Some("sqlite") {
+        in_force.toplevel(&["sql_type"]);
+    }
+    if config.global().bool("sql_schema_multihost") {
+        in_force.toplevel(&["sql_schema_multihost"]);
+    }
     in_force
         .toplevel(SERVER_OPTIONS)
         .toplevel(xmpp::OPTIONS)

@@ -36,7 +36,9 @@ pub(crate) fn serve(arguments: &Arguments) -> ExitCode {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let boot = match boot::boot(arguments) {
         Ok(boot) => boot,
-        Err(boot::BootError::Config(problems)) => return say::refused(&problems.render(say::is_terminal())),
+        Err(boot::BootError::Config(problems)) => {
+            return say::refused(&problems.render(say::is_terminal()));
+        }
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -90,9 +92,14 @@ async fn run(arguments: &Arguments, boot: Boot) -> Result<End, StartError> {
         make_folder(logs)?;
     }
     let log_format = if arguments.places().log_json { LogFormat::Json } else { LogFormat::Text };
-    let log_options = LogOptions::from_section(loaded.config.global(), log_format, places.log_file());
+    let log_options =
+        LogOptions::from_section(loaded.config.global(), log_format, places.log_file());
     let logging = Logging::install(&log_options)?;
-    for note in loaded.notes.iter().chain(&loaded.config.set_but_not_in_force(&lists::in_force())) {
+    // Nobody can mend the embedded defaults.
+    let own = if places.config.is_some() { loaded.notes.as_slice() } else { &[] };
+    for note in
+        own.iter().chain(&loaded.config.set_but_not_in_force(&lists::in_force(&loaded.config)))
+    {
         tracing::warn!("{}: {}", loaded.sources.place(note.problem.pos()), note.problem.title());
     }
     let mut signals = Signals::install().map_err(StartError::Control)?;
@@ -125,7 +132,9 @@ async fn run(arguments: &Arguments, boot: Boot) -> Result<End, StartError> {
                 server.logging.reopen();
                 let result = server.reload().await;
                 if let Err(why) = &result {
-                    tracing::error!("the configuration was not reloaded and nothing has changed:\n{why}");
+                    tracing::error!(
+                        "the configuration was not reloaded and nothing has changed:\n{why}"
+                    );
                 }
                 if let Some(answer) = answer {
                     // The one who asked may be gone.
@@ -144,9 +153,15 @@ fn make_folder(path: &Path) -> Result<(), StartError> {
     made.map_err(|source| StartError::Folder { path: path.to_owned(), source })
 }
 
-async fn start_kernel(places: &Places, config: Config, sources: &Sources) -> Result<Kernel, StartError> {
+async fn start_kernel(
+    places: &Places,
+    config: Config,
+    sources: &Sources,
+) -> Result<Kernel, StartError> {
     let mut tables: Vec<&store::TableSet> = accounts::TABLES.to_vec();
-    tables.extend(lists::MODULES.iter().copied().flatten().flat_map(|module| module.tables.iter().copied()));
+    tables.extend(
+        lists::MODULES.iter().copied().flatten().flat_map(|module| module.tables.iter().copied()),
+    );
     let store = Store::open(&OpenOptions::new(database(places, &config)), &tables)?;
     let options = accounts::Options::from_config(&config);
     let accounts = Accounts::open(store.clone(), options, random::bytes).await?;
@@ -181,7 +196,12 @@ fn say_certificates(problems: &[netio::CertProblem]) {
 }
 
 impl Server {
-    fn open_doors(&self, config: &Config, sources: &Sources, inherited: &mut Inherited) -> Result<(), StartError> {
+    fn open_doors(
+        &self,
+        config: &Config,
+        sources: &Sources,
+        inherited: &mut Inherited,
+    ) -> Result<(), StartError> {
         self.doors.apply(&self.kernel, config, inherited).map_err(|error| match error {
             DoorsError::Options(found) => wrong(found, sources),
             DoorsError::Bind(error) => StartError::Listen(error),
@@ -245,10 +265,15 @@ impl Server {
     async fn announce(&self, config: &Config) {
         let mut has_accounts = false;
         for host in config.hosts() {
-            has_accounts |= self.kernel.accounts().count(host, "").await.is_ok_and(|count| count > 0);
+            has_accounts |=
+                self.kernel.accounts().count(host, "").await.is_ok_and(|count| count > 0);
         }
         say::started(&self.places, &self.doors.list(), config.first_host(), has_accounts);
-        tracing::info!(version = env!("CARGO_PKG_VERSION"), hosts = config.hosts().len(), "started");
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            hosts = config.hosts().len(),
+            "started"
+        );
         // Without a service manager there is nobody to notify.
         drop(sd_notify::notify(&[sd_notify::NotifyState::Ready]));
     }
@@ -257,14 +282,18 @@ impl Server {
     async fn reload(&self) -> Result<String, String> {
         let loaded = boot::load(&self.places).map_err(|problems| problems.render(false))?;
         let config = loaded.config;
-        self.kernel.reload(config.clone()).map_err(|found| wrong(found, &loaded.sources).to_string())?;
+        self.kernel
+            .reload(config.clone())
+            .map_err(|found| wrong(found, &loaded.sources).to_string())?;
         let applied = self.open_doors(&config, &loaded.sources, &mut Inherited::default());
-        let log_options = LogOptions::from_section(config.global(), self.log_format, self.places.log_file());
+        let log_options =
+            LogOptions::from_section(config.global(), self.log_format, self.places.log_file());
         self.logging.reconfigure(&log_options);
         let options = CertOptions::from_config(&config, Some(self.places.certificates()));
         say_certificates(&self.kernel.certs().reload(&options, self.kernel.clock().wall().into()));
         applied.map_err(|error| error.to_string())?;
-        let notes = loaded.notes.into_iter().chain(config.set_but_not_in_force(&lists::in_force()));
+        let notes =
+            loaded.notes.into_iter().chain(config.set_but_not_in_force(&lists::in_force(&config)));
         let notes: Vec<String> = notes.map(|note| note.render(&loaded.sources, false)).collect();
         tracing::info!("the configuration was reloaded");
         Ok(notes.join("\n"))

@@ -1,5 +1,9 @@
 //! What the server says to whoever started it: on standard output and standard error, never in the log.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the one place that talks to the terminal")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is the one place that talks to the terminal"
+)]
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -28,20 +32,34 @@ pub(crate) fn refused(why: &str) -> ExitCode {
 }
 
 /// The report of `rookery check`.
-pub(crate) fn checked(file: &Path, loaded: &Loaded, notes: &[Note], absent: &[Note], colour: bool) -> ExitCode {
+pub(crate) fn checked(
+    file: &Path,
+    loaded: &Loaded,
+    notes: &[Note],
+    absent: &[Note],
+    colour: bool,
+) -> ExitCode {
     for note in notes.iter().chain(absent) {
         eprintln!("{}\n", note.render(&loaded.sources, colour));
     }
     let hosts = loaded.config.hosts().join(", ");
     println!("{}: no errors. Hosts: {hosts}", file.display());
     if !absent.is_empty() {
-        println!("{} settings are known and not yet in force (see above); the rest is.", absent.len());
+        println!(
+            "{} settings are known and not yet in force (see above); the rest is.",
+            absent.len()
+        );
     }
     ExitCode::SUCCESS
 }
 
 /// What a person who started the server wants to know.
-pub(crate) fn started(places: &Places, listening: &[(String, &'static str)], host: &str, has_accounts: bool) {
+pub(crate) fn started(
+    places: &Places,
+    listening: &[(String, &'static str)],
+    host: &str,
+    has_accounts: bool,
+) {
     let config = places.config.as_ref().map_or_else(
         || "embedded defaults (see them: rookery defaults)".to_owned(),
         |file| file.display().to_string(),
@@ -62,17 +80,13 @@ pub(crate) fn started(places: &Places, listening: &[(String, &'static str)], hos
     println!("Stop with Ctrl-C.");
 }
 
-/// The control tool as it has to be called for this server, beside its own binary.
+/// The control tool as it has to be called for this server: its own binary.
 fn control_command(places: &Places) -> String {
-    let own = std::env::current_exe().ok();
-    let tool = own.as_deref().and_then(Path::parent).map(|folder| folder.join("rookeryctl"));
+    let own = std::env::current_exe().unwrap_or_else(|_| "rookery".into());
     let here = std::env::current_dir().unwrap_or_default();
-    let name = match tool.filter(|tool| tool.exists()) {
-        Some(tool) => tool.strip_prefix(&here).unwrap_or(&tool).display().to_string(),
-        None => "rookeryctl".to_owned(),
-    };
+    let own = own.strip_prefix(&here).unwrap_or(&own);
     match &places.config {
-        Some(file) => format!("{name} --config {}", file.display()),
-        None => name,
+        Some(file) => format!("{} ctl --config {}", own.display(), file.display()),
+        None => format!("{} ctl", own.display()),
     }
 }

@@ -95,11 +95,7 @@ impl PartialEq for ModuleConfig {
 
 impl fmt::Debug for ListenerConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:?} {:?} {:?}",
-            self.endpoint, self.transport, self.options
-        )
+        write!(f, "{:?} {:?} {:?}", self.endpoint, self.transport, self.options)
     }
 }
 
@@ -133,10 +129,7 @@ impl Config {
     /// The options as they hold for a host: its own value, else the top-level value, else the default.
     /// For a name that is no host, the top-level options.
     pub fn host(&self, host: &str) -> &Section {
-        self.0
-            .by_host
-            .get(host)
-            .map_or(&self.0.global, |parts| &parts.options)
+        self.0.by_host.get(host).map_or(&self.0.global, |parts| &parts.options)
     }
 
     /// What listens, in file order.
@@ -151,37 +144,26 @@ impl Config {
 
     /// One module of a host.
     pub fn module(&self, host: &str, name: &str) -> Option<&ModuleConfig> {
-        self.modules(host)
-            .iter()
-            .find(|module| module.module.name == name)
+        self.modules(host).iter().find(|module| module.module.name == name)
     }
 
     /// Options, modules and listeners that the file sets and this server does not act on.
     ///
     /// Defaults left alone are not reported. Each place is reported once, however many hosts share it.
     pub fn set_but_not_in_force(&self, in_force: &InForce) -> Vec<Note> {
-        let mut found = Found {
-            notes: Vec::new(),
-            seen: HashSet::new(),
-        };
+        let mut found = Found { notes: Vec::new(), seen: HashSet::new() };
         let honoured = |name: &str| in_force.toplevel.contains(name);
         let sections = self.0.by_host.values().map(|parts| &parts.options);
         for section in sections.chain([&self.0.global]) {
             for (spec, pos) in section.written().filter(|(spec, _)| !honoured(spec.name)) {
-                found.add(
-                    pos,
-                    format!("option `{}` is known and not yet in force", spec.name),
-                );
+                found.add(pos, format!("option `{}` is known and not yet in force", spec.name));
             }
         }
         for listener in &self.0.listeners {
             match in_force.listeners.get(listener.module.name) {
                 None => found.add(
                     listener.pos,
-                    format!(
-                        "listener `{}` is known and not yet in force",
-                        listener.module.name
-                    ),
+                    format!("listener `{}` is known and not yet in force", listener.module.name),
                 ),
                 Some(names) => found.options(&listener.options, names, listener.module.name),
             }
@@ -190,10 +172,7 @@ impl Config {
             match in_force.modules.get(module.module.name) {
                 None => found.add(
                     module.pos,
-                    format!(
-                        "module `{}` is known and not yet in force",
-                        module.module.name
-                    ),
+                    format!("module `{}` is known and not yet in force", module.module.name),
                 ),
                 Some(names) => found.options(&module.options, names, module.module.name),
             }
@@ -211,22 +190,15 @@ struct Found {
 impl Found {
     fn add(&mut self, pos: Pos, title: String) {
         if self.seen.insert(pos) {
-            self.notes
-                .push(Note::new(NoteKind::NotInForce, Problem::new(pos, title)));
+            self.notes.push(Note::new(NoteKind::NotInForce, Problem::new(pos, title)));
         }
     }
 
     fn options(&mut self, section: &Section, honoured: &HashSet<&'static str>, owner: &str) {
-        for (spec, pos) in section
-            .written()
-            .filter(|(spec, _)| !honoured.contains(spec.name))
-        {
+        for (spec, pos) in section.written().filter(|(spec, _)| !honoured.contains(spec.name)) {
             self.add(
                 pos,
-                format!(
-                    "option `{}` of `{owner}` is known and not yet in force",
-                    spec.name
-                ),
+                format!("option `{}` of `{owner}` is known and not yet in force", spec.name),
             );
         }
     }

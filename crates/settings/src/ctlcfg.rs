@@ -95,22 +95,14 @@ pub fn parse(
     let file = sources.add(name, text);
     let mut problems = Problems::new(sources.clone());
     if text.len() > FILE_BYTES_MAX {
-        problems.push(Problem::general(format!(
-            "`{name}` is larger than {FILE_BYTES_MAX} bytes"
-        )));
+        problems.push(Problem::general(format!("`{name}` is larger than {FILE_BYTES_MAX} bytes")));
         return problems.into_result(CtlConfig {
             variables: Vec::new(),
             notes: Vec::new(),
             sources,
         });
     }
-    let mut reader = Reader {
-        file,
-        text,
-        at: 0,
-        variables: Vec::new(),
-        outer,
-    };
+    let mut reader = Reader { file, text, at: 0, variables: Vec::new(), outer };
     let mut notes = Vec::new();
     while reader.skip_to_statement() {
         match reader.statement() {
@@ -135,11 +127,7 @@ pub fn parse(
         }
     }
     let variables = reader.variables;
-    problems.into_result(CtlConfig {
-        variables,
-        notes,
-        sources,
-    })
+    problems.into_result(CtlConfig { variables, notes, sources })
 }
 
 /// Variables of others that are passed on: of macros, of Erlang, of the locale.
@@ -192,10 +180,7 @@ impl<'a> Reader<'a> {
     }
 
     fn skip_line(&mut self) {
-        self.at = self
-            .rest()
-            .find('\n')
-            .map_or(self.text.len(), |end| self.at + end);
+        self.at = self.rest().find('\n').map_or(self.text.len(), |end| self.at + end);
     }
 
     /// Skips blanks, comments and separators; `false` at the end.
@@ -238,11 +223,7 @@ impl<'a> Reader<'a> {
         }
         self.at += 1;
         let value = self.value()?;
-        Ok(Variable {
-            name: name.to_owned(),
-            value,
-            pos,
-        })
+        Ok(Variable { name: name.to_owned(), value, pos })
     }
 
     fn value(&mut self) -> Result<String, Problem> {
@@ -277,10 +258,8 @@ impl<'a> Reader<'a> {
                 }
             }
             if value.len() > VALUE_BYTES_MAX {
-                return Err(self.problem(
-                    start,
-                    format!("this value is longer than {VALUE_BYTES_MAX} bytes"),
-                ));
+                return Err(self
+                    .problem(start, format!("this value is longer than {VALUE_BYTES_MAX} bytes")));
             }
         }
         Ok(value)
@@ -345,10 +324,8 @@ impl<'a> Reader<'a> {
                 }
             }
             if value.len() > VALUE_BYTES_MAX {
-                return Err(self.problem(
-                    start,
-                    format!("this value is longer than {VALUE_BYTES_MAX} bytes"),
-                ));
+                return Err(self
+                    .problem(start, format!("this value is longer than {VALUE_BYTES_MAX} bytes")));
             }
         }
     }
@@ -372,14 +349,8 @@ impl<'a> Reader<'a> {
             value.push('$');
             return Ok(());
         }
-        let own = self
-            .variables
-            .iter()
-            .rev()
-            .find(|variable| variable.name == name);
-        let text = own
-            .map(|variable| &variable.value)
-            .or_else(|| self.outer.get(name));
+        let own = self.variables.iter().rev().find(|variable| variable.name == name);
+        let text = own.map(|variable| &variable.value).or_else(|| self.outer.get(name));
         value.push_str(text.map_or("", String::as_str));
         Ok(())
     }

@@ -13,10 +13,9 @@ pub(crate) fn node(default: &DefaultValue) -> Option<Node> {
         DefaultValue::Int(value) => word(value.to_string()),
         DefaultValue::Millis(value) => word(format!("{value} ms")),
         DefaultValue::Text(text) => Some(Node::quoted(*text, Pos::BUILT_IN)),
-        DefaultValue::List(items) => Some(Node::seq(
-            items.iter().filter_map(node).collect(),
-            Pos::BUILT_IN,
-        )),
+        DefaultValue::List(items) => {
+            Some(Node::seq(items.iter().filter_map(node).collect(), Pos::BUILT_IN))
+        }
         DefaultValue::Map(entries) => {
             let entries = entries
                 .iter()

@@ -16,32 +16,13 @@ pub fn options_page() -> String {
          seconds or a number with a unit (`5 minutes`). Options marked *host* may stand in `host_config`.\n\n",
     );
     section(&mut page, "## Top level", "", TOPLEVEL, true);
-    section(
-        &mut page,
-        "## Listeners",
-        "Options of every entry of `listen`:",
-        COMMON,
-        false,
-    );
+    section(&mut page, "## Listeners", "Options of every entry of `listen`:", COMMON, false);
     for listener in LISTENERS {
-        let about = format!(
-            "{} Transports: {}.",
-            listener.doc,
-            listener.transports.join(", ")
-        );
-        section(
-            &mut page,
-            &format!("### {}", listener.name),
-            &about,
-            listener.options,
-            false,
-        );
+        let about = format!("{} Transports: {}.", listener.doc, listener.transports.join(", "));
+        section(&mut page, &format!("### {}", listener.name), &about, listener.options, false);
     }
     page.push_str("### Request handlers\n\nModules for `request_handlers` of `ejabberd_http`: ");
-    let handlers: Vec<String> = HANDLERS
-        .iter()
-        .map(|handler| format!("`{handler}`"))
-        .collect();
+    let handlers: Vec<String> = HANDLERS.iter().map(|handler| format!("`{handler}`")).collect();
     page.push_str(&handlers.join(", "));
     page.push_str(".\n\n## Modules\n\n");
     for module in MODULES {
@@ -56,13 +37,7 @@ pub fn options_page() -> String {
         if !module.since.is_empty() {
             write!(about, " Since {}.", module.since).expect("writing to a string succeeds");
         }
-        section(
-            &mut page,
-            &format!("### {}", module.name),
-            &about,
-            module.options,
-            false,
-        );
+        section(&mut page, &format!("### {}", module.name), &about, module.options, false);
     }
     while page.ends_with("\n\n") {
         page.pop();
@@ -107,21 +82,14 @@ fn row(option: &OptionSpec, with_scope: bool) -> String {
     if !option.since.is_empty() {
         meaning += &format!(" Since {}.", option.since);
     }
-    let cells = [
-        code(option.name),
-        code(&option.kind.short()),
-        default(&option.default),
-        cell(&meaning),
-    ];
+    let cells =
+        [code(option.name), code(&option.kind.short()), default(&option.default), cell(&meaning)];
     format!("| {} |\n", cells.join(" | "))
 }
 
 fn sentence(words: &str) -> String {
     let mut chars = words.chars();
-    let first = chars
-        .next()
-        .map(|first| first.to_uppercase().to_string())
-        .unwrap_or_default();
+    let first = chars.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
     format!("{first}{}.", chars.as_str())
 }
 
@@ -163,15 +131,12 @@ fn plain(default: &DefaultValue) -> String {
         DefaultValue::Millis(millis) => time(*millis),
         DefaultValue::Text("") => "\"\"".to_owned(),
         DefaultValue::Text(text) => (*text).to_owned(),
-        DefaultValue::List(items) => format!(
-            "[{}]",
-            items.iter().map(plain).collect::<Vec<_>>().join(", ")
-        ),
+        DefaultValue::List(items) => {
+            format!("[{}]", items.iter().map(plain).collect::<Vec<_>>().join(", "))
+        }
         DefaultValue::Map(entries) => {
-            let entries: Vec<String> = entries
-                .iter()
-                .map(|(key, value)| format!("{key}: {}", plain(value)))
-                .collect();
+            let entries: Vec<String> =
+                entries.iter().map(|(key, value)| format!("{key}: {}", plain(value))).collect();
             format!("{{{}}}", entries.join(", "))
         }
         DefaultValue::Of(name) | DefaultValue::ListOf(name) | DefaultValue::OfOr(name, _) => {
@@ -186,15 +151,8 @@ fn plain(default: &DefaultValue) -> String {
 
 /// Milliseconds in the largest unit that divides them.
 fn time(millis: i64) -> String {
-    let units = [
-        (86_400_000, "day"),
-        (3_600_000, "hour"),
-        (60_000, "minute"),
-        (1_000, "second"),
-    ];
-    let unit = units
-        .iter()
-        .find(|(length, _)| millis % length == 0 && millis >= *length);
+    let units = [(86_400_000, "day"), (3_600_000, "hour"), (60_000, "minute"), (1_000, "second")];
+    let unit = units.iter().find(|(length, _)| millis % length == 0 && millis >= *length);
     match unit {
         Some((length, name)) if millis / length == 1 => format!("1 {name}"),
         Some((length, name)) => format!("{} {name}s", millis / length),

@@ -36,13 +36,7 @@ impl<'a> Includer<'a> {
         problems: &'a mut Vec<Problem>,
         notes: &'a mut Vec<Note>,
     ) -> Self {
-        Self {
-            sources,
-            problems,
-            notes,
-            open: Vec::new(),
-            files: 0,
-        }
+        Self { sources, problems, notes, open: Vec::new(), files: 0 }
     }
 
     /// The entries of a file with its includes taken in; `from` is the node that names the file.
@@ -102,10 +96,8 @@ impl<'a> Includer<'a> {
                         "expected a map from option names to values, found {}",
                         root.describe()
                     );
-                    self.problems.push(
-                        root.problem(title)
-                            .help("write one `name: value` in each line"),
-                    );
+                    self.problems
+                        .push(root.problem(title).help("write one `name: value` in each line"));
                     Vec::new()
                 }
             },
@@ -144,20 +136,13 @@ impl<'a> Includer<'a> {
         match (value.as_str(), value.entries(), value.items()) {
             (Some(_), _, _) => named.push((value, Filter::default())),
             (_, Some(entries), _) => {
-                named.extend(
-                    entries
-                        .iter()
-                        .map(|(path, rules)| (path, self.filter(rules))),
-                );
+                named.extend(entries.iter().map(|(path, rules)| (path, self.filter(rules))));
             }
             (_, _, Some(items)) => {
                 for item in items {
                     match item.entries() {
-                        Some(entries) => named.extend(
-                            entries
-                                .iter()
-                                .map(|(path, rules)| (path, self.filter(rules))),
-                        ),
+                        Some(entries) => named
+                            .extend(entries.iter().map(|(path, rules)| (path, self.filter(rules)))),
                         None => named.push((item, Filter::default())),
                     }
                 }
@@ -169,16 +154,14 @@ impl<'a> Includer<'a> {
         let mut out = Vec::new();
         for (path, filter) in named {
             let Some(text) = path.as_text() else {
-                self.problems.push(path.problem(format!(
-                    "expected the path of a file, found {}",
-                    path.describe()
-                )));
+                self.problems.push(
+                    path.problem(format!("expected the path of a file, found {}", path.describe())),
+                );
                 continue;
             };
             let entries = self.file(&folder.join(text), Some(path));
-            let entries = entries
-                .into_iter()
-                .filter(|(key, _)| self.lets_through(&filter, key, text));
+            let entries =
+                entries.into_iter().filter(|(key, _)| self.lets_through(&filter, key, text));
             out.extend(entries.collect::<Vec<_>>());
         }
         out
@@ -190,29 +173,20 @@ impl<'a> Includer<'a> {
             return filter;
         }
         let Some(pairs) = rules.pairs() else {
-            self.problems
-                .push(rules.problem("expected a map with `allow_only` or `disallow`"));
+            self.problems.push(rules.problem("expected a map with `allow_only` or `disallow`"));
             return filter;
         };
         for (key, value) in pairs {
-            let names = value
-                .items()
-                .map_or_else(|| vec![value], |items| items.iter().collect());
-            let names: Vec<String> = names
-                .iter()
-                .filter_map(|name| name.as_str())
-                .map(str::to_owned)
-                .collect();
+            let names = value.items().map_or_else(|| vec![value], |items| items.iter().collect());
+            let names: Vec<String> =
+                names.iter().filter_map(|name| name.as_str()).map(str::to_owned).collect();
             match key.as_str() {
                 Some("allow_only") => filter.allow_only = Some(names),
                 Some("disallow") => filter.disallow = names,
                 _ => {
-                    let problem = key.problem(format!(
-                        "{} is no rule for an included file",
-                        key.describe()
-                    ));
-                    self.problems
-                        .push(suggest::name(problem, key, &["allow_only", "disallow"]));
+                    let problem =
+                        key.problem(format!("{} is no rule for an included file", key.describe()));
+                    self.problems.push(suggest::name(problem, key, &["allow_only", "disallow"]));
                 }
             }
         }
@@ -221,16 +195,13 @@ impl<'a> Includer<'a> {
 
     fn lets_through(&mut self, filter: &Filter, key: &Node, file: &str) -> bool {
         let name = key.as_str().unwrap_or_default();
-        let allowed = filter
-            .allow_only
-            .as_ref()
-            .is_none_or(|names| names.iter().any(|other| other == name));
+        let allowed =
+            filter.allow_only.as_ref().is_none_or(|names| names.iter().any(|other| other == name));
         if allowed && !filter.disallow.iter().any(|other| other == name) {
             return true;
         }
-        let problem = key.problem(format!(
-            "option `{name}` is ignored: `{file}` is included without it"
-        ));
+        let problem =
+            key.problem(format!("option `{name}` is ignored: `{file}` is included without it"));
         self.notes.push(Note::new(NoteKind::Ignored, problem));
         false
     }
@@ -244,24 +215,13 @@ pub(crate) fn read_bounded(path: &Path) -> Result<String, String> {
     let file = std::fs::File::open(path).map_err(failed)?;
     let bound = u64::try_from(yaml::TEXT_BYTES_MAX).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
-    file.take(bound + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
+    file.take(bound + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() > yaml::TEXT_BYTES_MAX {
-        return Err(format!(
-            "`{shown}` is larger than {} bytes",
-            yaml::TEXT_BYTES_MAX
-        ));
+        return Err(format!("`{shown}` is larger than {} bytes", yaml::TEXT_BYTES_MAX));
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        let line = error
-            .as_bytes()
-            .iter()
-            .take(at)
-            .filter(|byte| **byte == b'\n')
-            .count()
-            + 1;
+        let line = error.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1;
         format!("`{shown}` is not UTF-8 text: line {line} has a byte that is none")
     })
 }

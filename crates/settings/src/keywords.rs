@@ -26,10 +26,7 @@ pub(crate) struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self {
-            nodes: ADDED_NODES_MAX,
-            bytes: ADDED_BYTES_MAX,
-        }
+        Self { nodes: ADDED_NODES_MAX, bytes: ADDED_BYTES_MAX }
     }
 }
 
@@ -79,10 +76,7 @@ impl Names {
                 let expanded = entries
                     .iter()
                     .map(|(key, value)| Ok((key.clone(), self.expand(value, budget)?)));
-                Ok(Node::map(
-                    expanded.collect::<Result<Vec<_>, Problem>>()?,
-                    node.pos(),
-                ))
+                Ok(Node::map(expanded.collect::<Result<Vec<_>, Problem>>()?, node.pos()))
             }
         }
     }
@@ -103,10 +97,7 @@ impl Names {
                 false => Err(too_large()),
             };
         }
-        let Some(text) = self
-            .expand_text(&scalar.text, budget)
-            .map_err(|()| too_large())?
-        else {
+        let Some(text) = self.expand_text(&scalar.text, budget).map_err(|()| too_large())? else {
             return Ok(node.clone());
         };
         Ok(Node::quoted(text, node.pos()))
@@ -155,9 +146,9 @@ fn extent(node: &Node) -> (usize, usize) {
         Kind::Null => (1, 0),
         Kind::Scalar(scalar) => (1, scalar.text.len()),
         Kind::Seq(items) => items.iter().fold((1, 0), add),
-        Kind::Map(entries) => entries
-            .iter()
-            .fold((1, 0), |sum, (key, value)| add(add(sum, key), value)),
+        Kind::Map(entries) => {
+            entries.iter().fold((1, 0), |sum, (key, value)| add(add(sum, key), value))
+        }
     }
 }
 
@@ -173,13 +164,9 @@ pub(crate) fn apply_macros(
     problems: &mut Vec<Problem>,
     notes: &mut Vec<Note>,
 ) -> Vec<(Node, Node)> {
-    let (definitions, rest): (Vec<_>, Vec<_>) = root
-        .into_iter()
-        .partition(|(key, _)| key.as_str() == Some("define_macro"));
-    let mut raw = Names {
-        values: HashMap::new(),
-        quoted_too: true,
-    };
+    let (definitions, rest): (Vec<_>, Vec<_>) =
+        root.into_iter().partition(|(key, _)| key.as_str() == Some("define_macro"));
+    let mut raw = Names { values: HashMap::new(), quoted_too: true };
     for (_, value) in &definitions {
         define(value, "macro", &mut raw, problems);
     }
@@ -208,10 +195,8 @@ pub(crate) fn apply_macros(
 /// Adds the definitions of one `define_macro` or `define_keyword` value.
 pub(crate) fn define(value: &Node, what: &str, names: &mut Names, problems: &mut Vec<Problem>) {
     let Some(pairs) = value.pairs() else {
-        let title = format!(
-            "expected a map from {what} names to values, found {}",
-            value.describe()
-        );
+        let title =
+            format!("expected a map from {what} names to values, found {}", value.describe());
         problems.push(value.problem(title));
         return;
     };
@@ -220,10 +205,8 @@ pub(crate) fn define(value: &Node, what: &str, names: &mut Names, problems: &mut
         let allowed = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
         if name.is_empty() || !name.bytes().all(allowed) {
             let title = format!("{} is no name for a {what}", key.describe());
-            problems.push(
-                key.problem(title)
-                    .help("use capital letters, digits and `_`: `SQL_PORT`"),
-            );
+            problems
+                .push(key.problem(title).help("use capital letters, digits and `_`: `SQL_PORT`"));
         } else if names.values.contains_key(name) {
             problems.push(key.problem(format!("the {what} `{name}` is defined twice")));
         } else {
@@ -236,10 +219,7 @@ pub(crate) fn define(value: &Node, what: &str, names: &mut Names, problems: &mut
 fn resolve(raw: Names, budget: &mut Budget, problems: &mut Vec<Problem>) -> Names {
     let mut names: Vec<&String> = raw.values.keys().collect();
     names.sort();
-    let mut done = Names {
-        values: HashMap::new(),
-        quoted_too: true,
-    };
+    let mut done = Names { values: HashMap::new(), quoted_too: true };
     for name in names {
         let mut path = Vec::new();
         if let Err(problem) = resolve_one(name, &raw, &mut done, &mut path, budget) {
@@ -287,21 +267,11 @@ fn collect_names<'a>(node: &Node, raw: &'a Names, used: &mut Vec<&'a str>) {
         Kind::Null => {}
         Kind::Scalar(scalar) => {
             let whole = raw.values.get_key_value(&*scalar.text);
-            let inside = scalar
-                .text
-                .split('@')
-                .filter_map(|part| raw.values.get_key_value(part));
-            used.extend(
-                whole
-                    .into_iter()
-                    .chain(inside)
-                    .map(|(name, _)| name.as_str()),
-            );
+            let inside = scalar.text.split('@').filter_map(|part| raw.values.get_key_value(part));
+            used.extend(whole.into_iter().chain(inside).map(|(name, _)| name.as_str()));
         }
         Kind::Seq(items) => items.iter().for_each(|item| collect_names(item, raw, used)),
-        Kind::Map(entries) => entries
-            .iter()
-            .for_each(|(_, value)| collect_names(value, raw, used)),
+        Kind::Map(entries) => entries.iter().for_each(|(_, value)| collect_names(value, raw, used)),
     }
 }
 

@@ -7,10 +7,7 @@ use crate::source::Pos;
 /// Top-level options with another name now.
 const RENAMED: &[(&str, &str)] = &[
     ("new_sql_schema", "sql_schema_multihost"),
-    (
-        "auth_password_types_hidden_in_scram1",
-        "auth_password_types_hidden_in_sasl1",
-    ),
+    ("auth_password_types_hidden_in_scram1", "auth_password_types_hidden_in_sasl1"),
     ("extauth_instances", "extauth_pool_size"),
     ("deref_aliases", "ldap_deref_aliases"),
 ];
@@ -58,9 +55,8 @@ const ODBC_MODULES: &[&str] = &[
     "vcard",
 ];
 /// Plugins of `mod_pubsub` that are no more.
-const PUBSUB_PLUGINS: &[&str] = &[
-    "buddy", "club", "dag", "dispatch", "hometree", "mb", "mix", "online", "private", "public",
-];
+const PUBSUB_PLUGINS: &[&str] =
+    &["buddy", "club", "dag", "dispatch", "hometree", "mb", "mix", "online", "private", "public"];
 /// Options of any module that are no more.
 const MODULE_IGNORED: &[&str] = &[
     "iqdisc",
@@ -74,13 +70,7 @@ const MODULE_OWN_IGNORED: &[(&str, &[&str])] = &[
     ("mod_blocking", &["db_type"]),
     (
         "mod_carboncopy",
-        &[
-            "ram_db_type",
-            "use_cache",
-            "cache_size",
-            "cache_missed",
-            "cache_life_time",
-        ],
+        &["ram_db_type", "use_cache", "cache_size", "cache_missed", "cache_life_time"],
     ),
     ("mod_http_api", &["admin_ip_access"]),
 ];
@@ -99,17 +89,11 @@ type Entries = Vec<(Node, Node)>;
 
 /// Rewrites the entries of the whole file.
 pub(crate) fn rewrite(entries: Entries, notes: &mut Vec<Note>) -> Entries {
-    let mut rewriter = Rewriter {
-        notes,
-        certificates: Vec::new(),
-    };
+    let mut rewriter = Rewriter { notes, certificates: Vec::new() };
     let mut entries = rewriter.options(entries);
     if let Some(first) = rewriter.certificates.first() {
         let pos = first.pos();
-        entries.push((
-            Node::word("certfiles", pos),
-            Node::seq(rewriter.certificates, pos),
-        ));
+        entries.push((Node::word("certfiles", pos), Node::seq(rewriter.certificates, pos)));
     }
     entries
 }
@@ -121,34 +105,18 @@ struct Rewriter<'a> {
 
 impl Rewriter<'_> {
     fn rewritten(&mut self, pos: Pos, old: &str, new: &str, why: &str) {
-        let problem = Problem::new(
-            pos,
-            format!("`{}` is read as `{}`", first_line(old), first_line(new)),
-        );
-        let rewrite = Rewrite {
-            pos,
-            old: old.to_owned(),
-            new: new.to_owned(),
-            why: why.to_owned(),
-        };
+        let problem =
+            Problem::new(pos, format!("`{}` is read as `{}`", first_line(old), first_line(new)));
+        let rewrite =
+            Rewrite { pos, old: old.to_owned(), new: new.to_owned(), why: why.to_owned() };
         let problem = problem.help(why);
-        self.notes.push(Note {
-            kind: NoteKind::Rewritten,
-            problem,
-            rewrite: Some(rewrite),
-        });
+        self.notes.push(Note { kind: NoteKind::Rewritten, problem, rewrite: Some(rewrite) });
     }
 
     fn ignored(&mut self, key: &Node, owner: &str, instead: &str) {
-        let of = if owner.is_empty() {
-            String::new()
-        } else {
-            format!(" of {owner}")
-        };
-        let mut problem = key.problem(format!(
-            "option `{}`{of} has no meaning any more",
-            name(key)
-        ));
+        let of = if owner.is_empty() { String::new() } else { format!(" of {owner}") };
+        let mut problem =
+            key.problem(format!("option `{}`{of} has no meaning any more", name(key)));
         problem = match instead {
             "" => problem.help("remove it"),
             instead => problem.help(format!("remove it; see `{instead}`")),
@@ -235,17 +203,12 @@ impl Rewriter<'_> {
         mut change: impl FnMut(&mut Self, Node, Node) -> Option<(Node, Node)>,
     ) -> Node {
         let pairs = value.pairs().map(|pairs| {
-            pairs
-                .into_iter()
-                .map(|(k, v)| (k.clone(), v.clone()))
-                .collect::<Vec<_>>()
+            pairs.into_iter().map(|(k, v)| (k.clone(), v.clone())).collect::<Vec<_>>()
         });
         match pairs {
             Some(pairs) if !pairs.is_empty() => {
-                let pairs = pairs
-                    .into_iter()
-                    .filter_map(|(key, value)| change(self, key, value))
-                    .collect();
+                let pairs =
+                    pairs.into_iter().filter_map(|(key, value)| change(self, key, value)).collect();
                 Node::map(pairs, value.pos())
             }
             _ => value,
@@ -267,10 +230,7 @@ impl Rewriter<'_> {
     /// `internal` and `odbc` are `mnesia` and `sql` now, alone or in a list.
     fn backend(&mut self, option: &str, value: Node) -> Node {
         if let Kind::Seq(items) = value.kind() {
-            let items = items
-                .iter()
-                .map(|item| self.backend(option, item.clone()))
-                .collect();
+            let items = items.iter().map(|item| self.backend(option, item.clone())).collect();
             return Node::seq(items, value.pos());
         }
         let new = match value.as_str() {
@@ -305,16 +265,11 @@ impl Rewriter<'_> {
             if let (Some(db_type), Some(entries)) = (db_type, body.entries()) {
                 let mut entries = entries.to_vec();
                 entries.retain(|(key, _)| key.as_str() != Some("db_type"));
-                entries.push((
-                    Node::word("db_type", key.pos()),
-                    Node::word(db_type, key.pos()),
-                ));
+                entries.push((Node::word("db_type", key.pos()), Node::word(db_type, key.pos())));
                 body = Node::map(entries, body.pos());
             }
             if old == "mod_echo" {
-                let problem = key
-                    .problem("module `mod_echo` is no more")
-                    .help("remove it");
+                let problem = key.problem("module `mod_echo` is no more").help("remove it");
                 this.notes.push(Note::new(NoteKind::Ignored, problem));
                 return None;
             }
@@ -357,16 +312,11 @@ impl Rewriter<'_> {
         let Some(items) = value.items() else {
             return value;
         };
-        let (old, kept): (Vec<Node>, Vec<Node>) = items
-            .iter()
-            .cloned()
-            .partition(|item| PUBSUB_PLUGINS.contains(&name(item).as_str()));
+        let (old, kept): (Vec<Node>, Vec<Node>) =
+            items.iter().cloned().partition(|item| PUBSUB_PLUGINS.contains(&name(item).as_str()));
         for item in &old {
             let problem = item.problem(format!("the pubsub plugin `{}` is no more", name(item)));
-            self.notes.push(Note::new(
-                NoteKind::Ignored,
-                problem.help("remove it from the list"),
-            ));
+            self.notes.push(Note::new(NoteKind::Ignored, problem.help("remove it from the list")));
         }
         Node::seq(kept, value.pos())
     }
@@ -402,12 +352,7 @@ impl Rewriter<'_> {
                     // COMPAT: the handler is added whatever the value is, `false` included.
                     let added = format!("request_handlers:\n  {path}: {new}");
                     let why = "request handlers are listed by path; the value makes no difference, even `false`";
-                    self.rewritten(
-                        key.pos(),
-                        &format!("{option}: {}", name(&value)),
-                        &added,
-                        why,
-                    );
+                    self.rewritten(key.pos(), &format!("{option}: {}", name(&value)), &added, why);
                     handlers.push((Node::quoted(*path, key.pos()), Node::word(*new, key.pos())));
                 }
                 ("http_poll", _) if module == "ejabberd_http" => {
@@ -439,12 +384,7 @@ impl Rewriter<'_> {
             if module.as_str() != Some("mod_http_bind") {
                 return Some((path, module));
             }
-            this.rewritten(
-                module.pos(),
-                "mod_http_bind",
-                "mod_bosh",
-                "the module was renamed",
-            );
+            this.rewritten(module.pos(), "mod_http_bind", "mod_bosh", "the module was renamed");
             Some((path, Node::word("mod_bosh", module.pos())))
         })
     }
@@ -455,10 +395,7 @@ fn name(node: &Node) -> String {
 }
 
 fn first_line(text: &str) -> &str {
-    text.lines()
-        .next()
-        .unwrap_or_default()
-        .trim_end_matches(':')
+    text.lines().next().unwrap_or_default().trim_end_matches(':')
 }
 
 /// The present name of a module and the back-end its old name implies; `None` for one left out silently.
@@ -470,9 +407,7 @@ fn renamed_module(old: &str) -> Option<(String, Option<&'static str>)> {
         "mod_vcard_ldap" => return Some(("mod_vcard".to_owned(), Some("ldap"))),
         _ => {}
     }
-    let base = old
-        .strip_prefix("mod_")
-        .and_then(|rest| rest.strip_suffix("_odbc"));
+    let base = old.strip_prefix("mod_").and_then(|rest| rest.strip_suffix("_odbc"));
     match base {
         // `mod_blocking` keeps nothing itself, so it has no back-end to choose.
         Some("blocking") => Some(("mod_blocking".to_owned(), None)),
@@ -496,9 +431,7 @@ fn add_handlers(entries: &mut Entries, handlers: Entries) {
         return;
     };
     let pos = first.pos();
-    let existing = entries
-        .iter_mut()
-        .find(|(key, _)| key.as_str() == Some("request_handlers"));
+    let existing = entries.iter_mut().find(|(key, _)| key.as_str() == Some("request_handlers"));
     match existing.map(|(_, value)| value.kind_mut()) {
         Some(Kind::Map(map)) => {
             let missing = handlers
@@ -507,9 +440,6 @@ fn add_handlers(entries: &mut Entries, handlers: Entries) {
             let missing: Entries = missing.collect();
             map.extend(missing);
         }
-        _ => entries.push((
-            Node::word("request_handlers", pos),
-            Node::map(handlers, pos),
-        )),
+        _ => entries.push((Node::word("request_handlers", pos), Node::map(handlers, pos))),
     }
 }

@@ -108,11 +108,7 @@ pub fn load(source: &Source, inputs: &Inputs) -> Result<Loaded, Problems> {
     let entries = legacy::rewrite(entries, &mut notes);
     let config = assemble::config(entries, inputs, budget, &mut problems, &mut notes);
     match problems.is_empty() {
-        true => Ok(Loaded {
-            config,
-            notes,
-            sources,
-        }),
+        true => Ok(Loaded { config, notes, sources }),
         false => Err(all(problems, sources)),
     }
 }

@@ -51,24 +51,12 @@ impl Node {
 
     /// A bare word.
     pub fn word(text: impl Into<Arc<str>>, pos: Pos) -> Self {
-        Self::new(
-            Kind::Scalar(Scalar {
-                text: text.into(),
-                quoted: false,
-            }),
-            pos,
-        )
+        Self::new(Kind::Scalar(Scalar { text: text.into(), quoted: false }), pos)
     }
 
     /// A quoted text.
     pub fn quoted(text: impl Into<Arc<str>>, pos: Pos) -> Self {
-        Self::new(
-            Kind::Scalar(Scalar {
-                text: text.into(),
-                quoted: true,
-            }),
-            pos,
-        )
+        Self::new(Kind::Scalar(Scalar { text: text.into(), quoted: true }), pos)
     }
 
     /// A list.
@@ -166,13 +154,7 @@ impl Node {
                         _ => None,
                     })
                     .collect();
-                Some(
-                    maps?
-                        .into_iter()
-                        .flatten()
-                        .map(|(key, value)| (key, value))
-                        .collect(),
-                )
+                Some(maps?.into_iter().flatten().map(|(key, value)| (key, value)).collect())
             }
             _ => None,
         }
@@ -180,10 +162,7 @@ impl Node {
 
     /// The value of a key, the first if it repeats.
     pub fn value_of(&self, key: &str) -> Option<&Node> {
-        let found = self
-            .entries()?
-            .iter()
-            .find(|(name, _)| name.as_str() == Some(key));
+        let found = self.entries()?.iter().find(|(name, _)| name.as_str() == Some(key));
         found.map(|(_, value)| value)
     }
 
@@ -214,10 +193,9 @@ impl fmt::Debug for Node {
             Kind::Scalar(scalar) if scalar.quoted => write!(f, "{:?}", scalar.text),
             Kind::Scalar(scalar) => f.write_str(&scalar.text),
             Kind::Seq(items) => f.debug_list().entries(items).finish(),
-            Kind::Map(entries) => f
-                .debug_map()
-                .entries(entries.iter().map(|(k, v)| (k, v)))
-                .finish(),
+            Kind::Map(entries) => {
+                f.debug_map().entries(entries.iter().map(|(k, v)| (k, v))).finish()
+            }
         }
     }
 }
@@ -247,9 +225,8 @@ pub(crate) fn is_number(text: &str) -> bool {
     let Some((whole, rest)) = text.split_once('.') else {
         return false;
     };
-    let (fraction, exponent) = rest
-        .split_once(['e', 'E'])
-        .map_or((rest, None), |(f, e)| (f, Some(e)));
+    let (fraction, exponent) =
+        rest.split_once(['e', 'E']).map_or((rest, None), |(f, e)| (f, Some(e)));
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     is_integer(whole) && digits(fraction) && exponent.is_none_or(is_integer)
 }

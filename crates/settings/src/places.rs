@@ -106,7 +106,8 @@ mod tests {
         assert_eq!(spool_of(config("/etc/ejabberd/ejabberd.yml")), "/var/lib/ejabberd");
         assert_eq!(spool_of(config("/etc/rookery/ejabberd.yml")), "/var/lib/rookery");
         assert_eq!(spool_of(config("/srv/chat/ejabberd.yml")), "/srv/chat/rookery-data");
-        let said = PlaceHints { spool: Some("/elsewhere".into()), ..config("/srv/chat/ejabberd.yml") };
+        let said =
+            PlaceHints { spool: Some("/elsewhere".into()), ..config("/srv/chat/ejabberd.yml") };
         assert_eq!(spool_of(said), "/elsewhere");
     }
 

@@ -24,13 +24,7 @@ pub struct Problem {
 impl Problem {
     /// A problem at a position; `title` says what is wrong in one sentence without a full stop.
     pub fn new(pos: Pos, title: impl Into<String>) -> Self {
-        Self {
-            pos,
-            title: title.into(),
-            label: None,
-            help: Vec::new(),
-            secret: false,
-        }
+        Self { pos, title: title.into(), label: None, help: Vec::new(), secret: false }
     }
 
     /// A problem that concerns no particular line.
@@ -83,19 +77,13 @@ impl Problem {
                 mark = mark.label(label.clone());
             }
             let line = usize::try_from(self.pos.line).unwrap_or(1);
-            let snippet = Snippet::source(shown.line)
-                .line_start(line)
-                .path(text.name.clone());
+            let snippet = Snippet::source(shown.line).line_start(line).path(text.name.clone());
             group = group.element(snippet.annotation(mark));
         }
         for help in &self.help {
             group = group.element(Level::HELP.message(help.clone()));
         }
-        let renderer = if color {
-            Renderer::styled()
-        } else {
-            Renderer::plain()
-        };
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         renderer.decor_style(DecorStyle::Ascii).render(&[group])
     }
 }
@@ -118,10 +106,7 @@ fn excerpt(text: &str, pos: Pos, secret: bool) -> Excerpt {
     let line_end = after.find('\n').map_or(text.len(), |at| start + at);
     let line = text.get(line_start..line_end).unwrap_or("").trim_end();
     let column = (start - line_start).min(line.len());
-    let marked_end = end
-        .min(line_end)
-        .saturating_sub(line_start)
-        .clamp(column, line.len());
+    let marked_end = end.min(line_end).saturating_sub(line_start).clamp(column, line.len());
     let head = line.get(..column).unwrap_or("");
     let marked = line.get(column..marked_end).unwrap_or("").trim_end();
     let tail = line.get(column + marked.len()..).unwrap_or("");
@@ -135,11 +120,7 @@ fn excerpt(text: &str, pos: Pos, secret: bool) -> Excerpt {
     let end = head.len() + marked.len().max(1);
     let line = format!("{head}{marked}{tail}");
     let end = line.ceil_char_boundary(end.min(line.len().max(head.len())));
-    Excerpt {
-        line,
-        start: head.len(),
-        end: end.max(head.len()),
-    }
+    Excerpt { line, start: head.len(), end: end.max(head.len()) }
 }
 
 fn cut(text: &str, chars_max: usize) -> String {
@@ -160,11 +141,7 @@ pub struct Problems {
 impl Problems {
     /// Starts an empty collection over the texts of a load.
     pub fn new(sources: Sources) -> Self {
-        Self {
-            list: Vec::new(),
-            left_out: 0,
-            sources,
-        }
+        Self { list: Vec::new(), left_out: 0, sources }
     }
 
     /// Adds one problem. The same problem is kept once, and only [`PROBLEMS_MAX`] are kept.
@@ -206,18 +183,14 @@ impl Problems {
         if self.list.is_empty() {
             return Ok(value);
         }
-        self.list
-            .sort_by_key(|problem| (problem.pos.is_built_in(), problem.pos));
+        self.list.sort_by_key(|problem| (problem.pos.is_built_in(), problem.pos));
         Err(self)
     }
 
     /// All problems as text for people, with colours for a terminal or plain.
     pub fn render(&self, color: bool) -> String {
-        let mut shown: Vec<String> = self
-            .list
-            .iter()
-            .map(|p| p.render(&Level::ERROR, &self.sources, color))
-            .collect();
+        let mut shown: Vec<String> =
+            self.list.iter().map(|p| p.render(&Level::ERROR, &self.sources, color)).collect();
         if self.left_out > 0 {
             shown.push(format!("... and {} more", self.left_out));
         }
@@ -281,11 +254,7 @@ pub struct Rewrite {
 impl Note {
     /// A note of a kind with its place and words.
     pub fn new(kind: NoteKind, problem: Problem) -> Self {
-        Self {
-            kind,
-            problem,
-            rewrite: None,
-        }
+        Self { kind, problem, rewrite: None }
     }
 
     /// The note as text for people.

@@ -43,11 +43,7 @@ impl PartialEq for Slot {
 
 impl Slot {
     pub(crate) fn default(value: Value) -> Self {
-        Self {
-            value,
-            pos: Pos::BUILT_IN,
-            key_pos: Pos::BUILT_IN,
-        }
+        Self { value, pos: Pos::BUILT_IN, key_pos: Pos::BUILT_IN }
     }
 }
 
@@ -57,29 +53,18 @@ impl Section {
         mut slots: Vec<(&'static OptionSpec, Arc<Slot>)>,
     ) -> Self {
         slots.sort_by_key(|(spec, _)| spec.name);
-        Self(Arc::new(Inner {
-            title: title.into(),
-            slots,
-        }))
+        Self(Arc::new(Inner { title: title.into(), slots }))
     }
 
     /// The same section with another value of one option.
     pub(crate) fn with(&self, name: &str, value: Value) -> Self {
-        let slots = self
-            .0
-            .slots
-            .iter()
-            .map(|(spec, slot)| match spec.name == name {
-                true => (
-                    *spec,
-                    Arc::new(Slot {
-                        value: value.clone(),
-                        pos: slot.pos,
-                        key_pos: slot.key_pos,
-                    }),
-                ),
-                false => (*spec, Arc::clone(slot)),
-            });
+        let slots = self.0.slots.iter().map(|(spec, slot)| match spec.name == name {
+            true => (
+                *spec,
+                Arc::new(Slot { value: value.clone(), pos: slot.pos, key_pos: slot.key_pos }),
+            ),
+            false => (*spec, Arc::clone(slot)),
+        });
         Self::new(self.title(), slots.collect())
     }
 
@@ -90,22 +75,13 @@ impl Section {
 
     fn slot(&self, name: &str) -> &Slot {
         self.find(name).map_or_else(
-            || {
-                panic!(
-                    "`{}` has no option `{name}` in the catalogue of settings",
-                    self.0.title
-                )
-            },
+            || panic!("`{}` has no option `{name}` in the catalogue of settings", self.0.title),
             |(_, slot)| slot.as_ref(),
         )
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<&(&'static OptionSpec, Arc<Slot>)> {
-        let at = self
-            .0
-            .slots
-            .binary_search_by_key(&name, |(spec, _)| spec.name)
-            .ok()?;
+        let at = self.0.slots.binary_search_by_key(&name, |(spec, _)| spec.name).ok()?;
         self.0.slots.get(at)
     }
 
@@ -134,11 +110,7 @@ impl Section {
         let slot = self.slot(name);
         let problem =
             Problem::new(slot.pos, title).label(format!("option `{name}` of {}", self.0.title));
-        if matches!(slot.value, Value::Secret(_)) {
-            problem.secret()
-        } else {
-            problem
-        }
+        if matches!(slot.value, Value::Secret(_)) { problem.secret() } else { problem }
     }
 
     /// The options written in the file, with the place of their names.
@@ -166,9 +138,7 @@ impl Section {
     pub fn bool(&self, name: &str) -> bool {
         match self.get(name) {
             Value::Unset => false,
-            value => value
-                .as_bool()
-                .unwrap_or_else(|| self.wrong(name, "yes or no")),
+            value => value.as_bool().unwrap_or_else(|| self.wrong(name, "yes or no")),
         }
     }
 
@@ -179,9 +149,7 @@ impl Section {
 
     /// An integer; only for options that always have a value.
     pub fn int(&self, name: &str) -> i64 {
-        self.get(name)
-            .as_int()
-            .unwrap_or_else(|| self.wrong(name, "an integer"))
+        self.get(name).as_int().unwrap_or_else(|| self.wrong(name, "an integer"))
     }
 
     /// An integer, `None` when unset.
@@ -191,16 +159,12 @@ impl Section {
 
     /// A number that may have decimals; only for options that always have a value.
     pub fn number(&self, name: &str) -> f64 {
-        self.get(name)
-            .as_number()
-            .unwrap_or_else(|| self.wrong(name, "a number"))
+        self.get(name).as_number().unwrap_or_else(|| self.wrong(name, "a number"))
     }
 
     /// A count or `infinity`; only for options that always have a value.
     pub fn limit(&self, name: &str) -> Limit<u64> {
-        self.get(name)
-            .as_limit()
-            .unwrap_or_else(|| self.wrong(name, "a count or infinity"))
+        self.get(name).as_limit().unwrap_or_else(|| self.wrong(name, "a count or infinity"))
     }
 
     /// A count or `infinity`, `None` when unset.
@@ -210,9 +174,7 @@ impl Section {
 
     /// A time or `infinity`; only for options that always have a value.
     pub fn duration(&self, name: &str) -> Limit<Duration> {
-        self.get(name)
-            .as_duration()
-            .unwrap_or_else(|| self.wrong(name, "a time"))
+        self.get(name).as_duration().unwrap_or_else(|| self.wrong(name, "a time"))
     }
 
     /// A time or `infinity`, `None` when unset.
@@ -293,11 +255,7 @@ impl Section {
 
 impl fmt::Debug for Section {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let slots = self
-            .0
-            .slots
-            .iter()
-            .map(|(spec, slot)| (spec.name, &slot.value));
+        let slots = self.0.slots.iter().map(|(spec, slot)| (spec.name, &slot.value));
         write!(f, "{} ", self.0.title)?;
         f.debug_map().entries(slots).finish()
     }

@@ -26,13 +26,8 @@ pub struct Pos {
 
 impl Pos {
     /// The position of values that were never written: built-in defaults.
-    pub const BUILT_IN: Self = Self {
-        file: FileId(u32::MAX),
-        start: 0,
-        end: 0,
-        line: 0,
-        column: 0,
-    };
+    pub const BUILT_IN: Self =
+        Self { file: FileId(u32::MAX), start: 0, end: 0, line: 0, column: 0 };
 
     /// Whether the value stands in no file.
     pub fn is_built_in(self) -> bool {
@@ -62,10 +57,7 @@ impl Sources {
     /// Adds a text under the name shown in messages and returns its number.
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> FileId {
         let id = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
-        self.0.push(Arc::new(Text {
-            name: name.into(),
-            text: text.into(),
-        }));
+        self.0.push(Arc::new(Text { name: name.into(), text: text.into() }));
         FileId(id)
     }
 
@@ -91,8 +83,6 @@ impl Sources {
         if pos.is_built_in() {
             return None;
         }
-        self.0
-            .get(usize::try_from(pos.file.0).ok()?)
-            .map(AsRef::as_ref)
+        self.0.get(usize::try_from(pos.file.0).ok()?).map(AsRef::as_ref)
     }
 }

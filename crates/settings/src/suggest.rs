@@ -23,16 +23,10 @@ pub(crate) fn nearest<'a>(written: &str, candidates: &[&'a str]) -> Option<&'a s
     }
     let written = written.to_ascii_lowercase().replace('-', "_");
     let bound = (written.chars().count() / 3).clamp(1, 4);
-    let scored = candidates.iter().map(|name| {
-        (
-            strsim::damerau_levenshtein(&written, &name.to_ascii_lowercase()),
-            *name,
-        )
-    });
-    scored
-        .filter(|(distance, _)| *distance <= bound)
-        .min()
-        .map(|(_, name)| name)
+    let scored = candidates
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(&written, &name.to_ascii_lowercase()), *name));
+    scored.filter(|(distance, _)| *distance <= bound).min().map(|(_, name)| name)
 }
 
 /// The place of an unknown option, for the hint where it does belong.
@@ -53,22 +47,17 @@ pub(crate) fn option(
 ) -> Problem {
     let is_toplevel = catalogue::toplevel(written).is_some();
     if place != Place::Toplevel && place != Place::Field && is_toplevel {
-        return problem.help(format!(
-            "`{written}` is a top-level option; write it without indentation"
-        ));
+        return problem
+            .help(format!("`{written}` is a top-level option; write it without indentation"));
     }
     if catalogue::module(written).is_some() {
-        return problem.help(format!(
-            "`{written}` is a module; write it below `modules:`"
-        ));
+        return problem.help(format!("`{written}` is a module; write it below `modules:`"));
     }
     if let Some(candidate) = nearest(written, candidates) {
         return problem.help(format!("did you mean `{candidate}`?"));
     }
-    let modules = MODULES
-        .iter()
-        .filter(|module| module.option(written).is_some())
-        .map(|module| module.name);
+    let modules =
+        MODULES.iter().filter(|module| module.option(written).is_some()).map(|module| module.name);
     let listeners = LISTENERS
         .iter()
         .filter(|listener| listener.option(written).is_some())
@@ -77,10 +66,9 @@ pub(crate) fn option(
     owners.dedup();
     match owners.len() {
         0 => list_candidates(problem, candidates),
-        1..=4 => problem.help(format!(
-            "`{written}` is an option of {}",
-            quoted_list(&owners, "and")
-        )),
+        1..=4 => {
+            problem.help(format!("`{written}` is an option of {}", quoted_list(&owners, "and")))
+        }
         more => {
             owners.truncate(3);
             problem.help(format!(

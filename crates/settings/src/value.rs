@@ -59,20 +59,13 @@ impl IpRange {
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address.to_canonical(), address.to_canonical()) {
             (IpAddr::V4(range), IpAddr::V4(address)) => {
-                let bits = if self.address.is_ipv6() {
-                    self.bits.saturating_sub(96)
-                } else {
-                    self.bits
-                };
-                let mask = u32::MAX
-                    .checked_shl(32 - u32::from(bits.min(32)))
-                    .unwrap_or(0);
+                let bits =
+                    if self.address.is_ipv6() { self.bits.saturating_sub(96) } else { self.bits };
+                let mask = u32::MAX.checked_shl(32 - u32::from(bits.min(32))).unwrap_or(0);
                 range.to_bits() & mask == address.to_bits() & mask
             }
             (IpAddr::V6(range), IpAddr::V6(address)) => {
-                let mask = u128::MAX
-                    .checked_shl(128 - u32::from(self.bits.min(128)))
-                    .unwrap_or(0);
+                let mask = u128::MAX.checked_shl(128 - u32::from(self.bits.min(128))).unwrap_or(0);
                 range.to_bits() & mask == address.to_bits() & mask
             }
             _ => false,
@@ -107,20 +100,12 @@ impl Value {
 
     /// Yes or no, if it is that.
     pub fn as_bool(&self) -> Option<bool> {
-        if let Self::Bool(value) = self {
-            Some(*value)
-        } else {
-            None
-        }
+        if let Self::Bool(value) = self { Some(*value) } else { None }
     }
 
     /// The integer, if it is one.
     pub fn as_int(&self) -> Option<i64> {
-        if let Self::Int(value) = self {
-            Some(*value)
-        } else {
-            None
-        }
+        if let Self::Int(value) = self { Some(*value) } else { None }
     }
 
     /// The number, decimal or not.
@@ -135,74 +120,42 @@ impl Value {
 
     /// The text, if it is one that may be printed.
     pub fn as_str(&self) -> Option<&str> {
-        if let Self::Text(value) = self {
-            Some(value)
-        } else {
-            None
-        }
+        if let Self::Text(value) = self { Some(value) } else { None }
     }
 
     /// The secret, if it is one.
     pub fn as_secret(&self) -> Option<&Secret> {
-        if let Self::Secret(value) = self {
-            Some(value)
-        } else {
-            None
-        }
+        if let Self::Secret(value) = self { Some(value) } else { None }
     }
 
     /// The items of a list.
     pub fn as_list(&self) -> Option<&[Value]> {
-        if let Self::List(value) = self {
-            Some(value)
-        } else {
-            None
-        }
+        if let Self::List(value) = self { Some(value) } else { None }
     }
 
     /// The entries of a map with free keys.
     pub fn as_map(&self) -> Option<&[(Value, Value)]> {
-        if let Self::Map(value) = self {
-            Some(value)
-        } else {
-            None
-        }
+        if let Self::Map(value) = self { Some(value) } else { None }
     }
 
     /// The section of a map with known keys.
     pub fn as_section(&self) -> Option<&Section> {
-        if let Self::Options(value) = self {
-            Some(value)
-        } else {
-            None
-        }
+        if let Self::Options(value) = self { Some(value) } else { None }
     }
 
     /// The node of access rules, shaper rules and the like.
     pub fn as_node(&self) -> Option<&Node> {
-        if let Self::Node(value) = self {
-            Some(value)
-        } else {
-            None
-        }
+        if let Self::Node(value) = self { Some(value) } else { None }
     }
 
     /// The address.
     pub fn as_ip(&self) -> Option<IpAddr> {
-        if let Self::Ip(value) = self {
-            Some(*value)
-        } else {
-            None
-        }
+        if let Self::Ip(value) = self { Some(*value) } else { None }
     }
 
     /// The address range; an address alone is a range of one.
     pub fn as_net(&self) -> Option<IpRange> {
-        if let Self::Net(value) = self {
-            Some(*value)
-        } else {
-            None
-        }
+        if let Self::Net(value) = self { Some(*value) } else { None }
     }
 
     /// A time, or no limit.
@@ -243,10 +196,9 @@ impl fmt::Debug for Value {
             Self::Text(value) => write!(f, "{value:?}"),
             Self::Secret(value) => write!(f, "{value:?}"),
             Self::List(items) => f.debug_list().entries(items).finish(),
-            Self::Map(entries) => f
-                .debug_map()
-                .entries(entries.iter().map(|(k, v)| (k, v)))
-                .finish(),
+            Self::Map(entries) => {
+                f.debug_map().entries(entries.iter().map(|(k, v)| (k, v))).finish()
+            }
             Self::Options(section) => write!(f, "{section:?}"),
             Self::Ip(value) => write!(f, "{value}"),
             Self::Net(range) => write!(f, "{}/{}", range.address, range.bits),

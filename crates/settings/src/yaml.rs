@@ -21,10 +21,7 @@ pub(crate) const NODES_MAX: usize = 200_000;
 /// One problem: the syntax error, or the bound that was passed.
 pub(crate) fn parse(file: FileId, text: &str) -> Result<Node, Problem> {
     if text.len() > TEXT_BYTES_MAX {
-        let title = format!(
-            "the text has {} bytes, more than {TEXT_BYTES_MAX}",
-            text.len()
-        );
+        let title = format!("the text has {} bytes, more than {TEXT_BYTES_MAX}", text.len());
         return Err(Problem::new(at_start(file), title));
     }
     let places = Places::new(file, text);
@@ -47,27 +44,16 @@ pub(crate) fn parse(file: FileId, text: &str) -> Result<Node, Problem> {
         })?;
         builder.take(event, span)?;
     }
-    Ok(builder
-        .root
-        .unwrap_or_else(|| Node::new(Kind::Null, at_start(file))))
+    Ok(builder.root.unwrap_or_else(|| Node::new(Kind::Null, at_start(file))))
 }
 
 fn at_start(file: FileId) -> Pos {
-    Pos {
-        file,
-        start: 0,
-        end: 0,
-        line: 1,
-        column: 1,
-    }
+    Pos { file, start: 0, end: 0, line: 1, column: 1 }
 }
 
 fn syntax_help(problem: Problem, text: &str, line: usize) -> Problem {
     let written = text.lines().nth(line.saturating_sub(1)).unwrap_or("");
-    let indent: &str = written
-        .split(|c: char| !c.is_whitespace())
-        .next()
-        .unwrap_or("");
+    let indent: &str = written.split(|c: char| !c.is_whitespace()).next().unwrap_or("");
     if indent.contains('\t') || problem.title().contains("tab") {
         return problem.help("YAML is indented with spaces; replace the tab characters");
     }
@@ -89,11 +75,7 @@ impl Places {
             true => Vec::new(),
             false => text.char_indices().map(|(at, _)| narrow(at)).collect(),
         };
-        Self {
-            file,
-            bytes,
-            length: narrow(text.len()),
-        }
+        Self { file, bytes, length: narrow(text.len()) }
     }
 
     fn byte(&self, index: usize) -> u32 {
@@ -182,20 +164,13 @@ impl Builder<'_> {
                 }
                 c if c == quote
                     && quote == '\''
-                    && written
-                        .get(at + 1..)
-                        .is_some_and(|rest| rest.starts_with('\'')) =>
+                    && written.get(at + 1..).is_some_and(|rest| rest.starts_with('\'')) =>
                 {
                     chars.next();
                 }
                 c if c == quote => {
-                    let end = pos
-                        .start
-                        .saturating_add(u32::try_from(at + 1).unwrap_or(u32::MAX));
-                    return Pos {
-                        end: end.min(pos.end),
-                        ..pos
-                    };
+                    let end = pos.start.saturating_add(u32::try_from(at + 1).unwrap_or(u32::MAX));
+                    return Pos { end: end.min(pos.end), ..pos };
                 }
                 _ => {}
             }
@@ -221,20 +196,12 @@ impl Builder<'_> {
                 format!("lists and maps are nested more than {DEPTH_MAX} deep"),
             ));
         }
-        self.stack.push(Open {
-            anchor,
-            pos,
-            is_map,
-            items: Vec::new(),
-        });
+        self.stack.push(Open { anchor, pos, is_map, items: Vec::new() });
         Ok(())
     }
 
     fn close(&mut self) -> Result<(), Problem> {
-        let open = self
-            .stack
-            .pop()
-            .expect("the parser closes only what it opened");
+        let open = self.stack.pop().expect("the parser closes only what it opened");
         let kind = match open.is_map {
             false => Kind::Seq(open.items),
             true => Kind::Map(merge_entries(open.items)?),
@@ -260,10 +227,7 @@ impl Builder<'_> {
 fn size(node: &Node) -> usize {
     1 + match node.kind() {
         Kind::Seq(items) => items.iter().map(size).sum::<usize>(),
-        Kind::Map(entries) => entries
-            .iter()
-            .map(|(key, value)| size(key) + size(value))
-            .sum(),
+        Kind::Map(entries) => entries.iter().map(|(key, value)| size(key) + size(value)).sum(),
         Kind::Null | Kind::Scalar(_) => 0,
     }
 }
@@ -274,9 +238,7 @@ fn merge_entries(items: Vec<Node>) -> Result<Vec<(Node, Node)>, Problem> {
     let mut merged = Vec::new();
     let mut items = items.into_iter();
     while let (Some(key), Some(value)) = (items.next(), items.next()) {
-        let is_merge = key
-            .scalar()
-            .is_some_and(|scalar| !scalar.quoted && &*scalar.text == "<<");
+        let is_merge = key.scalar().is_some_and(|scalar| !scalar.quoted && &*scalar.text == "<<");
         match is_merge {
             false => entries.push((key, value)),
             true => {
@@ -286,11 +248,7 @@ fn merge_entries(items: Vec<Node>) -> Result<Vec<(Node, Node)>, Problem> {
                         value.describe()
                     ))
                 })?;
-                merged.extend(
-                    pairs
-                        .into_iter()
-                        .map(|(key, value)| (key.clone(), value.clone())),
-                );
+                merged.extend(pairs.into_iter().map(|(key, value)| (key.clone(), value.clone())));
             }
         }
     }

@@ -6,9 +6,9 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use netio::Transport;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use netio::Transport;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use xmlstream::{Element, Event, Limits, Reader, StreamHeader};
 use xmpp_wire::ns;
@@ -46,7 +46,9 @@ impl fmt::Display for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Opened(header) => write!(f, "a stream header from {:?}", header.from),
-            Self::Element(element) => f.write_str(&String::from_utf8_lossy(&element.to_bytes(ns::CLIENT))),
+            Self::Element(element) => {
+                f.write_str(&String::from_utf8_lossy(&element.to_bytes(ns::CLIENT)))
+            }
             Self::Closed => f.write_str("</stream:stream>"),
             Self::Broken(error) => write!(f, "bytes that are no stream: {error}"),
             Self::Gone => f.write_str("the end of the connection"),
@@ -112,10 +114,13 @@ impl Client {
             let Some(io) = &mut self.io else { break };
             let mut bytes = vec![0; READ_BYTES];
             let mut buf = ReadBuf::new(&mut bytes);
-            let read = std::future::poll_fn(|cx| match Pin::new(&mut *io).poll_read(cx, &mut buf) {
-                Poll::Pending => Poll::Ready(None),
-                Poll::Ready(result) => Poll::Ready(Some(result.is_ok() && !buf.filled().is_empty())),
-            });
+            let read =
+                std::future::poll_fn(|cx| match Pin::new(&mut *io).poll_read(cx, &mut buf) {
+                    Poll::Pending => Poll::Ready(None),
+                    Poll::Ready(result) => {
+                        Poll::Ready(Some(result.is_ok() && !buf.filled().is_empty()))
+                    }
+                });
             match read.await {
                 None => break,
                 Some(true) => {
@@ -207,10 +212,11 @@ impl Client {
         let mut rest = xml.as_bytes();
         let began = Instant::now();
         while !rest.is_empty() {
-            let written = std::future::poll_fn(|cx| match Pin::new(&mut *io).poll_write(cx, rest) {
-                Poll::Pending => Poll::Ready(Ok(0)),
-                ready => ready,
-            });
+            let written =
+                std::future::poll_fn(|cx| match Pin::new(&mut *io).poll_write(cx, rest) {
+                    Poll::Pending => Poll::Ready(Ok(0)),
+                    ready => ready,
+                });
             let count = written.await.map_err(gone)?;
             rest = rest.get(count..).unwrap_or_default();
             if count == 0 {
@@ -232,7 +238,12 @@ impl Client {
         self.send(&header_to(host)).await?;
         match self.next_item(STEP_PATIENCE).await {
             Some(Item::Opened(_)) => {}
-            other => return Err(Failure(format!("expected a stream header, got {}", shown(other.as_ref())))),
+            other => {
+                return Err(Failure(format!(
+                    "expected a stream header, got {}",
+                    shown(other.as_ref())
+                )));
+            }
         }
         self.expect("features", ns::STREAMS).await
     }
@@ -249,7 +260,12 @@ impl Client {
     ///
     /// # Errors
     /// The server refused a step, or said something else.
-    pub async fn authenticate(&mut self, user: &str, host: &str, password: &str) -> Result<Element, Failure> {
+    pub async fn authenticate(
+        &mut self,
+        user: &str,
+        host: &str,
+        password: &str,
+    ) -> Result<Element, Failure> {
         self.open(host).await?;
         let plain = STANDARD.encode(format!("\0{user}\0{password}"));
         self.send(&format!("<auth xmlns='{}' mechanism='PLAIN'>{plain}</auth>", ns::SASL)).await?;
@@ -262,11 +278,17 @@ impl Client {
     /// # Errors
     /// The server refused it.
     pub async fn bind(&mut self, resource: Option<&str>) -> Result<(), Failure> {
-        let wanted = resource.map_or(String::new(), |resource| format!("<resource>{resource}</resource>"));
-        self.send(&format!("<iq type='set' id='bind'><bind xmlns='{}'>{wanted}</bind></iq>", ns::BIND)).await?;
+        let wanted =
+            resource.map_or(String::new(), |resource| format!("<resource>{resource}</resource>"));
+        self.send(&format!(
+            "<iq type='set' id='bind'><bind xmlns='{}'>{wanted}</bind></iq>",
+            ns::BIND
+        ))
+        .await?;
         let reply = self.expect("iq", ns::CLIENT).await?;
         let jid = reply.child("bind", ns::BIND).and_then(|bind| bind.child_text("jid", ns::BIND));
-        self.jid = jid.ok_or_else(|| Failure(format!("was not bound: {}", Item::Element(reply))))?;
+        self.jid =
+            jid.ok_or_else(|| Failure(format!("was not bound: {}", Item::Element(reply))))?;
         Ok(())
     }
 
@@ -295,8 +317,10 @@ impl Client {
     /// The session was not resumable.
     pub async fn resume(&mut self, before: &Self) -> Result<(), Failure> {
         let sm = before.sm.clone().ok_or_else(|| Failure("had no stream management".to_owned()))?;
-        let id = sm.id.clone().ok_or_else(|| Failure("had no identifier for resumption".to_owned()))?;
-        self.send(&format!("<resume xmlns='{}' previd='{id}' h='{}'/>", ns::SM, sm.received)).await?;
+        let id =
+            sm.id.clone().ok_or_else(|| Failure("had no identifier for resumption".to_owned()))?;
+        self.send(&format!("<resume xmlns='{}' previd='{id}' h='{}'/>", ns::SM, sm.received))
+            .await?;
         self.sm = Some(sm);
         self.jid.clone_from(&before.jid);
         Ok(())
@@ -327,7 +351,11 @@ impl Client {
 
 /// The header a client sends.
 pub(crate) fn header_to(host: &str) -> String {
-    format!("<stream:stream xmlns='{}' xmlns:stream='{}' to='{host}' version='1.0'>", ns::CLIENT, ns::STREAMS)
+    format!(
+        "<stream:stream xmlns='{}' xmlns:stream='{}' to='{host}' version='1.0'>",
+        ns::CLIENT,
+        ns::STREAMS
+    )
 }
 
 /// An item, or that there was none.

@@ -22,7 +22,12 @@ const NOT_IN_BASE: &[&str] = &["mod_vcard_xupdate"];
 /// The base: one host, one listener in clear, every module with its defaults but `mod_vcard_xupdate`.
 pub fn base() -> String {
     let mut text = format!("{BASE}modules:\n");
-    for module in crate::MODULES.iter().copied().flatten().filter(|module| !NOT_IN_BASE.contains(&module.name)) {
+    for module in crate::MODULES
+        .iter()
+        .copied()
+        .flatten()
+        .filter(|module| !NOT_IN_BASE.contains(&module.name))
+    {
         writeln!(text, "  {}: {{}}", module.name).expect("a string takes all that is written");
     }
     text
@@ -37,7 +42,9 @@ pub fn merged(over: &str) -> String {
     for (key, text) in blocks_of(over, 0) {
         let place = blocks.iter().position(|(present, _)| *present == key);
         match place {
-            Some(place) if key == "modules" => blocks[place].1 = merged_modules(&blocks[place].1, &text),
+            Some(place) if key == "modules" => {
+                blocks[place].1 = merged_modules(&blocks[place].1, &text)
+            }
             Some(place) => blocks[place].1 = text,
             None => blocks.push((key, text)),
         }
@@ -94,10 +101,15 @@ mod tests {
 
     #[test]
     fn a_test_changes_single_keys_and_modules() {
-        let text = merged("auth_method: anonymous\nmodules:\n  mod_disco: absent\n  mod_offline:\n    use_mam_for_storage: false\n");
+        let text = merged(
+            "auth_method: anonymous\nmodules:\n  mod_disco: absent\n  mod_offline:\n    use_mam_for_storage: false\n",
+        );
         assert!(text.contains("hosts:\n  - localhost\n"));
         assert!(text.contains("auth_method: anonymous\n") && !text.contains("auth_method: sql"));
         assert!(!text.contains("mod_disco") && text.contains("mod_roster"));
-        assert!(text.contains("  mod_offline:\n    use_mam_for_storage: false\n") && !text.contains("mod_offline: {}"));
+        assert!(
+            text.contains("  mod_offline:\n    use_mam_for_storage: false\n")
+                && !text.contains("mod_offline: {}")
+        );
     }
 }

@@ -76,7 +76,8 @@ impl World {
     /// # Errors
     /// As [`World::new`].
     pub async fn of_config(text: &str) -> Result<Self, Failure> {
-        let folder = tempfile::tempdir().map_err(|error| Failure(format!("no folder for the data: {error}")))?;
+        let folder = tempfile::tempdir()
+            .map_err(|error| Failure(format!("no folder for the data: {error}")))?;
         let beginning = Timestamp::from_second(BEGINNING_SECONDS).unwrap_or_default();
         let server = Server::start(&folder, text, 0, beginning).await?;
         Ok(Self { folder, config_text: text.to_owned(), server, life: 0 })
@@ -118,7 +119,12 @@ impl World {
     /// When there is no such listener.
     pub fn transport_to(&self, listener: usize) -> Transport {
         let (ours, theirs) = Transport::pair(LINK_BYTES);
-        let door = self.server.doors.get(listener).expect("the test names a listener it configured").clone();
+        let door = self
+            .server
+            .doors
+            .get(listener)
+            .expect("the test names a listener it configured")
+            .clone();
         self.kernel().tasks().spawn("connection", door.serve(Link::memory(theirs)));
         ours
     }
@@ -154,7 +160,8 @@ impl World {
             barrier.map_err(|error| Failure(format!("the store failed: {error}")))?;
             breathe().await;
             let after = self.kernel().store().stats();
-            let mut moved = after.changes != before.changes + 1 || after.reads > 0 || after.waiting > 0;
+            let mut moved =
+                after.changes != before.changes + 1 || after.reads > 0 || after.waiting > 0;
             for client in clients.iter_mut() {
                 moved |= client.pump().await;
             }
@@ -168,7 +175,8 @@ impl World {
     /// # Errors
     /// As [`World::settle`].
     pub async fn advance(&self, by: Duration, clients: &mut [&mut Client]) -> Result<(), Failure> {
-        let steps = u32::try_from(by.as_millis() / 500).unwrap_or(u32::MAX).clamp(1, ADVANCE_STEPS_MAX);
+        let steps =
+            u32::try_from(by.as_millis() / 500).unwrap_or(u32::MAX).clamp(1, ADVANCE_STEPS_MAX);
         for _ in 0..steps {
             self.settle(clients).await?;
             tokio::time::advance(by / steps).await;
@@ -208,18 +216,33 @@ impl World {
 }
 
 impl Server {
-    async fn start(folder: &TempDir, text: &str, life: u32, now: Timestamp) -> Result<Self, Failure> {
+    async fn start(
+        folder: &TempDir,
+        text: &str,
+        life: u32,
+        now: Timestamp,
+    ) -> Result<Self, Failure> {
         let config = read_config(text)?;
         let mut tables: Vec<&store::TableSet> = accounts::TABLES.to_vec();
-        tables.extend(MODULES.iter().copied().flatten().flat_map(|module| module.tables.iter().copied()));
+        tables.extend(
+            MODULES.iter().copied().flatten().flat_map(|module| module.tables.iter().copied()),
+        );
         let database = folder.path().join(format!("life-{life}.db"));
         let store = Store::open(&OpenOptions::new(database), &tables).map_err(failure)?;
-        let accounts = Accounts::open(store.clone(), accounts::Options::from_config(&config), random::bytes);
+        let accounts =
+            Accounts::open(store.clone(), accounts::Options::from_config(&config), random::bytes);
         let accounts = accounts.await.map_err(failure)?;
         let clock = Clock::starting_at(now);
         let options = CertOptions::from_config(&config, Some(folder.path().join("certificates")));
         let (certs, _) = CertStore::open(&options, clock.wall().into());
-        let parts = Parts { store, accounts, certs, clock, modules: MODULES, commands: admin::COMMANDS.to_vec() };
+        let parts = Parts {
+            store,
+            accounts,
+            certs,
+            clock,
+            modules: MODULES,
+            commands: admin::COMMANDS.to_vec(),
+        };
         let kernel = Kernel::start(parts, config.clone()).map_err(|found| problems(&found))?;
         xmpp::restore_sessions(&kernel).await.map_err(failure)?;
         let doors = open_doors(&kernel, &config)?;
@@ -234,7 +257,8 @@ fn open_doors(kernel: &Kernel, config: &Config) -> Result<Vec<Arc<C2s>>, Failure
 }
 
 fn read_config(text: &str) -> Result<Config, Failure> {
-    let source = Source::Text { name: "the test's configuration".to_owned(), text: text.to_owned() };
+    let source =
+        Source::Text { name: "the test's configuration".to_owned(), text: text.to_owned() };
     let loaded = settings::load(&source, &Inputs::default());
     loaded.map(|loaded| loaded.config).map_err(|problems: Problems| Failure(problems.render(false)))
 }

@@ -6,7 +6,10 @@ use kernel::hooks::{AccountCreated, AccountRemoved, PasswordChanged};
 use kernel::{CloseReason, Control};
 use stdx::Secret;
 
-use super::{Command, Field, HOST, Kernel, RESCODE, RESTUPLE, Shape, UNKNOWN_HOST, USER, Version, address, field};
+use super::{
+    Command, Field, HOST, Kernel, RESCODE, RESTUPLE, Shape, UNKNOWN_HOST, USER, Version, address,
+    field,
+};
 use crate::NODE;
 
 /// ejabberd's code for an account that exists already.
@@ -41,17 +44,25 @@ async fn register(kernel: &Kernel, arguments: Arguments) -> Result<Value, Comman
             if let Some(account) = address(user, host) {
                 kernel.announce::<AccountCreated>(&account).await;
             }
-            return Ok(Value::Restuple(true, format!("User {user}@{host} successfully registered")));
+            return Ok(Value::Restuple(
+                true,
+                format!("User {user}@{host} successfully registered"),
+            ));
         }
         Err(AccountError::Exists) => {
             let text = format!("User {user}@{host} already registered");
             return Err(CommandError::Conflict { code: CODE_EXISTS, text });
         }
         Err(AccountError::UnknownHost(_)) => {
-            return Err(CommandError::Failed { code: CODE_CANNOT_REGISTER, text: UNKNOWN_HOST.to_owned() });
+            return Err(CommandError::Failed {
+                code: CODE_CANNOT_REGISTER,
+                text: UNKNOWN_HOST.to_owned(),
+            });
         }
         Err(AccountError::InvalidName(_)) => "Malformed username".to_owned(),
-        Err(AccountError::InvalidPassword) => "The password contains unacceptable characters".to_owned(),
+        Err(AccountError::InvalidPassword) => {
+            "The password contains unacceptable characters".to_owned()
+        }
         Err(AccountError::NotAllowed { .. }) => "Not allowed".to_owned(),
         Err(other) => other.to_string(),
     };
@@ -88,7 +99,9 @@ async fn unregister(kernel: &Kernel, arguments: Arguments) -> Result<Value, Comm
             gone
         }
         // COMPAT: removing what is not there is no error.
-        Err(AccountError::NotFound | AccountError::InvalidName(_) | AccountError::NotAllowed { .. }) => gone,
+        Err(
+            AccountError::NotFound | AccountError::InvalidName(_) | AccountError::NotAllowed { .. },
+        ) => gone,
         Err(AccountError::UnknownHost(_)) => Err(CommandError::bad_argument(UNKNOWN_HOST)),
         Err(other) => Err(CommandError::failed(other)),
     }
@@ -148,9 +161,9 @@ async fn change_password(kernel: &Kernel, arguments: Arguments) -> Result<Value,
             }
             Ok(Value::OK)
         }
-        Err(AccountError::NotFound | AccountError::InvalidName(_) | AccountError::UnknownHost(_)) => {
-            Err(CommandError::NotExists { code: 0, text: "unknown_user".to_owned() })
-        }
+        Err(
+            AccountError::NotFound | AccountError::InvalidName(_) | AccountError::UnknownHost(_),
+        ) => Err(CommandError::NotExists { code: 0, text: "unknown_user".to_owned() }),
         Err(AccountError::InvalidPassword) => Err(CommandError::bad_argument("invalid_password")),
         Err(AccountError::NotAllowed { .. }) => Err(CommandError::bad_argument("not_allowed")),
         Err(other) => Err(CommandError::failed(other)),
@@ -172,7 +185,10 @@ pub(super) const CHECK_PASSWORD: Command = Command {
 
 async fn check_password(kernel: &Kernel, arguments: Arguments) -> Result<Value, CommandError> {
     let password = Secret::new(arguments.text("password"));
-    let checked = kernel.accounts().check_password(arguments.text("user"), arguments.text("host"), &password).await;
+    let checked = kernel
+        .accounts()
+        .check_password(arguments.text("user"), arguments.text("host"), &password)
+        .await;
     yes_or_no(checked.map(accounts::Check::is_right))
 }
 
@@ -197,7 +213,9 @@ async fn check_account(kernel: &Kernel, arguments: Arguments) -> Result<Value, C
 fn yes_or_no(answer: Result<bool, AccountError>) -> Result<Value, CommandError> {
     match answer {
         Ok(yes) => Ok(Value::Rescode(yes)),
-        Err(AccountError::UnknownHost(_) | AccountError::InvalidName(_)) => Ok(Value::Rescode(false)),
+        Err(AccountError::UnknownHost(_) | AccountError::InvalidName(_)) => {
+            Ok(Value::Rescode(false))
+        }
         Err(other) => Err(CommandError::failed(other)),
     }
 }

@@ -37,10 +37,28 @@ macro_rules! asks_process {
     };
 }
 
-asks_process!(STOP, "stop", "server", "Stop the server in order: clients are told, everything is stored", stop);
+asks_process!(
+    STOP,
+    "stop",
+    "server",
+    "Stop the server in order: clients are told, everything is stored",
+    stop
+);
 asks_process!(RESTART, "restart", "server", "Stop the server in order and start it again", restart);
-asks_process!(REOPEN_LOG, "reopen_log", "logs", "Open the log file anew after it was moved away", reopen_log);
-asks_process!(ROTATE_LOG, "rotate_log", "logs", "Move the log file away and begin another", rotate_log);
+asks_process!(
+    REOPEN_LOG,
+    "reopen_log",
+    "logs",
+    "Open the log file anew after it was moved away",
+    reopen_log
+);
+asks_process!(
+    ROTATE_LOG,
+    "rotate_log",
+    "logs",
+    "Move the log file away and begin another",
+    rotate_log
+);
 
 pub(super) const RELOAD_CONFIG: Command = Command {
     name: "reload_config",
@@ -77,7 +95,9 @@ pub(super) const STATUS: Command = Command {
 /// Scripts look for "is started with status: started" and "is running in that node".
 fn status() -> String {
     let version = env!("CARGO_PKG_VERSION");
-    format!("The node {NODE} is started with status: started\nrookery {version} is running in that node")
+    format!(
+        "The node {NODE} is started with status: started\nrookery {version} is running in that node"
+    )
 }
 
 pub(super) const REGISTERED_VHOSTS: Command = Command {
@@ -125,9 +145,10 @@ pub(super) const SET_LOGLEVEL: Command = Command {
 };
 
 async fn set_loglevel(kernel: &Kernel, arguments: Arguments) -> Result<Value, CommandError> {
-    let level: LogLevel = arguments.text("loglevel").parse().map_err(|error: observe::LogError| {
-        CommandError::bad_argument(error.to_string())
-    })?;
+    let level: LogLevel = arguments
+        .text("loglevel")
+        .parse()
+        .map_err(|error: observe::LogError| CommandError::bad_argument(error.to_string()))?;
     process(kernel)?.set_log_level(level).await.map_err(CommandError::failed)?;
     Ok(Value::OK)
 }

@@ -6,7 +6,9 @@ use kernel::commands::{Arguments, CommandError, Value};
 use kernel::{CloseReason, Control, SessionHandle};
 use xmpp_wire::ns;
 
-use super::{Command, Field, HOST, Kernel, RESCODE, RESTUPLE, Shape, USER, Version, address, field, served};
+use super::{
+    Command, Field, HOST, Kernel, RESCODE, RESTUPLE, Shape, USER, Version, address, field, served,
+};
 use crate::NODE;
 
 /// What a session is told when nobody gave a reason.
@@ -112,7 +114,9 @@ pub(super) const USER_SESSIONS_INFO: Command = Command {
         run: |kernel, arguments| {
             Box::pin(async move {
                 let sessions = sessions_of(kernel, &arguments);
-                Ok(Value::List(sessions.iter().map(|one| Value::Tuple(describe(kernel, one))).collect()))
+                Ok(Value::List(
+                    sessions.iter().map(|one| Value::Tuple(describe(kernel, one))).collect(),
+                ))
             })
         },
     }],
@@ -145,7 +149,9 @@ pub(super) const NUM_RESOURCES: Command = Command {
         since: 0,
         args: &[USER, HOST],
         result: field("resources", Shape::Integer),
-        run: |kernel, arguments| Box::pin(async move { Ok(integer(sessions_of(kernel, &arguments).len())) }),
+        run: |kernel, arguments| {
+            Box::pin(async move { Ok(integer(sessions_of(kernel, &arguments).len())) })
+        },
     }],
 };
 
@@ -159,7 +165,9 @@ pub(super) const KICK_USER: Command = Command {
             since: 0,
             args: &[USER, HOST],
             result: field("num_resources", Shape::Integer),
-            run: |kernel, arguments| Box::pin(async move { Ok(integer(kick_user(kernel, &arguments))) }),
+            run: |kernel, arguments| {
+                Box::pin(async move { Ok(integer(kick_user(kernel, &arguments))) })
+            },
         },
         Version {
             since: 2,
@@ -237,7 +245,8 @@ fn sessions_of(kernel: &Kernel, arguments: &Arguments) -> Vec<Arc<SessionHandle>
 fn describe(kernel: &Kernel, session: &SessionHandle) -> Vec<Value> {
     let info = session.info();
     let presence = session.presence().map(|presence| presence.to_element());
-    let child = |name: &str| presence.as_ref().and_then(|presence| presence.child_text(name, ns::CLIENT));
+    let child =
+        |name: &str| presence.as_ref().and_then(|presence| presence.child_text(name, ns::CLIENT));
     let status = match &presence {
         Some(_) => child("show").unwrap_or_else(|| "available".to_owned()),
         None => "unavailable".to_owned(),

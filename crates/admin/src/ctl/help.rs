@@ -54,18 +54,24 @@ pub(super) fn help(table: &CommandTable, version: u8, words: &[String]) -> Reply
 
 /// A tag, a command or a pattern.
 fn named(table: &CommandTable, version: u8, word: &str) -> String {
-    let tagged: Vec<&Command> = table.iter().filter(|command| command.tags.contains(&word)).collect();
+    let tagged: Vec<&Command> =
+        table.iter().filter(|command| command.tags.contains(&word)).collect();
     if !tagged.is_empty() {
         return format!("Available commands with tag {word}:\n\n{}\n", list(&tagged, version));
     }
     let name = word.replace('-', "_");
-    if let Some((command, version)) = table.get(&name).and_then(|command| Some((command, command.version(version)?))) {
+    if let Some((command, version)) =
+        table.get(&name).and_then(|command| Some((command, command.version(version)?)))
+    {
         return details(command, version);
     }
-    let matching: Vec<&Command> = table.iter().filter(|command| matches(&name, command.name)).collect();
+    let matching: Vec<&Command> =
+        table.iter().filter(|command| matches(&name, command.name)).collect();
     match awaited::capability(&name) {
         _ if !matching.is_empty() => list(&matching, version),
-        Some(capability) => format!("The command '{name}' is not available yet: it waits for {capability}."),
+        Some(capability) => {
+            format!("The command '{name}' is not available yet: it waits for {capability}.")
+        }
         None => format!("No tag or command matches '{word}'"),
     }
 }
@@ -104,7 +110,9 @@ fn commands(table: &CommandTable, version: u8) -> String {
     let mut text = "Available tags and commands details:\n".to_owned();
     for (tag, commands) in by_tag(table) {
         text.push_str(&format!("\n  {tag}\n"));
-        for (command, version) in commands.iter().filter_map(|command| Some((command, command.version(version)?))) {
+        for (command, version) in
+            commands.iter().filter_map(|command| Some((command, command.version(version)?)))
+        {
             text.push_str(&format!("    {}\n", call(command, version)));
         }
     }
@@ -143,7 +151,8 @@ pub(super) fn details(command: &Command, version: &Version) -> String {
     }
     let (result, tags) = (typed(&version.result), command.tags.join(" "));
     text.push_str(&format!("\n  Returns: {result}\n\n  Tags: {tags}\n"));
-    let versions: Vec<String> = command.versions.iter().map(|version| version.since.to_string()).collect();
+    let versions: Vec<String> =
+        command.versions.iter().map(|version| version.since.to_string()).collect();
     if versions.len() > 1 {
         text.push_str(&format!("\n  API versions: {}\n", versions.join(", ")));
     }

@@ -32,9 +32,16 @@ pub(super) async fn check(
     // The configuration is checked when it is read; what is wrong nevertheless allows nothing.
     let wrong = |_| Denied("api_permissions_are_wrong");
     let (global, _) = Access::from_config(&config, None).map_err(wrong)?;
-    let (permissions, _) = ApiPermissions::from_node(config.global().node("api_permissions"), &global).map_err(wrong)?;
-    let hosts: Vec<&String> =
-        version.args.iter().zip(arguments).filter(|(field, _)| field.name == "host").map(|(_, word)| word).collect();
+    let (permissions, _) =
+        ApiPermissions::from_node(config.global().node("api_permissions"), &global)
+            .map_err(wrong)?;
+    let hosts: Vec<&String> = version
+        .args
+        .iter()
+        .zip(arguments)
+        .filter(|(field, _)| field.name == "host")
+        .map(|(_, word)| word)
+        .collect();
     let host = match hosts.as_slice() {
         [one] => DomainPart::new(one).ok().map(|domain| domain.as_str().to_owned()),
         _ => None,
@@ -42,7 +49,9 @@ pub(super) async fn check(
     let subject = jid.as_ref().map(Subject::of_jid).unwrap_or_default();
     let caller = Caller { door: ApiDoor::Ctl, tag: None, subject, token_scopes: None };
     let call = Call { command: command.name, tags: command.tags, host: host.as_deref() };
-    let of_host = |name: &str| -> Option<Arc<Access>> { Some(Arc::clone(kernel.host(name)?.generation().access())) };
+    let of_host = |name: &str| -> Option<Arc<Access>> {
+        Some(Arc::clone(kernel.host(name)?.generation().access()))
+    };
     if permissions.allows(&caller, &call, &global, &of_host) {
         Ok(())
     } else {

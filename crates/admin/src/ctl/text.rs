@@ -12,7 +12,9 @@ pub(crate) fn result(value: &Value, shape: &Shape, nested: char) -> Reply {
         Value::Rescode(false) => Reply::says(STATUS_ERROR, "Error: false"),
         Value::Restuple(true, text) => Reply::says(STATUS_OK, text),
         Value::Restuple(false, text) => Reply::says(STATUS_ERROR, format!("Error: error\n{text}")),
-        Value::List(items) => Reply::says(STATUS_OK, joined(items, item_shape(shape), "\n", nested)),
+        Value::List(items) => {
+            Reply::says(STATUS_OK, joined(items, item_shape(shape), "\n", nested))
+        }
         _ => Reply::says(STATUS_OK, shown(value, shape, nested)),
     }
 }
@@ -36,10 +38,15 @@ fn shown(value: &Value, shape: &Shape, nested: char) -> String {
         (Value::Text(text), _) => text.clone(),
         (Value::Rescode(yes), _) => if *yes { "ok" } else { "error" }.to_owned(),
         (Value::Restuple(yes, text), _) => format!("{}\t{text}", if *yes { "ok" } else { "error" }),
-        (Value::List(items), shape) => joined(items, item_shape(shape), nested.encode_utf8(&mut [0; 4]), nested),
+        (Value::List(items), shape) => {
+            joined(items, item_shape(shape), nested.encode_utf8(&mut [0; 4]), nested)
+        }
         (Value::Tuple(parts), Shape::Tuple(fields)) => {
-            let texts: Vec<String> =
-                parts.iter().zip(*fields).map(|(part, field)| shown(part, &field.shape, nested)).collect();
+            let texts: Vec<String> = parts
+                .iter()
+                .zip(*fields)
+                .map(|(part, field)| shown(part, &field.shape, nested))
+                .collect();
             texts.join("\t")
         }
         (Value::Tuple(parts), shape) => joined(parts, shape, "\t", nested),
@@ -48,7 +55,11 @@ fn shown(value: &Value, shape: &Shape, nested: char) -> String {
 
 /// COMPAT: a word that is not written in small letters only is shown in quotes, like an Erlang atom.
 fn word(text: &str) -> String {
-    if is_word(text) { text.to_owned() } else { format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'")) }
+    if is_word(text) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+    }
 }
 
 fn is_word(text: &str) -> bool {
@@ -65,11 +76,15 @@ pub(super) fn failed(error: &CommandError) -> Reply {
         CommandError::Conflict { text, .. } => format!("Error: conflict: {text}"),
         CommandError::NotExists { code: 0, text } => format!("{{not_found,\"{text}\"}}"),
         CommandError::NotExists { text, .. } => format!("Error: not_exists: {text}"),
-        CommandError::Failed { code: CODE_CANNOT_REGISTER, text } => format!("Error: cannot_register: {text}"),
+        CommandError::Failed { code: CODE_CANNOT_REGISTER, text } => {
+            format!("Error: cannot_register: {text}")
+        }
         CommandError::Failed { text, .. } => format!("Error: error: {text}"),
         CommandError::BadArgument { text } if is_word(text) => text.clone(),
         // A text of several lines, such as the problems of a configuration, stays readable.
-        CommandError::BadArgument { text } if text.contains('\n') => format!("Error: error\nError: {}", text.trim_end()),
+        CommandError::BadArgument { text } if text.contains('\n') => {
+            format!("Error: error\nError: {}", text.trim_end())
+        }
         CommandError::BadArgument { text } => format!("Error: error\nError: \"{text}\""),
     };
     Reply::says(status(error), text)
@@ -78,9 +93,9 @@ pub(super) fn failed(error: &CommandError) -> Reply {
 /// A code that is an exit status becomes it; greater ones become 1.
 fn status(error: &CommandError) -> u8 {
     let code = match error {
-        CommandError::Conflict { code, .. } | CommandError::NotExists { code, .. } | CommandError::Failed { code, .. } => {
-            *code
-        }
+        CommandError::Conflict { code, .. }
+        | CommandError::NotExists { code, .. }
+        | CommandError::Failed { code, .. } => *code,
         CommandError::BadArgument { .. } => 1,
     };
     u8::try_from(code).ok().filter(|code| *code > 0).unwrap_or(STATUS_ERROR)

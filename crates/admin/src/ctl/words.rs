@@ -11,11 +11,15 @@ fn value(field: &Field, word: &str) -> Result<Value, CommandError> {
     match field.shape {
         Shape::Text | Shape::Word | Shape::Rescode | Shape::Restuple => Ok(Value::text(word)),
         Shape::Integer => word.parse().map(Value::Integer).map_err(|_| {
-            CommandError::bad_argument(format!("argument {} must be an integer, not '{word}'", field.name))
+            CommandError::bad_argument(format!(
+                "argument {} must be an integer, not '{word}'",
+                field.name
+            ))
         }),
         Shape::List(_) if word.trim().is_empty() => Ok(Value::List(Vec::new())),
         Shape::List(item) => {
-            let items: Result<_, _> = word.split(',').map(|part| value(item, part.trim())).collect();
+            let items: Result<_, _> =
+                word.split(',').map(|part| value(item, part.trim())).collect();
             Ok(Value::List(items?))
         }
         Shape::Tuple(fields) => tuple(field.name, fields, word),
@@ -29,7 +33,8 @@ fn tuple(name: &str, fields: &[Field], word: &str) -> Result<Value, CommandError
         let text = format!("argument {name} must be written {}, not '{word}'", names.join(":"));
         return Err(CommandError::bad_argument(text));
     }
-    let values: Result<_, _> = fields.iter().zip(parts).map(|(field, part)| value(field, part)).collect();
+    let values: Result<_, _> =
+        fields.iter().zip(parts).map(|(field, part)| value(field, part)).collect();
     Ok(Value::Tuple(values?))
 }
 
@@ -53,13 +58,20 @@ mod tests {
         assert_eq!(one(Shape::Integer, "-12"), Ok(Value::Integer(-12)));
         assert_eq!(one(TEXTS, "a, b ,c"), Ok(Value::texts(["a", "b", "c"])));
         assert_eq!(one(TEXTS, ""), Ok(Value::List(Vec::new())));
-        let pair = |name: &str, number| Value::Tuple(vec![Value::text(name), Value::Integer(number)]);
+        let pair =
+            |name: &str, number| Value::Tuple(vec![Value::text(name), Value::Integer(number)]);
         assert_eq!(one(PAIRS, "a:1,b:2"), Ok(Value::List(vec![pair("a", 1), pair("b", 2)])));
     }
 
     #[test]
     fn words_without_meaning_are_refused_with_the_name_of_the_argument() {
-        for (shape, word) in [(Shape::Integer, "12x"), (Shape::Integer, ""), (PAIR, "a"), (PAIR, "a:1:2"), (PAIR, "a:b")] {
+        for (shape, word) in [
+            (Shape::Integer, "12x"),
+            (Shape::Integer, ""),
+            (PAIR, "a"),
+            (PAIR, "a:1:2"),
+            (PAIR, "a:b"),
+        ] {
             let error = one(shape, word).unwrap_err().to_string();
             assert!(error.contains("argument it") || error.contains("argument value"), "{error}");
         }

@@ -21,14 +21,31 @@ fn said(status: u8, text: &str) -> (u8, String) {
 async fn accounts_begin_change_and_end() {
     let bench = Bench::new().await;
     let cannot = |who: &str, why: &str| {
-        said(1, &format!("Error: cannot_register: Can't register user {who}@talk.test at node rookery@localhost: {why}\n"))
+        said(
+            1,
+            &format!(
+                "Error: cannot_register: Can't register user {who}@talk.test at node rookery@localhost: {why}\n"
+            ),
+        )
     };
     let lines = [
-        ("register alice talk.test secret", said(0, "User alice@talk.test successfully registered\n")),
-        ("register ALICE talk.test secret", said(1, "Error: conflict: User ALICE@talk.test already registered\n")),
-        ("register alice nowhere.test secret", said(1, "Error: cannot_register: Unknown virtual host\n")),
+        (
+            "register alice talk.test secret",
+            said(0, "User alice@talk.test successfully registered\n"),
+        ),
+        (
+            "register ALICE talk.test secret",
+            said(1, "Error: conflict: User ALICE@talk.test already registered\n"),
+        ),
+        (
+            "register alice nowhere.test secret",
+            said(1, "Error: cannot_register: Unknown virtual host\n"),
+        ),
         ("register a@b talk.test secret", cannot("a@b", "Malformed username")),
-        ("register bob talk.test _empty_", cannot("bob", "The password contains unacceptable characters")),
+        (
+            "register bob talk.test _empty_",
+            cannot("bob", "The password contains unacceptable characters"),
+        ),
         ("check_password alice talk.test secret", said(0, "")),
         ("check-password alice talk.test wrong", said(1, "Error: false\n")),
         ("check_account alice nowhere.test", said(1, "Error: false\n")),
@@ -39,8 +56,14 @@ async fn accounts_begin_change_and_end() {
         ("change_password alice talk.test _empty_", said(1, "invalid_password\n")),
         ("registered_users talk.test", said(0, "alice\n")),
         ("registered_users few.test", said(0, "")),
-        ("registered_users nowhere.test", said(1, "Error: error\nError: \"Unknown virtual host\"\n")),
-        ("unregister alice nowhere.test", said(1, "Error: error\nError: \"Unknown virtual host\"\n")),
+        (
+            "registered_users nowhere.test",
+            said(1, "Error: error\nError: \"Unknown virtual host\"\n"),
+        ),
+        (
+            "unregister alice nowhere.test",
+            said(1, "Error: error\nError: \"Unknown virtual host\"\n"),
+        ),
         ("unregister alice talk.test", said(0, "")),
         ("unregister alice talk.test", said(0, "")),
         ("check_account alice talk.test", said(1, "Error: false\n")),
@@ -54,16 +77,23 @@ async fn accounts_begin_change_and_end() {
 async fn sessions_are_listed_and_ended() {
     let bench = Bench::new().await;
     bench.says("register boris talk.test pw").await;
-    let (phone, laptop) = (bench.session("alice@talk.test/phone"), bench.session("alice@talk.test/laptop"));
+    let (phone, laptop) =
+        (bench.session("alice@talk.test/phone"), bench.session("alice@talk.test/laptop"));
     let desk = bench.session("boris@talk.test/desk");
     let lines = [
-        ("connected_users", "alice@talk.test/laptop\nalice@talk.test/phone\nboris@talk.test/desk\n"),
+        (
+            "connected_users",
+            "alice@talk.test/laptop\nalice@talk.test/phone\nboris@talk.test/desk\n",
+        ),
         ("connected_users_vhost few.test", ""),
         ("connected_users_number", "3\n"),
         ("user_resources ALICE talk.test", "laptop\nphone\n"),
         ("user_resources alice nowhere.test", ""),
         ("num_resources alice talk.test", "2\n"),
-        ("user_sessions_info boris talk.test", "c2s_tls\tunknown\t0\t-1\trookery@localhost\t0\tunavailable\tdesk\t\n"),
+        (
+            "user_sessions_info boris talk.test",
+            "c2s_tls\tunknown\t0\t-1\trookery@localhost\t0\tunavailable\tdesk\t\n",
+        ),
         ("kick_user nobody talk.test", "Kicked sessions: 0\n"),
         ("kick_user alice talk.test", "Kicked sessions: 2\n"),
         ("--version 0 kick_user boris talk.test", "1\n"),
@@ -102,8 +132,16 @@ async fn the_server_is_asked() {
 async fn mistakes_are_explained() {
     let bench = Bench::new().await;
     let lines = [
-        ("registred_users talk.test", 1, "Error: unknown command 'registred_users'. Did you mean 'registered_users'?\n"),
-        ("get-last alice talk.test", 1, "Error: the command 'get_last' is not available yet: it waits for last activity (mod_last).\n"),
+        (
+            "registred_users talk.test",
+            1,
+            "Error: unknown command 'registred_users'. Did you mean 'registered_users'?\n",
+        ),
+        (
+            "get-last alice talk.test",
+            1,
+            "Error: the command 'get_last' is not available yet: it waits for last activity (mod_last).\n",
+        ),
         ("--version many status", 1, "Error: --version takes a number from 0 to 3, not 'many'\n"),
     ];
     for (line, status, text) in lines {
@@ -125,11 +163,17 @@ async fn help_has_the_forms_of_ejabberd() {
                    Description: Register a user\n\n";
     let lines = [
         ("help register", details),
-        ("help check_*", "  check_account user host\n             Check if an account exists or not\n  \
-                          check_password user host password\n             Check if a password is correct\n"),
+        (
+            "help check_*",
+            "  check_account user host\n             Check if an account exists or not\n  \
+                          check_password user host password\n             Check if a password is correct\n",
+        ),
         ("help reg?ster", "  register user host password\n             Register a user\n"),
         ("help nothing_such", "No tag or command matches 'nothing_such'\n"),
-        ("help get_last", "The command 'get_last' is not available yet: it waits for last activity (mod_last).\n"),
+        (
+            "help get_last",
+            "The command 'get_last' is not available yet: it waits for last activity (mod_last).\n",
+        ),
     ];
     for (line, text) in lines {
         assert_eq!(bench.says(line).await, said(0, text), "{line}");
@@ -138,7 +182,12 @@ async fn help_has_the_forms_of_ejabberd() {
     let accounts = "\n  accounts\n     change_password check_account check_password register registered_users\n     unregister\n";
     assert!(tags.contains(accounts), "{tags}");
     let (_, tag) = bench.says("help logs").await;
-    assert!(tag.starts_with("Available commands with tag logs:\n\n  get_loglevel\n             Get the current"), "{tag}");
+    assert!(
+        tag.starts_with(
+            "Available commands with tag logs:\n\n  get_loglevel\n             Get the current"
+        ),
+        "{tag}"
+    );
     assert_eq!(bench.says("help --tags").await.0, 2);
     let (status, usage) = bench.says("").await;
     assert_eq!(status, 3);

@@ -10,7 +10,8 @@ use crate::ctl::{result, typed};
 use crate::{AWAITED, COMMANDS};
 
 fn facts() -> Vec<Json> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/facts/ejabberd-26.07/commands.json");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/facts/ejabberd-26.07/commands.json");
     let facts: Json = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     facts["commands"].as_array().unwrap().clone()
 }
@@ -35,12 +36,18 @@ fn declared_commands_are_those_of_ejabberd() {
         for (version, fact) in command.versions.iter().zip(versions) {
             assert_eq!(u64::from(version.since), fact["version"].as_u64().unwrap());
             let ours: Vec<String> = version.args.iter().map(typed).collect();
-            let theirs: Vec<String> = fact["args"].as_array().unwrap().iter().map(written).collect();
+            let theirs: Vec<String> =
+                fact["args"].as_array().unwrap().iter().map(written).collect();
             assert_eq!(ours, theirs, "{}", command.name);
             assert_eq!(typed(&version.result), written(&fact["result"]), "{}", command.name);
         }
         for secret in command.secrets {
-            assert!(command.versions.iter().any(|version| version.args.iter().any(|field| field.name == *secret)));
+            assert!(
+                command
+                    .versions
+                    .iter()
+                    .any(|version| version.args.iter().any(|field| field.name == *secret))
+            );
         }
         for secret in ["password", "newpass"] {
             let has = command.versions[0].args.iter().any(|field| field.name == secret);
@@ -53,7 +60,8 @@ fn declared_commands_are_those_of_ejabberd() {
 fn every_command_of_ejabberd_is_there_or_waits_for_something() {
     let facts = facts();
     let known: BTreeSet<&str> = facts.iter().map(|fact| text(&fact["name"])).collect();
-    let mut ours: Vec<&str> = AWAITED.iter().flat_map(|awaited| awaited.commands).copied().collect();
+    let mut ours: Vec<&str> =
+        AWAITED.iter().flat_map(|awaited| awaited.commands).copied().collect();
     ours.extend(COMMANDS.iter().map(|command| command.name));
     // The rendering answers it itself.
     ours.push("help");
@@ -64,7 +72,8 @@ fn every_command_of_ejabberd_is_there_or_waits_for_something() {
 
 /// The shape of a field of the facts, which must live as long as the test.
 fn shape(field: &Json) -> Shape {
-    let of = |field: &Json| Field { name: text(&field["name"]).to_owned().leak(), shape: shape(field) };
+    let of =
+        |field: &Json| Field { name: text(&field["name"]).to_owned().leak(), shape: shape(field) };
     let tree = field.get("tree").unwrap_or(&field["type"]);
     match tree {
         Json::String(name) => match name.as_str() {
@@ -76,7 +85,9 @@ fn shape(field: &Json) -> Shape {
         },
         tree => match (tree.get("list"), tree.get("tuple")) {
             (Some(item), _) => Shape::List(Box::leak(Box::new(of(item)))),
-            (_, Some(parts)) => Shape::Tuple(parts.as_array().unwrap().iter().map(of).collect::<Vec<_>>().leak()),
+            (_, Some(parts)) => {
+                Shape::Tuple(parts.as_array().unwrap().iter().map(of).collect::<Vec<_>>().leak())
+            }
             _ => panic!("no shape: {field}"),
         },
     }
@@ -92,9 +103,12 @@ fn value(shape: &Shape, body: &Json) -> Option<Value> {
         (Shape::List(item), Json::Array(items)) => {
             Value::List(items.iter().map(|body| value(&item.shape, body)).collect::<Option<_>>()?)
         }
-        (Shape::Tuple(fields), Json::Object(parts)) => {
-            Value::Tuple(fields.iter().map(|field| value(&field.shape, parts.get(field.name)?)).collect::<Option<_>>()?)
-        }
+        (Shape::Tuple(fields), Json::Object(parts)) => Value::Tuple(
+            fields
+                .iter()
+                .map(|field| value(&field.shape, parts.get(field.name)?))
+                .collect::<Option<_>>()?,
+        ),
         _ => return None,
     })
 }
@@ -111,7 +125,11 @@ fn examples_are_rendered_as_in_the_manual() {
     for fact in facts() {
         for version in fact["versions"].as_array().unwrap() {
             let example = &version["example"];
-            let (Some(stdout), Some(body)) = (example["ctl_stdout"].as_str(), example.get("http_body")) else { continue };
+            let (Some(stdout), Some(body)) =
+                (example["ctl_stdout"].as_str(), example.get("http_body"))
+            else {
+                continue;
+            };
             let shape = shape(&version["result"]);
             let Some(value) = value(&shape, body) else { continue };
             let newest = fact["versions"].as_array().unwrap().len() == 1 || version["version"] != 0;
@@ -133,5 +151,8 @@ fn commands_page_is_fresh() {
         std::fs::write(&path, &page).unwrap();
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == page, "docs/commands.md is not what the table says; run: UPDATE_DOCS=1 cargo test -p admin");
+    assert!(
+        written == page,
+        "docs/commands.md is not what the table says; run: UPDATE_DOCS=1 cargo test -p admin"
+    );
 }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use accounts::Accounts;
-use kernel::{Asking, Clock, ConnectionInfo, Kernel, MailboxBounds, Parts, ServerControl, SessionHandle, random};
+use kernel::{
+    Asking, Clock, ConnectionInfo, Kernel, MailboxBounds, Parts, ServerControl, SessionHandle,
+    random,
+};
 use netio::{CertOptions, CertStore};
 use observe::LogLevel;
 use settings::{Inputs, Source};
@@ -88,7 +91,8 @@ impl Bench {
     }
 
     async fn run(&self, line: &str) -> Reply {
-        let words: Vec<String> = line.split_whitespace().map(|word| word.replace("_empty_", "")).collect();
+        let words: Vec<String> =
+            line.split_whitespace().map(|word| word.replace("_empty_", "")).collect();
         ctl::run(&self.kernel, &words).await
     }
 
@@ -100,7 +104,8 @@ impl Bench {
     }
 
     fn session(&self, jid: &str) -> Arc<SessionHandle> {
-        let info = ConnectionInfo { kind: "c2s_tls", peer: None, since: self.kernel.clock().wall() };
+        let info =
+            ConnectionInfo { kind: "c2s_tls", peer: None, since: self.kernel.clock().wall() };
         let jid = jid::FullJid::new(jid).unwrap();
         let handle = Arc::new(SessionHandle::new(jid, MailboxBounds::default(), info));
         self.kernel.sessions().add(Arc::clone(&handle));

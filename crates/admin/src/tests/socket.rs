@@ -18,7 +18,10 @@ const NOBODY: u32 = 65_534;
 fn open(bench: &Bench) -> PathBuf {
     let path = bench.folder().join("control.sock");
     let socket = bind(&path).unwrap();
-    bench.kernel.tasks().spawn("control", serve(bench.kernel.clone(), socket, bench.process.clone()));
+    bench
+        .kernel
+        .tasks()
+        .spawn("control", serve(bench.kernel.clone(), socket, bench.process.clone()));
     path
 }
 
@@ -51,7 +54,16 @@ async fn nonsense_is_answered_and_hurts_nobody() {
     let path = open(&bench);
     let mut long = vec![b' '; 2 << 20];
     long.push(b'\n');
-    for request in [&b"hello\n"[..], b"{\"words\":[1]}\n", b"{}\n", b"{\"words\":[\"status\"]}", b"\xff\xfe\n", b"\n", b"", &long] {
+    for request in [
+        &b"hello\n"[..],
+        b"{\"words\":[1]}\n",
+        b"{}\n",
+        b"{\"words\":[\"status\"]}",
+        b"\xff\xfe\n",
+        b"\n",
+        b"",
+        &long,
+    ] {
         let answer = exchange(&path, request).await;
         // The end of a connection that still has unread bytes may overtake the answer.
         let expected = answer.starts_with("{\"status\":1,\"stdout\":\"\",\"stderr\":\"Error: ");
@@ -105,10 +117,19 @@ async fn another_user_is_refused() {
         std::fs::set_permissions(place, std::fs::Permissions::from_mode(mode)).unwrap();
     }
     let mut command = std::process::Command::new(&program);
-    command.args(["--exact", "tests::socket::caller", "--ignored", "--nocapture"]).env(PLACE, &path).uid(NOBODY).gid(NOBODY);
+    command
+        .args(["--exact", "tests::socket::caller", "--ignored", "--nocapture"])
+        .env(PLACE, &path)
+        .uid(NOBODY)
+        .gid(NOBODY);
     let done = tokio::process::Command::from(command).output().await.unwrap();
     let said = String::from_utf8_lossy(&done.stdout);
-    assert!(said.contains("\"status\":7,\"stdout\":\"\",\"stderr\":\"ERROR: This command can only be run by"), "{done:?}");
+    assert!(
+        said.contains(
+            "\"status\":7,\"stdout\":\"\",\"stderr\":\"ERROR: This command can only be run by"
+        ),
+        "{done:?}"
+    );
     assert!(!said.contains("talk.test"), "{said}");
 }
 

@@ -131,7 +131,8 @@ impl<P: HookPoint> AnyChain for Chain<P> {
     }
 
     fn list(&self) -> Vec<Subscription> {
-        let line = |link: &Link<P>| Subscription { point: P::NAME, stage: link.stage, owner: link.owner };
+        let line =
+            |link: &Link<P>| Subscription { point: P::NAME, stage: link.stage, owner: link.owner };
         self.0.iter().map(line).collect()
     }
 
@@ -157,8 +158,10 @@ impl ChainsDraft {
         module: Arc<M>,
         function: HookFn<P, M>,
     ) {
-        let chain = self.0.entry(TypeId::of::<P>()).or_insert_with(|| Box::new(Chain::<P>(Vec::new())));
-        let chain: &mut Chain<P> = chain.as_any_mut().downcast_mut().expect("a chain is filed under its own type");
+        let chain =
+            self.0.entry(TypeId::of::<P>()).or_insert_with(|| Box::new(Chain::<P>(Vec::new())));
+        let chain: &mut Chain<P> =
+            chain.as_any_mut().downcast_mut().expect("a chain is filed under its own type");
         chain.0.push(Link { stage, owner, subscriber: Box::new(Bound { module, function }) });
     }
 

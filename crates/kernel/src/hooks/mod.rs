@@ -3,5 +3,5 @@
 mod chain;
 mod points;
 
-pub use chain::{HookFn, Chain, Chains, ChainsDraft, Flow, HookPoint, Stage, Step, Subscription};
+pub use chain::{Chain, Chains, ChainsDraft, Flow, HookFn, HookPoint, Stage, Step, Subscription};
 pub use points::*;

@@ -4,10 +4,10 @@ use jid::BareJid;
 use xmpp_wire::{Stanza, StanzaError};
 
 use super::HookPoint;
+use crate::Kernel;
 use crate::host::Host;
 use crate::mailbox::Delivery;
 use crate::session::Session;
-use crate::Kernel;
 
 /// A client's stanza passed the envelope checks (RFC 6120 §8.1) and is about to be routed.
 ///

@@ -4,8 +4,12 @@ mod store;
 
 use ::store::{Committed, StoreError, TableSet};
 use jid::BareJid;
-use kernel::hooks::{AccountCreated, AccountEvent, AccountRemoved, Flow, OwnPresence, SelfPresence, Stage, Step};
-use kernel::{Answering, At, GetAnswer, IqRequest, Kernel, Module, Register, Start, Xep, bare_str, xep};
+use kernel::hooks::{
+    AccountCreated, AccountEvent, AccountRemoved, Flow, OwnPresence, SelfPresence, Stage, Step,
+};
+use kernel::{
+    Answering, At, GetAnswer, IqRequest, Kernel, Module, Register, Start, Xep, bare_str, xep,
+};
 use settings::Problem;
 use xmlstream::Element;
 use xmpp_wire::{PresenceType, StanzaCondition, StanzaError, StanzaKind, ns};
@@ -31,7 +35,9 @@ impl Module for LastActivity {
     const TABLES: &'static [&'static TableSet] = &[&store::TABLES];
 
     fn start(start: &Start<'_, Self>) -> Result<Self, Problem> {
-        Ok(Self { cache: Cache::start(start.options, start.previous.map(|previous| &previous.cache)) })
+        Ok(Self {
+            cache: Cache::start(start.options, start.previous.map(|previous| &previous.cache)),
+        })
     }
 
     fn register(on: &mut Register<'_, Self>) {
@@ -88,7 +94,8 @@ impl LastActivity {
 
     fn presence<'a>(&'a self, event: &'a mut OwnPresence<'_>) -> Step<'a> {
         if event.presence.kind() == StanzaKind::Presence(PresenceType::Unavailable) {
-            let status = event.presence.child("status", ns::CLIENT).map(|child| child.parse().text());
+            let status =
+                event.presence.child("status", ns::CLIENT).map(|child| child.parse().text());
             let mut status = status.unwrap_or_default();
             status.truncate(status.floor_char_boundary(STATUS_BYTES_MAX));
             self.remember(event.session.kernel(), event.session.account(), status);
@@ -111,7 +118,8 @@ impl LastActivity {
                 tracing::error!(account = %key, %error, "last activity could not be stored");
             }
         };
-        let write = kernel.store().write_then(move |tx| store::replace(tx, &account, &activity), done);
+        let write =
+            kernel.store().write_then(move |tx| store::replace(tx, &account, &activity), done);
         if let Err(error) = write {
             tracing::warn!(%error, "last activity could not be stored");
         }
@@ -120,7 +128,9 @@ impl LastActivity {
     fn removed<'a>(&'a self, event: &'a mut AccountEvent<'_>) -> Step<'a> {
         Step::Wait(Box::pin(async move {
             let account = event.account.clone();
-            if let Err(error) = event.kernel.store().write(move |tx| store::delete(tx, &account)).await {
+            if let Err(error) =
+                event.kernel.store().write(move |tx| store::delete(tx, &account)).await
+            {
                 tracing::error!(account = %event.account, %error, "the last activity of a removed account could not be deleted");
             }
             self.cache.forget(event.account);

@@ -6,11 +6,16 @@ use store::{Column, Index, Query, StoreError, Table, TableSet, Tx};
 /// Last activity.
 static LAST: Table = Table::new("last", "mod_last", COLUMNS).indexes(INDEXES);
 
-const COLUMNS: &[Column] =
-    &[Column::text("username"), Column::text("server_host"), Column::text("seconds"), Column::text("state")];
+const COLUMNS: &[Column] = &[
+    Column::text("username"),
+    Column::text("server_host"),
+    Column::text("seconds"),
+    Column::text("state"),
+];
 const INDEXES: &[Index] = &[Index::unique(&["server_host", "username"])];
 
-pub(super) static TABLES: TableSet = TableSet { module: "mod_last", version: 1, tables: &[&LAST], updates: &[] };
+pub(super) static TABLES: TableSet =
+    TableSet { module: "mod_last", version: 1, tables: &[&LAST], updates: &[] };
 
 /// The last activity of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +30,10 @@ fn key(account: &BareJid) -> (&str, &str) {
     (account.domain().as_str(), account.node().map_or("", |node| node.as_str()))
 }
 
-pub(super) fn read(query: &mut Query<'_>, account: &BareJid) -> Result<Option<Activity>, StoreError> {
+pub(super) fn read(
+    query: &mut Query<'_>,
+    account: &BareJid,
+) -> Result<Option<Activity>, StoreError> {
     let (host, user) = key(account);
     let found = query.query_opt(
         "SELECT seconds, state FROM last WHERE server_host = ?1 AND username = ?2",
@@ -33,10 +41,15 @@ pub(super) fn read(query: &mut Query<'_>, account: &BareJid) -> Result<Option<Ac
         |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?)),
     )?;
     // Seconds are decimal text; what is none is as good as absent.
-    Ok(found.and_then(|(seconds, status)| Some(Activity { at: seconds.trim().parse().ok()?, status })))
+    Ok(found
+        .and_then(|(seconds, status)| Some(Activity { at: seconds.trim().parse().ok()?, status })))
 }
 
-pub(super) fn replace(tx: &mut Tx<'_>, account: &BareJid, activity: &Activity) -> Result<(), StoreError> {
+pub(super) fn replace(
+    tx: &mut Tx<'_>,
+    account: &BareJid,
+    activity: &Activity,
+) -> Result<(), StoreError> {
     let (host, user) = key(account);
     tx.execute(
         "INSERT INTO last (username, server_host, seconds, state) VALUES (?1, ?2, ?3, ?4) \

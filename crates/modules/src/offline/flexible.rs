@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use kernel::{Answering, Delivery, GetAnswer, IqRequest, SessionHandle, SetAnswer, bare_str};
 use ::store::{Committed, StoreError};
+use kernel::{Answering, Delivery, GetAnswer, IqRequest, SessionHandle, SetAnswer, bare_str};
 use xmlstream::Element;
 use xmpp_wire::payload::disco::{Identity, Info, Item, Items};
 use xmpp_wire::payload::forms::{Field, FieldType, Form, FormType};
@@ -33,7 +33,9 @@ impl OfflineMessages {
                     name: None,
                 }],
                 features: vec![ns::FLEXIBLE_OFFLINE.to_owned()],
-                forms: vec![Form::of_type(FormType::Result, ns::FLEXIBLE_OFFLINE).with_field(number)],
+                forms: vec![
+                    Form::of_type(FormType::Result, ns::FLEXIBLE_OFFLINE).with_field(number),
+                ],
             };
             Ok(Some(info.to_element()))
         })
@@ -45,7 +47,11 @@ impl OfflineMessages {
             let item = |row: Row| {
                 let stanza = Stanza::parse(row.xml.as_bytes()).ok()?;
                 let name = stanza.from().map(|from| from.as_str().to_owned());
-                Some(Item { jid: bare_str(&request.to).parse().ok()?, node: Some(row.seq.to_string()), name })
+                Some(Item {
+                    jid: bare_str(&request.to).parse().ok()?,
+                    node: Some(row.seq.to_string()),
+                    name,
+                })
             };
             let items = page(request, owner).await?.into_iter().filter_map(item).collect();
             let items = Items { node: Some(ns::FLEXIBLE_OFFLINE.to_owned()), items };
@@ -64,9 +70,14 @@ impl OfflineMessages {
             } else {
                 let nodes = nodes(offline, "view")?;
                 let read = move |query: &mut ::store::Query<'_>| {
-                    nodes.iter().map(|node| store::one(query, &owner, *node)).collect::<Result<Option<Vec<_>>, _>>()
+                    nodes.iter().map(|node| store::one(query, &owner, *node)).collect::<Result<
+                        Option<Vec<_>>,
+                        _,
+                    >>(
+                    )
                 };
-                let found = request.kernel.store().read(read).await.map_err(|error| failed(&error))?;
+                let found =
+                    request.kernel.store().read(read).await.map_err(|error| failed(&error))?;
                 found.ok_or(StanzaCondition::ItemNotFound)?
             };
             for row in rows {
@@ -88,17 +99,25 @@ impl OfflineMessages {
             }
             let nodes = nodes(offline, "remove")?;
             let remove = move |tx: &mut ::store::Tx<'_>| {
-                nodes.iter().try_fold(true, |all, node| Ok::<_, StoreError>(store::delete(tx, &owner, *node)? && all))
+                nodes.iter().try_fold(true, |all, node| {
+                    Ok::<_, StoreError>(store::delete(tx, &owner, *node)? && all)
+                })
             };
-            let removed: Committed<bool> = store.write(remove).await.map_err(|error| failed(&error))?;
-            if *removed { Ok(removed.map(|_| None)) } else { Err(StanzaCondition::ItemNotFound.into()) }
+            let removed: Committed<bool> =
+                store.write(remove).await.map_err(|error| failed(&error))?;
+            if *removed {
+                Ok(removed.map(|_| None))
+            } else {
+                Err(StanzaCondition::ItemNotFound.into())
+            }
         })
     }
 
     /// Only the account itself may ask; once it did, nothing is sent unasked to that session.
     fn begin(&self, request: &IqRequest) -> Result<Owner, StanzaError> {
         if !request.is_own() {
-            return Err(StanzaError::new(StanzaCondition::Forbidden).with_text("Query to another users is forbidden"));
+            return Err(StanzaError::new(StanzaCondition::Forbidden)
+                .with_text("Query to another users is forbidden"));
         }
         if let Some(session) = session(request) {
             self.spool.set_flexible(&session);
@@ -114,13 +133,21 @@ fn session(request: &IqRequest) -> Option<Arc<SessionHandle>> {
 
 fn offline(request: &IqRequest) -> Result<&Element, StanzaError> {
     let offline = &request.payload;
-    if offline.is("offline", ns::FLEXIBLE_OFFLINE) { Ok(offline) } else { Err(StanzaCondition::BadRequest.into()) }
+    if offline.is("offline", ns::FLEXIBLE_OFFLINE) {
+        Ok(offline)
+    } else {
+        Err(StanzaCondition::BadRequest.into())
+    }
 }
 
 /// The nodes that an action is asked for; a node that is none cannot exist.
 fn nodes(offline: &Element, action: &str) -> Result<Vec<i64>, StanzaError> {
-    let items: Vec<_> = offline.children().filter(|child| child.is("item", ns::FLEXIBLE_OFFLINE)).collect();
-    if items.is_empty() || items.len() > COUNT_MAX || items.iter().any(|item| item.attr("action") != Some(action)) {
+    let items: Vec<_> =
+        offline.children().filter(|child| child.is("item", ns::FLEXIBLE_OFFLINE)).collect();
+    if items.is_empty()
+        || items.len() > COUNT_MAX
+        || items.iter().any(|item| item.attr("action") != Some(action))
+    {
         return Err(StanzaCondition::BadRequest.into());
     }
     let node = |item: &&Element| item.attr("node").and_then(|node| node.parse().ok());
@@ -129,7 +156,10 @@ fn nodes(offline: &Element, action: &str) -> Result<Vec<i64>, StanzaError> {
 }
 
 async fn page(request: &IqRequest, owner: Owner) -> Result<Vec<Row>, StanzaError> {
-    let read = request.kernel.store().read(move |query| store::page(query, &owner, 0, COUNT_MAX, BYTES_MAX));
+    let read = request
+        .kernel
+        .store()
+        .read(move |query| store::page(query, &owner, 0, COUNT_MAX, BYTES_MAX));
     read.await.map(|(rows, _)| rows).map_err(|error| failed(&error))
 }
 

@@ -8,8 +8,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use kernel::{Acceptance, Delivery, Kernel, Receipt, Refused, SessionHandle, message_targets};
 use ::store::{Store, StoreError, Tx};
+use kernel::{Acceptance, Delivery, Kernel, Receipt, Refused, SessionHandle, message_targets};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use xmpp_wire::Stanza;
@@ -165,7 +165,8 @@ impl Flush {
             }
         };
         self.spool.claim(&self.owner, seq);
-        let receipt = Receipt::new(SpoolRow { page: page.clone(), seq, kept: AtomicBool::new(false) });
+        let receipt =
+            Receipt::new(SpoolRow { page: page.clone(), seq, kept: AtomicBool::new(false) });
         let mut delivery = Delivery { stanza, receipt: Some(receipt) };
         // A session may end at any moment, and is no target then; one that does not read ends soon.
         while let Some(session) = self.spool.target(&self.kernel, &self.owner) {
@@ -215,7 +216,9 @@ pub(super) struct SpoolRow {
 impl SpoolRow {
     /// Makes a message stay in the spool if it comes from there; says whether it does.
     pub(super) fn keep(delivery: &Delivery) -> bool {
-        let Some(row) = delivery.receipt.as_ref().and_then(Receipt::acceptance::<Self>) else { return false };
+        let Some(row) = delivery.receipt.as_ref().and_then(Receipt::acceptance::<Self>) else {
+            return false;
+        };
         row.kept.store(true, Ordering::Release);
         true
     }

@@ -10,14 +10,15 @@ mod tests;
 
 use std::sync::Arc;
 
+use ::store::TableSet;
 use access::{ShaperRef, Subject};
 use jid::{BareJid, Jid};
 use kernel::hooks::{
-    AccountEvent, AccountRemoved, Offline, OwnPresence, SelfPresence, SessionClosed, Stage, Step, Undelivered,
+    AccountEvent, AccountRemoved, Offline, OwnPresence, SelfPresence, SessionClosed, Stage, Step,
+    Undelivered,
 };
 use kernel::{At, Delivery, Host, Kernel, Module, Register, Session, Start, Xep, xep, xmpp_stamp};
 use settings::{Problem, Section};
-use ::store::TableSet;
 use xmpp_wire::payload::chat_states;
 use xmpp_wire::payload::delay::Delay;
 use xmpp_wire::payload::hints::Hints;
@@ -59,10 +60,17 @@ enum Verdict {
 
 impl Module for OfflineMessages {
     const NAME: &'static str = "mod_offline";
-    const ABOUT: &'static str = "Keeps messages for accounts without available session (XEP-0160, XEP-0013)";
-    const IMPLEMENTS: &'static [Xep] = &[xep(13, "1.3"), xep(160, "1.0.1"), xep(203, "2.0"), xep(334, "1.0.0")];
-    const OPTIONS: &'static [&'static str] =
-        &["access_max_user_messages", "bounce_groupchat", "db_type", "store_empty_body", "store_groupchat"];
+    const ABOUT: &'static str =
+        "Keeps messages for accounts without available session (XEP-0160, XEP-0013)";
+    const IMPLEMENTS: &'static [Xep] =
+        &[xep(13, "1.3"), xep(160, "1.0.1"), xep(203, "2.0"), xep(334, "1.0.0")];
+    const OPTIONS: &'static [&'static str] = &[
+        "access_max_user_messages",
+        "bounce_groupchat",
+        "db_type",
+        "store_empty_body",
+        "store_groupchat",
+    ];
     const TABLES: &'static [&'static TableSet] = &[&store::TABLES];
 
     fn start(start: &Start<'_, Self>) -> Result<Self, Problem> {
@@ -157,7 +165,10 @@ impl OfflineMessages {
             return Verdict::Keep;
         }
         // `no-permanent-store` is about archives; XEP-0334 §4.1 allows keeping until delivery.
-        if hints.no_store || kind == MessageType::Headline || (kind == MessageType::GroupChat && !self.store_groupchat) {
+        if hints.no_store
+            || kind == MessageType::Headline
+            || (kind == MessageType::GroupChat && !self.store_groupchat)
+        {
             return unwanted;
         }
         let keep = match self.empty_body {
@@ -172,7 +183,11 @@ impl OfflineMessages {
         let Some(owner) = owner(account) else { return };
         let xml = stored_form(&delivery.stanza, host, xmpp_stamp(kernel.clock().wall()));
         let subject = Jid::from(account.clone());
-        let limit = host.generation().access().shaper(&self.limit, &Subject::of_jid(&subject)).limit(Some(MESSAGES_MAX));
+        let limit = host
+            .generation()
+            .access()
+            .shaper(&self.limit, &Subject::of_jid(&subject))
+            .limit(Some(MESSAGES_MAX));
         let Delivery { stanza, receipt } = delivery;
         let receipt = Arc::new(receipt);
         let (shared, whose) = (receipt.clone(), owner.clone());
@@ -198,8 +213,9 @@ impl OfflineMessages {
             }
             Ok(full) => {
                 drop(full);
-                StanzaError::new(StanzaCondition::ResourceConstraint)
-                    .with_text("Your contact offline message queue is full. The message has been discarded.")
+                StanzaError::new(StanzaCondition::ResourceConstraint).with_text(
+                    "Your contact offline message queue is full. The message has been discarded.",
+                )
             }
             Err(error) => {
                 tracing::error!(%account, %error, "an offline message could not be stored");
@@ -215,7 +231,8 @@ impl OfflineMessages {
         let handle = event.session.handle();
         let ready = handle.priority().is_some_and(|priority| priority >= 0);
         let was_ready = event.previous.as_ref().is_some_and(|previous| priority(previous) >= 0);
-        if ready && !was_ready
+        if ready
+            && !was_ready
             && let Some(owner) = owner(event.session.account())
         {
             self.spool.flush(event.session.kernel(), &owner);
@@ -232,7 +249,9 @@ impl OfflineMessages {
         let Some(owner) = owner(event.account) else { return Step::CONTINUE };
         Step::Wait(Box::pin(async move {
             let account = event.account;
-            if let Err(error) = event.kernel.store().write(move |tx| store::delete_all(tx, &owner)).await {
+            if let Err(error) =
+                event.kernel.store().write(move |tx| store::delete_all(tx, &owner)).await
+            {
                 tracing::error!(%account, %error, "the offline messages of a removed account could not be deleted");
             }
             kernel::hooks::Flow::Continue
@@ -247,7 +266,8 @@ fn stored_form(message: &Stanza, host: &Host, stamp: String) -> String {
         child.is("delay", ns::DELAY) && child.parse().attr("from") == Some(host.name())
     };
     if !message.children().any(from_here) {
-        let delay = Delay { from: Some(host.jid()), stamp, reason: Some("Offline storage".to_owned()) };
+        let delay =
+            Delay { from: Some(host.jid()), stamp, reason: Some("Offline storage".to_owned()) };
         message.push(&delay.to_element());
     }
     String::from_utf8(message.to_bytes()).expect("a stanza is made of checked text")

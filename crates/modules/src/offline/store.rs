@@ -14,7 +14,8 @@ const COLUMNS: &[Column] = &[
 ];
 const INDEXES: &[Index] = &[Index::on(&["server_host", "username"]), Index::on(&["created_at"])];
 
-pub(super) static TABLES: TableSet = TableSet { module: "mod_offline", version: 1, tables: &[&SPOOL], updates: &[] };
+pub(super) static TABLES: TableSet =
+    TableSet { module: "mod_offline", version: 1, tables: &[&SPOOL], updates: &[] };
 
 /// Whose messages: the localpart and the host, both prepared.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -85,7 +86,11 @@ pub(super) fn page(
     Ok((rows, last))
 }
 
-pub(super) fn one(query: &mut Query<'_>, owner: &Owner, seq: i64) -> Result<Option<Row>, StoreError> {
+pub(super) fn one(
+    query: &mut Query<'_>,
+    owner: &Owner,
+    seq: i64,
+) -> Result<Option<Row>, StoreError> {
     query.query_opt(
         "SELECT seq, xml FROM spool WHERE server_host = ?1 AND username = ?2 AND seq = ?3",
         &[&owner.host, &owner.user, &seq],
@@ -103,6 +108,9 @@ pub(super) fn delete(tx: &mut Tx<'_>, owner: &Owner, seq: i64) -> Result<bool, S
 }
 
 pub(super) fn delete_all(tx: &mut Tx<'_>, owner: &Owner) -> Result<(), StoreError> {
-    tx.execute("DELETE FROM spool WHERE server_host = ?1 AND username = ?2", &[&owner.host, &owner.user])?;
+    tx.execute(
+        "DELETE FROM spool WHERE server_host = ?1 AND username = ?2",
+        &[&owner.host, &owner.user],
+    )?;
     Ok(())
 }

@@ -21,7 +21,8 @@ const OFFLINE: &str = "mod_offline: {}";
 
 async fn spooled(server: &Server) -> Vec<String> {
     let owner = romeo();
-    let read = server.kernel.store().read(move |query| store::page(query, &owner, 0, 1_000, usize::MAX));
+    let read =
+        server.kernel.store().read(move |query| store::page(query, &owner, 0, 1_000, usize::MAX));
     read.await.unwrap().0.into_iter().map(|row| row.xml).collect()
 }
 
@@ -48,7 +49,8 @@ async fn come_online(server: &Server, resource: &str) -> (Arc<kernel::SessionHan
     let jid = FullJid::new(&format!("romeo@example.org/{resource}")).unwrap();
     let mut session = server.session(jid);
     let handle = session.handle().clone();
-    let presence = Stanza::presence(PresenceType::Available).with_from(Jid::from(handle.jid().clone()));
+    let presence =
+        Stanza::presence(PresenceType::Available).with_from(Jid::from(handle.jid().clone()));
     let previous = handle.set_presence(Some((0, presence.clone())));
     let generation = session.generation();
     let mut event = OwnPresence { presence: &presence, previous, session: &mut session };
@@ -63,12 +65,16 @@ fn take(handle: &kernel::SessionHandle) -> Vec<Delivery> {
 }
 
 fn bodies(deliveries: &[Delivery]) -> Vec<String> {
-    deliveries.iter().map(|delivery| delivery.stanza.child("body", ns::CLIENT).unwrap().parse().text()).collect()
+    deliveries
+        .iter()
+        .map(|delivery| delivery.stanza.child("body", ns::CLIENT).unwrap().parse().text())
+        .collect()
 }
 
 /// Waits until nothing of the spool is under way.
 async fn settle(server: &Server) {
-    let module = server.host().generation().module::<OfflineMessages>(OfflineMessages::NAME).unwrap();
+    let module =
+        server.host().generation().module::<OfflineMessages>(OfflineMessages::NAME).unwrap();
     for _ in 0..500 {
         if module.spool.is_idle() {
             return;
@@ -97,10 +103,18 @@ async fn a_message_is_acknowledged_when_it_is_stored_and_deleted_when_it_is_deli
         let stanza = message("romeo@example.org", &format!("<body>{text}</body>"));
         server.kernel.route(Delivery { stanza, receipt }).await;
     }
-    assert_eq!(*sender.0.lock(), (3, 3), "recorded in the transaction of the message, then handled");
+    assert_eq!(
+        *sender.0.lock(),
+        (3, 3),
+        "recorded in the transaction of the message, then handled"
+    );
     let stored = spooled(&server).await;
     assert_eq!(stored.len(), 3);
-    assert!(stored[0].contains("<delay xmlns='urn:xmpp:delay' from='example.org'"), "{}", stored[0]);
+    assert!(
+        stored[0].contains("<delay xmlns='urn:xmpp:delay' from='example.org'"),
+        "{}",
+        stored[0]
+    );
 
     let (handle, _session) = come_online(&server, "one").await;
     let taken = arrived(&handle, 3).await;
@@ -154,7 +168,8 @@ async fn the_row_goes_with_the_transaction_that_stores_the_message_elsewhere() {
     failed.await.unwrap_err();
     assert_eq!(spooled(&server).await.len(), 1, "rolled back together");
     let shared = taken.clone();
-    let stored = server.kernel.store().write(move |tx| shared[0].receipt.as_ref().unwrap().record(tx));
+    let stored =
+        server.kernel.store().write(move |tx| shared[0].receipt.as_ref().unwrap().record(tx));
     stored.await.unwrap().into_inner();
     assert_eq!(spooled(&server).await.len(), 0, "gone with the commit, before the receipt ends");
     drop(taken);
@@ -163,12 +178,17 @@ async fn the_row_goes_with_the_transaction_that_stores_the_message_elsewhere() {
 
 #[tokio::test]
 async fn over_the_limit_the_sender_hears_of_it() {
-    let server = Server::start("mod_offline: {access_max_user_messages: {2: all}}", &["romeo"]).await;
+    let server =
+        Server::start("mod_offline: {access_max_user_messages: {2: all}}", &["romeo"]).await;
     let juliet = server.session(FullJid::new("juliet@example.org/balcony").unwrap());
     let sender = Sender::default();
     for _ in 0..3 {
-        let stanza = message("romeo@example.org", "<body>hi</body>").with_from(Jid::from(juliet.jid().clone()));
-        server.kernel.route(Delivery { stanza, receipt: Some(kernel::Receipt::new(sender.clone())) }).await;
+        let stanza = message("romeo@example.org", "<body>hi</body>")
+            .with_from(Jid::from(juliet.jid().clone()));
+        server
+            .kernel
+            .route(Delivery { stanza, receipt: Some(kernel::Receipt::new(sender.clone())) })
+            .await;
     }
     assert_eq!(spooled(&server).await.len(), 2);
     let errors = take(juliet.handle());
@@ -182,7 +202,8 @@ async fn over_the_limit_the_sender_hears_of_it() {
 async fn an_account_that_does_not_exist_keeps_nothing() {
     let server = Server::start(OFFLINE, &[]).await;
     let juliet = server.session(FullJid::new("juliet@example.org/balcony").unwrap());
-    let stanza = message("romeo@example.org", "<body>hi</body>").with_from(Jid::from(juliet.jid().clone()));
+    let stanza =
+        message("romeo@example.org", "<body>hi</body>").with_from(Jid::from(juliet.jid().clone()));
     server.kernel.route(stanza.into()).await;
     assert_eq!(spooled(&server).await.len(), 0);
     assert!(take(juliet.handle())[0].stanza.is_error());
@@ -232,22 +253,33 @@ async fn a_client_that_retrieves_flexibly_is_not_flooded() {
     let session = server.session(FullJid::new("romeo@example.org/one").unwrap());
     let handle = session.handle().clone();
     let ask = |kind: xmpp_wire::IqType, payload: &str| {
-        let payload = Stanza::parse(format!("<iq type='get' id='1'>{payload}</iq>").as_bytes()).unwrap();
-        let mut iq = payload.with_from(Jid::from(handle.jid().clone())).with_to(Jid::new("romeo@example.org").unwrap());
+        let payload =
+            Stanza::parse(format!("<iq type='get' id='1'>{payload}</iq>").as_bytes()).unwrap();
+        let mut iq = payload
+            .with_from(Jid::from(handle.jid().clone()))
+            .with_to(Jid::new("romeo@example.org").unwrap());
         iq.set_kind(StanzaKind::Iq(kind));
         server.kernel.route(iq.into())
     };
-    ask(xmpp_wire::IqType::Get, "<offline xmlns='http://jabber.org/protocol/offline'><fetch/></offline>").await;
+    ask(
+        xmpp_wire::IqType::Get,
+        "<offline xmlns='http://jabber.org/protocol/offline'><fetch/></offline>",
+    )
+    .await;
     let taken = take(&handle);
     assert_eq!(taken.len(), 2, "{taken:?}");
     let offline = taken[0].stanza.child("offline", ns::FLEXIBLE_OFFLINE).unwrap().parse();
-    let node = offline.child("item", ns::FLEXIBLE_OFFLINE).unwrap().attr("node").unwrap().to_owned();
+    let node =
+        offline.child("item", ns::FLEXIBLE_OFFLINE).unwrap().attr("node").unwrap().to_owned();
     handle.set_presence(Some((0, Stanza::presence(PresenceType::Available))));
-    let module = server.host().generation().module::<OfflineMessages>(OfflineMessages::NAME).unwrap();
+    let module =
+        server.host().generation().module::<OfflineMessages>(OfflineMessages::NAME).unwrap();
     module.spool.flush(&server.kernel, &romeo());
     settle(&server).await;
     assert!(take(&handle).is_empty());
-    let remove = format!("<offline xmlns='http://jabber.org/protocol/offline'><item action='remove' node='{node}'/></offline>");
+    let remove = format!(
+        "<offline xmlns='http://jabber.org/protocol/offline'><item action='remove' node='{node}'/></offline>"
+    );
     ask(xmpp_wire::IqType::Set, &remove).await;
     assert_eq!(take(&handle)[0].stanza.type_name(), Some("result"));
     assert_eq!(spooled(&server).await.len(), 0);

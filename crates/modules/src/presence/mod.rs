@@ -38,8 +38,14 @@ fn unavailable(from: Jid) -> Stanza {
 }
 
 /// The contacts that one side of the subscriptions picks, without the account itself.
-fn chosen(view: &RosterView, account: &BareJid, side: fn(kernel::contracts::Subscription) -> bool) -> Vec<BareJid> {
-    let fits = |contact: &&kernel::contracts::Contact| side(contact.subscription) && contact.jid != *account;
+fn chosen(
+    view: &RosterView,
+    account: &BareJid,
+    side: fn(kernel::contracts::Subscription) -> bool,
+) -> Vec<BareJid> {
+    let fits = |contact: &&kernel::contracts::Contact| {
+        side(contact.subscription) && contact.jid != *account
+    };
     view.iter().filter(fits).map(|contact| contact.jid.clone()).collect()
 }
 
@@ -99,7 +105,8 @@ impl Rosters {
                 }
             };
         if !allowed {
-            let refusal = Stanza::presence(PresenceType::Unsubscribed).with_from(Jid::from(account.clone()));
+            let refusal =
+                Stanza::presence(PresenceType::Unsubscribed).with_from(Jid::from(account.clone()));
             kernel.route(refusal.with_to(Jid::from(prober)).into()).await;
             return;
         }
@@ -124,7 +131,9 @@ async fn appear(session: &mut Session, presence: &Stanza, book: &Book, initial: 
     let view = book.view();
     // RFC 6121 §4.2.2: every resource of the account, this one included.
     kernel.route(presence.clone().with_to(Jid::from(account.clone())).into()).await;
-    kernel.broadcast_presence(presence, chosen(&view, &account, |subscription| subscription.from())).await;
+    kernel
+        .broadcast_presence(presence, chosen(&view, &account, |subscription| subscription.from()))
+        .await;
     if !initial {
         return;
     }
@@ -135,7 +144,9 @@ async fn appear(session: &mut Session, presence: &Stanza, book: &Book, initial: 
         }
     }
     let probe = Stanza::presence(PresenceType::Probe).with_from(own);
-    kernel.broadcast_presence(&probe, chosen(&view, &account, |subscription| subscription.to())).await;
+    kernel
+        .broadcast_presence(&probe, chosen(&view, &account, |subscription| subscription.to()))
+        .await;
     repeat_own_requests(&kernel, &account, book).await;
     repeat_requests(session, book);
 }
@@ -145,7 +156,8 @@ async fn appear(session: &mut Session, presence: &Stanza, book: &Book, initial: 
 async fn repeat_own_requests(kernel: &Kernel, account: &BareJid, book: &Book) {
     for (jid, _) in book.items().filter(|(_, item)| item.state.pending_out) {
         let Ok(contact) = BareJid::new(jid) else { continue };
-        let request = Stanza::presence(PresenceType::Subscribe).with_from(Jid::from(account.clone()));
+        let request =
+            Stanza::presence(PresenceType::Subscribe).with_from(Jid::from(account.clone()));
         kernel.route(request.with_to(Jid::from(contact)).into()).await;
     }
 }

@@ -29,7 +29,9 @@ async fn a_log_in_is_seen_and_sees() {
     let seen = juliet.received();
     assert_eq!(
         seen,
-        ["<presence to='juliet@example.org' from='romeo@example.org/garden'><show>away</show></presence>"]
+        [
+            "<presence to='juliet@example.org' from='romeo@example.org/garden'><show>away</show></presence>"
+        ]
     );
     assert_eq!(garden.summary(), ["romeo/garden: available"], "an update asks nobody");
     orchard.received();
@@ -52,7 +54,11 @@ async fn directed_presence_is_taken_back() {
     juliet.received();
     romeo.send("<presence type='unavailable'/>").await;
     assert_eq!(nurse.summary(), ["romeo/orchard: unavailable"]);
-    assert_eq!(juliet.summary(), ["romeo/orchard: unavailable"], "once, though she is a contact too");
+    assert_eq!(
+        juliet.summary(),
+        ["romeo/orchard: unavailable"],
+        "once, though she is a contact too"
+    );
     // Without ever being available, and without a word at the end.
     let mut ghost = bench.connect("romeo@example.org/ghost");
     ghost.send("<presence to='nurse@example.org'/>").await;
@@ -73,15 +79,25 @@ async fn probes_tell_strangers_nothing() {
     let mut romeo = bench.login("romeo@example.org/orchard").await;
     let mut nurse = bench.login("nurse@example.org/kitchen").await;
     for asked in [JULIET, "nobody@example.org"] {
-        bench.outside(&format!("<presence type='probe' from='nurse@example.org/kitchen' to='{asked}'/>")).await;
+        bench
+            .outside(&format!(
+                "<presence type='probe' from='nurse@example.org/kitchen' to='{asked}'/>"
+            ))
+            .await;
         assert_eq!(nurse.summary(), [""; 0], "what she never had is not taken away");
     }
     romeo.received();
     for asked in ["juliet@example.org", "juliet@example.org/balcony"] {
-        bench.outside(&format!("<presence type='probe' from='{ROMEO}/orchard' to='{asked}'/>")).await;
+        bench
+            .outside(&format!("<presence type='probe' from='{ROMEO}/orchard' to='{asked}'/>"))
+            .await;
         assert_eq!(romeo.summary(), ["juliet/balcony: available"]);
     }
-    bench.outside("<presence type='probe' from='romeo@example.org/orchard' to='juliet@example.org/x'/>").await;
+    bench
+        .outside(
+            "<presence type='probe' from='romeo@example.org/orchard' to='juliet@example.org/x'/>",
+        )
+        .await;
     assert_eq!(romeo.summary(), [""; 0]);
 }
 
@@ -95,7 +111,11 @@ async fn a_probe_mends_a_one_sided_subscription() {
     bench.outside("<presence type='probe' from='romeo@example.org' to='nurse@example.org'/>").await;
     assert_eq!(romeo.summary(), [""; 0]);
     // Whoever answers that there is no subscription is believed.
-    bench.outside("<presence type='unsubscribed' from='mallory@example.org' to='romeo@example.org'/>").await;
+    bench
+        .outside(
+            "<presence type='unsubscribed' from='mallory@example.org' to='romeo@example.org'/>",
+        )
+        .await;
     assert_eq!(romeo.summary(), ["push mallory from", "mallory: unsubscribed"]);
 }
 
@@ -107,26 +127,36 @@ async fn another_server_learns_no_more_than_it_may() {
     let mut juliet = bench.login("juliet@example.org/balcony").await;
     // She sees him, not the other way round.
     juliet.send("<presence to='idol@example.net' type='subscribe'/>").await;
-    bench.outside("<presence from='idol@example.net' to='juliet@example.org' type='subscribed'/>").await;
+    bench
+        .outside("<presence from='idol@example.net' to='juliet@example.org' type='subscribed'/>")
+        .await;
     other.received();
     for prober in ["idol", "stranger"] {
         let mut answers = Vec::new();
         for asked in ["juliet", "nobody"] {
-            let probe = format!("<presence type='probe' from='{prober}@example.net' to='{asked}@example.org'/>");
+            let probe = format!(
+                "<presence type='probe' from='{prober}@example.net' to='{asked}@example.org'/>"
+            );
             bench.outside(&probe).await;
             answers.push(other.received().concat().replace(asked, "somebody"));
         }
-        let refusal =
-            format!("<presence to='{prober}@example.net' from='somebody@example.org' type='unsubscribed'/>");
+        let refusal = format!(
+            "<presence to='{prober}@example.net' from='somebody@example.org' type='unsubscribed'/>"
+        );
         assert_eq!(answers, [refusal.as_str(), refusal.as_str()]);
     }
     let probe = "<presence type='probe' from='friend@example.net/x' to='juliet@example.org'/>";
     bench.outside(probe).await;
-    assert_eq!(other.received(), ["<presence to='friend@example.net/x' from='juliet@example.org/balcony'/>"]);
+    assert_eq!(
+        other.received(),
+        ["<presence to='friend@example.net/x' from='juliet@example.org/balcony'/>"]
+    );
     juliet.send("<presence type='unavailable'/>").await;
     assert_eq!(
         other.received(),
-        ["<presence to='friend@example.net' from='juliet@example.org/balcony' type='unavailable'/>"]
+        [
+            "<presence to='friend@example.net' from='juliet@example.org/balcony' type='unavailable'/>"
+        ]
     );
     bench.outside(probe).await;
     assert_eq!(

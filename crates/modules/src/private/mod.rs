@@ -34,7 +34,9 @@ impl Module for PrivateStorage {
     const TABLES: &'static [&'static TableSet] = &[&store::TABLES];
 
     fn start(start: &Start<'_, Self>) -> Result<Self, Problem> {
-        Ok(Self { cache: Cache::start(start.options, start.previous.map(|previous| &previous.cache)) })
+        Ok(Self {
+            cache: Cache::start(start.options, start.previous.map(|previous| &previous.cache)),
+        })
     }
 
     fn register(on: &mut Register<'_, Self>) {
@@ -59,7 +61,12 @@ impl PrivateStorage {
         })
     }
 
-    async fn read(&self, request: &IqRequest, account: &BareJid, ns: &str) -> Result<Option<String>, StanzaError> {
+    async fn read(
+        &self,
+        request: &IqRequest,
+        account: &BareJid,
+        ns: &str,
+    ) -> Result<Option<String>, StanzaError> {
         let key: Key = (account.clone(), ns.into());
         if let Some(known) = self.cache.get(&key) {
             return Ok(known);
@@ -75,8 +82,10 @@ impl PrivateStorage {
     fn set<'a>(&'a self, request: &'a IqRequest) -> Answering<'a, SetAnswer> {
         Box::pin(async move {
             let account = own(request)?;
-            let data: Vec<(Box<str>, String)> =
-                elements(&request.payload)?.into_iter().map(|element| (element.ns().into(), text(element))).collect();
+            let data: Vec<(Box<str>, String)> = elements(&request.payload)?
+                .into_iter()
+                .map(|element| (element.ns().into(), text(element)))
+                .collect();
             let keys: Vec<Key> = data.iter().map(|(ns, _)| (account.clone(), ns.clone())).collect();
             let write = move |tx: &mut Tx<'_>| {
                 let fresh = data.iter().try_fold(0, |fresh, (ns, _)| {
@@ -88,7 +97,8 @@ impl PrivateStorage {
                 data.iter().try_for_each(|(ns, xml)| store::replace(tx, &account, ns, xml))?;
                 Ok(true)
             };
-            let stored = request.kernel.store().write(write).await.map_err(|error| failed(&error))?;
+            let stored =
+                request.kernel.store().write(write).await.map_err(|error| failed(&error))?;
             keys.iter().for_each(|key| self.cache.forget(key));
             if !*stored {
                 return Err(StanzaError::new(StanzaCondition::ResourceConstraint)
@@ -101,7 +111,9 @@ impl PrivateStorage {
     fn removed<'a>(&'a self, event: &'a mut AccountEvent<'_>) -> Step<'a> {
         Step::Wait(Box::pin(async move {
             let account = event.account.clone();
-            if let Err(error) = event.kernel.store().write(move |tx| store::delete_all(tx, &account)).await {
+            if let Err(error) =
+                event.kernel.store().write(move |tx| store::delete_all(tx, &account)).await
+            {
                 tracing::error!(account = %event.account, %error, "the private data of a removed account could not be deleted");
             }
             self.cache.forget_if(|(account, _)| account == event.account);
@@ -114,15 +126,19 @@ fn own(request: &IqRequest) -> Result<BareJid, StanzaError> {
     if request.is_own() {
         return Ok(request.to.to_bare());
     }
-    Err(StanzaError::new(StanzaCondition::Forbidden).with_text("Query to another users is forbidden"))
+    Err(StanzaError::new(StanzaCondition::Forbidden)
+        .with_text("Query to another users is forbidden"))
 }
 
 /// What is asked for or given: elements in a namespace of their own.
 fn elements(query: &Element) -> Result<Vec<&Element>, StanzaError> {
-    let elements: Vec<_> =
-        query.children().filter(|child| !child.ns().is_empty() && child.ns() != ns::PRIVATE).collect();
+    let elements: Vec<_> = query
+        .children()
+        .filter(|child| !child.ns().is_empty() && child.ns() != ns::PRIVATE)
+        .collect();
     if query.name() != "query" || elements.is_empty() || elements.len() > ELEMENTS_MAX {
-        return Err(StanzaError::new(StanzaCondition::BadRequest).with_text("No private data found in this query"));
+        return Err(StanzaError::new(StanzaCondition::BadRequest)
+            .with_text("No private data found in this query"));
     }
     Ok(elements)
 }

@@ -4,7 +4,8 @@ use jid::BareJid;
 use store::{Column, Index, Query, StoreError, Table, TableSet, Tx};
 
 /// Private XML storage.
-static PRIVATE_STORAGE: Table = Table::new("private_storage", "mod_private", COLUMNS).indexes(INDEXES);
+static PRIVATE_STORAGE: Table =
+    Table::new("private_storage", "mod_private", COLUMNS).indexes(INDEXES);
 
 const COLUMNS: &[Column] = &[
     Column::text("username"),
@@ -22,7 +23,11 @@ fn key(account: &BareJid) -> (&str, &str) {
     (account.domain().as_str(), account.node().map_or("", |node| node.as_str()))
 }
 
-pub(super) fn read(query: &mut Query<'_>, account: &BareJid, namespace: &str) -> Result<Option<String>, StoreError> {
+pub(super) fn read(
+    query: &mut Query<'_>,
+    account: &BareJid,
+    namespace: &str,
+) -> Result<Option<String>, StoreError> {
     let (host, user) = key(account);
     query.query_opt(
         "SELECT data FROM private_storage WHERE server_host = ?1 AND username = ?2 AND namespace = ?3",
@@ -40,7 +45,12 @@ pub(super) fn count(query: &mut Query<'_>, account: &BareJid) -> Result<i64, Sto
     )
 }
 
-pub(super) fn replace(tx: &mut Tx<'_>, account: &BareJid, namespace: &str, data: &str) -> Result<(), StoreError> {
+pub(super) fn replace(
+    tx: &mut Tx<'_>,
+    account: &BareJid,
+    namespace: &str,
+    data: &str,
+) -> Result<(), StoreError> {
     let (host, user) = key(account);
     tx.execute(
         "INSERT INTO private_storage (username, server_host, namespace, data) VALUES (?1, ?2, ?3, ?4) \
@@ -52,7 +62,10 @@ pub(super) fn replace(tx: &mut Tx<'_>, account: &BareJid, namespace: &str, data:
 
 pub(super) fn delete_all(tx: &mut Tx<'_>, account: &BareJid) -> Result<(), StoreError> {
     let (host, user) = key(account);
-    tx.execute("DELETE FROM private_storage WHERE server_host = ?1 AND username = ?2", &[&host, &user])?;
+    tx.execute(
+        "DELETE FROM private_storage WHERE server_host = ?1 AND username = ?2",
+        &[&host, &user],
+    )?;
     Ok(())
 }
 

@@ -1,8 +1,8 @@
 //! Changes of a roster: one transaction, then the pushes, in the order of the commits (RFC 6121 §2.1.6).
 
+use ::store::{Committed, StoreError, Tx};
 use jid::{BareJid, Jid};
 use kernel::{Kernel, random};
-use ::store::{Committed, StoreError, Tx};
 use tokio::sync::oneshot;
 use xmlstream::Element;
 use xmpp_wire::{IqType, Stanza, StanzaCondition, ns};
@@ -25,7 +25,12 @@ impl Rosters {
     ///
     /// # Errors
     /// Those of the store; nothing has changed then.
-    pub(crate) async fn change<T, F>(&self, kernel: &Kernel, account: &BareJid, change: F) -> Result<Committed<T>, StoreError>
+    pub(crate) async fn change<T, F>(
+        &self,
+        kernel: &Kernel,
+        account: &BareJid,
+        change: F,
+    ) -> Result<Committed<T>, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&mut Tx<'_>, &Owner) -> Result<Outcome<T>, StoreError> + Send + 'static,
@@ -36,7 +41,9 @@ impl Rosters {
             let outcome = change(tx, &owner)?;
             let version = match (&outcome.push, versioning) {
                 (None, _) | (_, Versioning::Off) => None,
-                (Some(_), Versioning::Hash) => Some(store::read_book(tx, &owner)?.hash().to_owned()),
+                (Some(_), Versioning::Hash) => {
+                    Some(store::read_book(tx, &owner)?.hash().to_owned())
+                }
                 (Some(_), Versioning::Stored) => {
                     store::write_version(tx, &owner, &fresh)?;
                     Some(fresh)
@@ -82,7 +89,13 @@ pub(crate) fn push(kernel: &Kernel, account: &BareJid, item: &Element, version: 
 }
 
 /// Writes what became of an item.
-fn save(tx: &mut Tx<'_>, owner: &Owner, jid: &str, before: Option<&Item>, item: &Item) -> Result<(), StoreError> {
+fn save(
+    tx: &mut Tx<'_>,
+    owner: &Owner,
+    jid: &str,
+    before: Option<&Item>,
+    item: &Item,
+) -> Result<(), StoreError> {
     let was_listed = before.is_some_and(|before| before.listed);
     if !item.listed && !item.state.pending_in {
         if before.is_some() {
@@ -104,7 +117,11 @@ fn save(tx: &mut Tx<'_>, owner: &Owner, jid: &str, before: Option<&Item>, item: 
 
 /// Takes a change of name and groups, or a removal, out of a roster set; the value is the state of an item
 /// that was removed.
-pub(crate) fn set(tx: &mut Tx<'_>, owner: &Owner, wanted: Wanted) -> Result<Outcome<Result<Option<State>, StanzaCondition>>, StoreError> {
+pub(crate) fn set(
+    tx: &mut Tx<'_>,
+    owner: &Owner,
+    wanted: Wanted,
+) -> Result<Outcome<Result<Option<State>, StanzaCondition>>, StoreError> {
     let jid = wanted.jid.as_str();
     let before = store::read_item(tx, owner, jid)?;
     let Some((name, groups)) = wanted.data else {
@@ -145,7 +162,12 @@ impl Verdict {
 }
 
 /// The account sends a subscription stanza.
-pub(crate) fn send(tx: &mut Tx<'_>, owner: &Owner, contact: &str, verb: Verb) -> Result<Outcome<Verdict>, StoreError> {
+pub(crate) fn send(
+    tx: &mut Tx<'_>,
+    owner: &Owner,
+    contact: &str,
+    verb: Verb,
+) -> Result<Outcome<Verdict>, StoreError> {
     step(tx, owner, contact, "", |state| {
         let result = outbound(state, verb);
         Verdict { before: state, after: result.next, passes: result.route, reply: None }
@@ -153,7 +175,13 @@ pub(crate) fn send(tx: &mut Tx<'_>, owner: &Owner, contact: &str, verb: Verb) ->
 }
 
 /// The contact sent a subscription stanza, with some words.
-pub(crate) fn receive(tx: &mut Tx<'_>, owner: &Owner, contact: &str, verb: Verb, reason: &str) -> Result<Outcome<Verdict>, StoreError> {
+pub(crate) fn receive(
+    tx: &mut Tx<'_>,
+    owner: &Owner,
+    contact: &str,
+    verb: Verb,
+    reason: &str,
+) -> Result<Outcome<Verdict>, StoreError> {
     step(tx, owner, contact, reason, |state| received(state, verb))
 }
 

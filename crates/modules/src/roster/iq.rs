@@ -1,8 +1,8 @@
 //! `jabber:iq:roster`: get, set and what a removal means (RFC 6121 §2.2 to §2.6).
 
+use ::store::Committed;
 use jid::{BareJid, Jid};
 use kernel::{Answering, GetAnswer, IqRequest, Kernel, SetAnswer, bare_str, random};
-use ::store::Committed;
 use xmlstream::Element;
 use xmpp_wire::{PresenceType, Stanza, StanzaCondition, StanzaError, ns};
 
@@ -28,13 +28,20 @@ impl Rosters {
             match self.version(&request.kernel, &account, &book).await? {
                 None => Ok(Some(query.with_children(book.to_elements()))),
                 Some(version) if version == known => Ok(None),
-                Some(version) => Ok(Some(query.with_attr("ver", version).with_children(book.to_elements()))),
+                Some(version) => {
+                    Ok(Some(query.with_attr("ver", version).with_children(book.to_elements())))
+                }
             }
         })
     }
 
     /// The version of a roster; one that has none yet gets one.
-    async fn version(&self, kernel: &Kernel, account: &BareJid, book: &Book) -> Result<Option<String>, StanzaError> {
+    async fn version(
+        &self,
+        kernel: &Kernel,
+        account: &BareJid,
+        book: &Book,
+    ) -> Result<Option<String>, StanzaError> {
         match (self.versioning, book.stored_version()) {
             (Versioning::Off, _) => Ok(None),
             (Versioning::Hash, _) => Ok(Some(book.hash().to_owned())),
@@ -52,7 +59,8 @@ impl Rosters {
                     };
                     Ok(change::Outcome { value: version, push: None })
                 });
-                let given = given.await.map_err(|error| stanza_error(account, &error))?.into_inner();
+                let given =
+                    given.await.map_err(|error| stanza_error(account, &error))?.into_inner();
                 Ok(given)
             }
         }
@@ -67,11 +75,14 @@ impl Rosters {
             }
             let wanted = Wanted::from_query(&request.payload)?;
             if !self.allows(&request.host, &request.from) {
-                return Err(StanzaError::new(StanzaCondition::NotAllowed).with_text("Access denied by service policy"));
+                return Err(StanzaError::new(StanzaCondition::NotAllowed)
+                    .with_text("Access denied by service policy"));
             }
             let jid = wanted.jid.clone();
             let kernel = &request.kernel;
-            let done = self.change(kernel, &account, move |tx, owner| change::set(tx, owner, wanted)).await;
+            let done = self
+                .change(kernel, &account, move |tx, owner| change::set(tx, owner, wanted))
+                .await;
             let (result, receipt) = unzip(done.map_err(|error| stanza_error(&account, &error))?);
             if let Some(state) = result? {
                 take_leave(kernel, &account, &jid.into_bare(), state).await;
@@ -93,7 +104,8 @@ fn own_account(request: &IqRequest) -> Result<BareJid, StanzaError> {
     if request.is_own() {
         return Ok(request.from.to_bare());
     }
-    Err(StanzaError::new(StanzaCondition::Forbidden).with_text("The roster of somebody else is nobody's business"))
+    Err(StanzaError::new(StanzaCondition::Forbidden)
+        .with_text("The roster of somebody else is nobody's business"))
 }
 
 fn mark_interested(kernel: &Kernel, from: &Jid) {
@@ -104,7 +116,12 @@ fn mark_interested(kernel: &Kernel, from: &Jid) {
 }
 
 /// A contact was removed: both subscriptions end, whatever their state (RFC 6121 §2.5.2).
-pub(crate) async fn take_leave(kernel: &Kernel, account: &BareJid, contact: &BareJid, state: State) {
+pub(crate) async fn take_leave(
+    kernel: &Kernel,
+    account: &BareJid,
+    contact: &BareJid,
+    state: State,
+) {
     if account == contact {
         return;
     }
@@ -119,7 +136,9 @@ pub(crate) async fn take_leave(kernel: &Kernel, account: &BareJid, contact: &Bar
         say.push(PresenceType::Unsubscribed);
     }
     for kind in say {
-        let stanza = Stanza::presence(kind).with_from(Jid::from(account.clone())).with_to(Jid::from(contact.clone()));
+        let stanza = Stanza::presence(kind)
+            .with_from(Jid::from(account.clone()))
+            .with_to(Jid::from(contact.clone()));
         kernel.route(stanza.into()).await;
     }
 }

@@ -48,13 +48,17 @@ impl Item {
             .with_attr("subscription", word(state.subscription()))
             .with_attr_opt("name", (!self.name.is_empty()).then(|| self.name.clone()))
             .with_attr("jid", jid.to_owned())
-            .with_children(self.groups.iter().map(|group| Element::new("group", ns::ROSTER).with_text(group)))
+            .with_children(
+                self.groups.iter().map(|group| Element::new("group", ns::ROSTER).with_text(group)),
+            )
     }
 }
 
 /// The element that tells clients of a removed item (RFC 6121 §2.5.2).
 pub(crate) fn removed(jid: &str) -> Element {
-    Element::new("item", ns::ROSTER).with_attr("subscription", "remove").with_attr("jid", jid.to_owned())
+    Element::new("item", ns::ROSTER)
+        .with_attr("subscription", "remove")
+        .with_attr("jid", jid.to_owned())
 }
 
 fn word(subscription: Subscription) -> &'static str {
@@ -111,7 +115,11 @@ impl Book {
         let contact = |(jid, item): (&str, &Item)| {
             // Presence is between accounts: an item for a single resource is a note for the account alone.
             let jid = Jid::new(jid).ok().filter(|jid| jid.resource().is_none())?.into_bare();
-            Some(Contact { jid, subscription: item.state.subscription(), groups: item.groups.clone() })
+            Some(Contact {
+                jid,
+                subscription: item.state.subscription(),
+                groups: item.groups.clone(),
+            })
         };
         self.view.get_or_init(|| self.listed().filter_map(contact).collect::<Arc<[_]>>()).clone()
     }
@@ -128,7 +136,8 @@ impl Book {
             for element in self.to_elements() {
                 digest.update(element.to_bytes(ns::ROSTER));
             }
-            let digit = |value: u8| char::from_digit(u32::from(value), 16).expect("four bits are a digit");
+            let digit =
+                |value: u8| char::from_digit(u32::from(value), 16).expect("four bits are a digit");
             digest.finalize().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
         })
     }
@@ -160,7 +169,8 @@ impl Wanted {
             return Ok(Self { jid, data: None });
         }
         let name = item.attr("name").unwrap_or_default().to_owned();
-        let unacceptable = |text| Err(StanzaError::new(StanzaCondition::NotAcceptable).with_text(text));
+        let unacceptable =
+            |text| Err(StanzaError::new(StanzaCondition::NotAcceptable).with_text(text));
         if name.len() > NAME_BYTES_MAX {
             return unacceptable("The name is too long");
         }

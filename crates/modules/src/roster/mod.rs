@@ -11,13 +11,13 @@ mod subscription;
 pub(crate) mod tests;
 use std::sync::Arc;
 
+use ::store::StoreError;
 use access::{Access, RuleRef, Subject};
 use jid::{BareJid, Jid};
 use kernel::contracts::{Roster, RosterError, RosterView};
 use kernel::hooks::{AccountRemoved, Delivering, SelfPresence, SessionClosed, Stage, UserSend};
 use kernel::{Answering, At, Host, Module, Register, Start, Xep, xep};
 use settings::Problem;
-use ::store::StoreError;
 use xmlstream::Element;
 use xmpp_wire::{StanzaCondition, StanzaError, ns};
 
@@ -68,7 +68,8 @@ impl Module for Rosters {
                 Ok((rule, _notes)) => rule,
                 Err(problems) => {
                     let first = problems.into_iter().next();
-                    return Err(first.unwrap_or_else(|| options.problem("access", "This is no access rule")));
+                    return Err(first
+                        .unwrap_or_else(|| options.problem("access", "This is no access rule")));
                 }
             },
         };
@@ -124,7 +125,10 @@ impl Rosters {
 }
 
 impl Roster for Rosters {
-    fn contacts<'a>(&'a self, account: &'a BareJid) -> Answering<'a, Result<RosterView, RosterError>> {
+    fn contacts<'a>(
+        &'a self,
+        account: &'a BareJid,
+    ) -> Answering<'a, Result<RosterView, RosterError>> {
         Box::pin(async move {
             match self.book(account).await {
                 Ok(book) => Ok(book.view()),
@@ -144,7 +148,10 @@ pub(crate) fn stanza_error(account: &BareJid, error: &StoreError) -> StanzaError
     }
     tracing::error!(%account, %error, "the roster could not be read or changed");
     let temporary = error.is_temporary();
-    let condition =
-        if temporary { StanzaCondition::ResourceConstraint } else { StanzaCondition::InternalServerError };
+    let condition = if temporary {
+        StanzaCondition::ResourceConstraint
+    } else {
+        StanzaCondition::InternalServerError
+    };
     condition.into()
 }

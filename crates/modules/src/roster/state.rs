@@ -169,9 +169,8 @@ mod tests {
         }
     }
 
-    const STATES: [&str; 9] = [
-        "none", "none+out", "none+in", "none+out+in", "to", "to+in", "from", "from+out", "both",
-    ];
+    const STATES: [&str; 9] =
+        ["none", "none+out", "none+in", "none+out+in", "to", "to+in", "from", "from+out", "both"];
 
     /// A row of §A.2: the state, whether to route, the next state (`-`: no change), whether to push.
     type Row = (&'static str, bool, &'static str, bool);

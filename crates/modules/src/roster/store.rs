@@ -27,10 +27,7 @@ static USERS: Table = Table::new(
         Column::created_at(),
     ],
 )
-.indexes(&[
-    Index::unique(&["server_host", "username", "jid"]),
-    Index::on(&["server_host", "jid"]),
-]);
+.indexes(&[Index::unique(&["server_host", "username", "jid"]), Index::on(&["server_host", "jid"])]);
 
 /// Groups of items.
 static GROUPS: Table = Table::new(
@@ -119,14 +116,19 @@ fn is_bare_request(state: State) -> bool {
 }
 
 fn item(row: &Row<'_>) -> Result<(Box<str>, Item), StoreError> {
-    let state = decode_state(row.text(2)?, row.text(3)?, row.get::<Option<bool>>(4)?.unwrap_or(false));
+    let state =
+        decode_state(row.text(2)?, row.text(3)?, row.get::<Option<bool>>(4)?.unwrap_or(false));
     let name: String = row.get(1)?;
     let listed = !is_bare_request(state) || !name.is_empty() || row.text(6)? == LISTED;
     Ok((row.get(0)?, Item { name, groups: Vec::new(), state, reason: row.get(5)?, listed }))
 }
 
 /// One item.
-pub(crate) fn read_item(query: &mut Query<'_>, owner: &Owner, jid: &str) -> Result<Option<Item>, StoreError> {
+pub(crate) fn read_item(
+    query: &mut Query<'_>,
+    owner: &Owner,
+    jid: &str,
+) -> Result<Option<Item>, StoreError> {
     let found = query.query_opt(
         "SELECT jid, nick, subscription, ask, approved, askmessage, subscribe FROM rosterusers \
          WHERE server_host = ?1 AND username = ?2 AND jid = ?3",
@@ -167,7 +169,11 @@ pub(crate) fn read_book(query: &mut Query<'_>, owner: &Owner) -> Result<Book, St
 }
 
 /// How many items a roster has: those that are mere requests of strangers, or the others.
-pub(crate) fn count(query: &mut Query<'_>, owner: &Owner, requests: bool) -> Result<i64, StoreError> {
+pub(crate) fn count(
+    query: &mut Query<'_>,
+    owner: &Owner,
+    requests: bool,
+) -> Result<i64, StoreError> {
     query.query_one(
         "SELECT count(*) FROM rosterusers WHERE server_host = ?1 AND username = ?2 \
          AND (subscription = 'N' AND ask = 'I' AND subscribe <> ?3 AND nick = '') = ?4",
@@ -177,7 +183,12 @@ pub(crate) fn count(query: &mut Query<'_>, owner: &Owner, requests: bool) -> Res
 }
 
 /// Writes an item in place of the one that may be there.
-pub(crate) fn write_item(tx: &mut Tx<'_>, owner: &Owner, jid: &str, item: &Item) -> Result<(), StoreError> {
+pub(crate) fn write_item(
+    tx: &mut Tx<'_>,
+    owner: &Owner,
+    jid: &str,
+    item: &Item,
+) -> Result<(), StoreError> {
     let mark = if item.listed && is_bare_request(item.state) { LISTED } else { "" };
     tx.execute(
         "INSERT INTO rosterusers (username, server_host, jid, nick, subscription, approved, ask, askmessage, \
@@ -226,14 +237,26 @@ pub(crate) fn delete_item(tx: &mut Tx<'_>, owner: &Owner, jid: &str) -> Result<(
 
 /// Deletes everything that is kept of an account.
 pub(crate) fn delete_book(tx: &mut Tx<'_>, owner: &Owner) -> Result<(), StoreError> {
-    tx.execute("DELETE FROM rostergroups WHERE server_host = ?1 AND username = ?2", &[&owner.host, &owner.user])?;
-    tx.execute("DELETE FROM rosterusers WHERE server_host = ?1 AND username = ?2", &[&owner.host, &owner.user])?;
-    tx.execute("DELETE FROM roster_version WHERE server_host = ?1 AND username = ?2", &[&owner.host, &owner.user])?;
+    tx.execute(
+        "DELETE FROM rostergroups WHERE server_host = ?1 AND username = ?2",
+        &[&owner.host, &owner.user],
+    )?;
+    tx.execute(
+        "DELETE FROM rosterusers WHERE server_host = ?1 AND username = ?2",
+        &[&owner.host, &owner.user],
+    )?;
+    tx.execute(
+        "DELETE FROM roster_version WHERE server_host = ?1 AND username = ?2",
+        &[&owner.host, &owner.user],
+    )?;
     Ok(())
 }
 
 /// The stored version of a roster.
-pub(crate) fn read_version(query: &mut Query<'_>, owner: &Owner) -> Result<Option<String>, StoreError> {
+pub(crate) fn read_version(
+    query: &mut Query<'_>,
+    owner: &Owner,
+) -> Result<Option<String>, StoreError> {
     query.query_opt(
         "SELECT version FROM roster_version WHERE server_host = ?1 AND username = ?2",
         &[&owner.host, &owner.user],
@@ -242,7 +265,11 @@ pub(crate) fn read_version(query: &mut Query<'_>, owner: &Owner) -> Result<Optio
 }
 
 /// Stores a version of a roster.
-pub(crate) fn write_version(tx: &mut Tx<'_>, owner: &Owner, version: &str) -> Result<(), StoreError> {
+pub(crate) fn write_version(
+    tx: &mut Tx<'_>,
+    owner: &Owner,
+    version: &str,
+) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO roster_version (username, server_host, version) VALUES (?1, ?2, ?3) \
          ON CONFLICT (server_host, username) DO UPDATE SET version = ?3",

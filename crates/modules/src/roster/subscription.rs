@@ -51,11 +51,14 @@ impl Rosters {
         }
         let own = Jid::from(session.jid().clone());
         if !self.allows(session.host(), &own) {
-            return Err(StanzaError::new(StanzaCondition::NotAllowed).with_text("Access denied by service policy"));
+            return Err(StanzaError::new(StanzaCondition::NotAllowed)
+                .with_text("Access denied by service policy"));
         }
         let kernel = session.kernel().clone();
         let key = contact.clone();
-        let done = self.change(&kernel, &account, move |tx, owner| send(tx, owner, key.as_str(), verb)).await;
+        let done = self
+            .change(&kernel, &account, move |tx, owner| send(tx, owner, key.as_str(), verb))
+            .await;
         let verdict = done.map_err(|error| stanza_error(&account, &error))?.into_inner();
         if verdict.revokes() {
             presence::withdraw(&kernel, &account, &contact).await;
@@ -110,7 +113,8 @@ impl Rosters {
         if contact == *account {
             return Ok(Flow::Stop);
         }
-        let Some(verdict) = self.note_received(kernel, account, &contact, stanza, verb).await? else {
+        let Some(verdict) = self.note_received(kernel, account, &contact, stanza, verb).await?
+        else {
             return Ok(Flow::Stop);
         };
         if verdict.revokes() {
@@ -155,10 +159,17 @@ impl Rosters {
             // RFC 6121 §8.5.1: as silent as an account that has not answered yet.
             return Ok(None);
         }
-        let reason = stanza.child("status", ns::CLIENT).map(|status| status.parse().text()).unwrap_or_default();
+        let reason = stanza
+            .child("status", ns::CLIENT)
+            .map(|status| status.parse().text())
+            .unwrap_or_default();
         let reason = shortened(reason, REASON_BYTES_MAX);
         let key = contact.clone();
-        let done = self.change(kernel, account, move |tx, owner| receive(tx, owner, key.as_str(), verb, &reason)).await;
+        let done = self
+            .change(kernel, account, move |tx, owner| {
+                receive(tx, owner, key.as_str(), verb, &reason)
+            })
+            .await;
         match done {
             Ok(verdict) => Ok(Some(verdict.into_inner())),
             // An answer would tell a stranger that the account exists.
@@ -181,7 +192,9 @@ impl Rosters {
                         iq::take_leave(kernel, account, &contact, item.state).await;
                     }
                 }
-                Err(error) => tracing::error!(%account, %error, "contacts of a removed account could not be told"),
+                Err(error) => {
+                    tracing::error!(%account, %error, "contacts of a removed account could not be told")
+                }
             }
             let done = self.change(kernel, account, |tx, owner| {
                 store::delete_book(tx, owner)?;

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use ::store::testing::{ScratchStore, check_set_against_facts};
 use jid::{BareJid, FullJid};
 use kernel::contracts::{Roster as _, Subscription};
-use kernel::hooks::{AccountRemoved, Flow, Outgoing, OwnPresence, SelfPresence, SessionClosed, UserSend};
+use kernel::hooks::{
+    AccountRemoved, Flow, Outgoing, OwnPresence, SelfPresence, SessionClosed, UserSend,
+};
 use kernel::{
-    Clock, ConnectionInfo, Delivery, Effect, Kernel, MailboxBounds, ModuleEntry, Parts, Route, Session, SessionHandle, entry,
+    Clock, ConnectionInfo, Delivery, Effect, Kernel, MailboxBounds, ModuleEntry, Parts, Route,
+    Session, SessionHandle, entry,
 };
 use settings::{Config, Inputs, Source};
 use stdx::Secret;
-use ::store::testing::{ScratchStore, check_set_against_facts};
 use xmpp_wire::{PresenceType, Stanza, StanzaKind};
 
 use super::item::Item;
@@ -29,7 +32,9 @@ pub(crate) struct Bench {
 fn config(options: &str) -> Config {
     let text = format!("hosts: [example.org]\nmodules:\n  mod_roster: {{{options}}}\n");
     let source = Source::Text { name: "ejabberd.yml".into(), text };
-    settings::load(&source, &Inputs::default()).unwrap_or_else(|problems| panic!("{problems}")).config
+    settings::load(&source, &Inputs::default())
+        .unwrap_or_else(|problems| panic!("{problems}"))
+        .config
 }
 
 fn random() -> [u8; 32] {
@@ -42,7 +47,11 @@ impl Bench {
         let mut sets = accounts::TABLES.to_vec();
         sets.push(&store::TABLES);
         let store = ScratchStore::open(&sets).unwrap();
-        let accounts = accounts::Accounts::open(store.clone(), accounts::Options::from_config(&config), random);
+        let accounts = accounts::Accounts::open(
+            store.clone(),
+            accounts::Options::from_config(&config),
+            random,
+        );
         let parts = Parts {
             store: store.clone(),
             accounts: accounts.await.unwrap(),
@@ -53,7 +62,8 @@ impl Bench {
         };
         let kernel = Kernel::start(parts, config).unwrap_or_else(|problems| panic!("{problems:?}"));
         for user in ["romeo", "juliet", "nurse"] {
-            let done = kernel.accounts().register(user, "example.org", &Secret::new("secret")).await;
+            let done =
+                kernel.accounts().register(user, "example.org", &Secret::new("secret")).await;
             done.unwrap().into_inner();
         }
         Self { kernel, store }
@@ -65,7 +75,8 @@ impl Bench {
 
     /// A bound session that has sent nothing.
     pub(crate) fn connect(&self, jid: &str) -> Client {
-        let info = ConnectionInfo { kind: "c2s_tls", peer: None, since: self.kernel.clock().wall() };
+        let info =
+            ConnectionInfo { kind: "c2s_tls", peer: None, since: self.kernel.clock().wall() };
         let jid = FullJid::new(jid).unwrap();
         let handle = Arc::new(SessionHandle::new(jid, MailboxBounds::default(), info));
         self.kernel.sessions().add(handle.clone());
@@ -89,7 +100,12 @@ impl Bench {
             let (rosters, account) = (self.rosters(), BareJid::new(account).unwrap());
             let done = rosters.change(&self.kernel, &account, move |tx, owner| {
                 let state = State { to: true, from: true, ..State::default() };
-                store::write_item(tx, owner, &contact, &Item { state, listed: true, ..Item::default() })?;
+                store::write_item(
+                    tx,
+                    owner,
+                    &contact,
+                    &Item { state, listed: true, ..Item::default() },
+                )?;
                 Ok(super::change::Outcome { value: (), push: None })
             });
             done.await.unwrap().into_inner();
@@ -286,18 +302,32 @@ async fn two_accounts_subscribe_to_each_other() {
     assert_eq!(romeo.summary(), ["push juliet none+ask"]);
     assert_eq!(
         juliet.received(),
-        ["<presence to='juliet@example.org' from='romeo@example.org' type='subscribe'><status>Hi</status></presence>"]
+        [
+            "<presence to='juliet@example.org' from='romeo@example.org' type='subscribe'><status>Hi</status></presence>"
+        ]
     );
     romeo.send("<presence to='juliet@example.org' type='subscribe'/>").await;
     assert_eq!(juliet.summary(), [""; 0], "one request is enough");
-    assert_eq!(bench.rows().await, ["juliet romeo@example.org NI0 Hi", "romeo juliet@example.org NO0 "]);
+    assert_eq!(
+        bench.rows().await,
+        ["juliet romeo@example.org NI0 Hi", "romeo juliet@example.org NO0 "]
+    );
     juliet.send("<presence to='romeo@example.org' type='subscribed'/>").await;
     assert_eq!(juliet.summary(), ["push romeo from"]);
-    assert_eq!(romeo.summary(), ["push juliet to", "juliet: subscribed", "juliet/balcony: available"]);
+    assert_eq!(
+        romeo.summary(),
+        ["push juliet to", "juliet: subscribed", "juliet/balcony: available"]
+    );
     juliet.send("<presence to='romeo@example.org' type='subscribe'/>").await;
     romeo.send("<presence to='juliet@example.org' type='subscribed'/>").await;
-    assert_eq!(juliet.summary(), ["push romeo from+ask", "push romeo both", "romeo: subscribed", "romeo/orchard: available"]);
-    assert_eq!(bench.rows().await, ["juliet romeo@example.org BN0 ", "romeo juliet@example.org BN0 "]);
+    assert_eq!(
+        juliet.summary(),
+        ["push romeo from+ask", "push romeo both", "romeo: subscribed", "romeo/orchard: available"]
+    );
+    assert_eq!(
+        bench.rows().await,
+        ["juliet romeo@example.org BN0 ", "romeo juliet@example.org BN0 "]
+    );
     romeo.received();
     let juliet_jid = BareJid::new("juliet@example.org").unwrap();
     let contacts = bench.rosters().contacts(&juliet_jid).await.unwrap();
@@ -305,7 +335,10 @@ async fn two_accounts_subscribe_to_each_other() {
     // And back again.
     juliet.send("<presence to='romeo@example.org' type='unsubscribed'/>").await;
     assert_eq!(juliet.summary(), ["push romeo to"]);
-    assert_eq!(romeo.summary(), ["juliet/balcony: unavailable", "push juliet from", "juliet: unsubscribed"]);
+    assert_eq!(
+        romeo.summary(),
+        ["juliet/balcony: unavailable", "push juliet from", "juliet: unsubscribed"]
+    );
 }
 
 #[tokio::test]
@@ -333,13 +366,25 @@ async fn strangers_learn_and_cause_nothing() {
     let bench = Bench::new("").await;
     let mut romeo = bench.login("romeo@example.org/orchard").await;
     for verb in ["subscribe", "subscribed", "unsubscribe", "unsubscribed"] {
-        bench.outside(&format!("<presence from='romeo@example.org' to='nobody@example.org' type='{verb}'/>")).await;
-        bench.outside(&format!("<presence from='x@example.net' to='nobody@example.org' type='{verb}'/>")).await;
+        bench
+            .outside(&format!(
+                "<presence from='romeo@example.org' to='nobody@example.org' type='{verb}'/>"
+            ))
+            .await;
+        bench
+            .outside(&format!(
+                "<presence from='x@example.net' to='nobody@example.org' type='{verb}'/>"
+            ))
+            .await;
         assert_eq!(bench.rows().await, [""; 0], "{verb}");
     }
     assert_eq!(romeo.summary(), [""; 0]);
     for verb in ["subscribed", "unsubscribe", "unsubscribed"] {
-        bench.outside(&format!("<presence from='x@example.net' to='romeo@example.org' type='{verb}'/>")).await;
+        bench
+            .outside(&format!(
+                "<presence from='x@example.net' to='romeo@example.org' type='{verb}'/>"
+            ))
+            .await;
     }
     assert_eq!(romeo.summary(), [""; 0], "unasked answers go nowhere");
     assert_eq!(bench.rows().await, [""; 0]);
@@ -357,7 +402,12 @@ async fn pre_approval_answers_in_the_accounts_name() {
     assert_eq!(juliet.summary(), ["push romeo from+approved"], "she is not asked");
     assert_eq!(
         romeo.summary(),
-        ["push juliet none+ask", "push juliet to", "juliet: subscribed", "juliet/balcony: available"]
+        [
+            "push juliet none+ask",
+            "push juliet to",
+            "juliet: subscribed",
+            "juliet/balcony: available"
+        ]
     );
 }
 
@@ -404,7 +454,8 @@ async fn wrong_sets_are_refused() {
         (set(&format!("<item jid='a@b'><group>{long}</group></item>")), "not-acceptable"),
         (set("<item jid='a@b'/>").replace("<iq", "<iq to='juliet@example.org'"), "forbidden"),
         (
-            "<iq type='get' id='g' to='juliet@example.org'><query xmlns='jabber:iq:roster'/></iq>".to_owned(),
+            "<iq type='get' id='g' to='juliet@example.org'><query xmlns='jabber:iq:roster'/></iq>"
+                .to_owned(),
             "forbidden",
         ),
     ];
@@ -446,7 +497,9 @@ async fn a_removed_account_leaves_its_contacts() {
     bench.kernel.announce::<AccountRemoved>(&BareJid::new("romeo@example.org").unwrap()).await;
     assert_eq!(bench.rows().await, ["juliet romeo@example.org NN0 "]);
     assert!(juliet.summary().contains(&"romeo: unsubscribed".to_owned()));
-    assert!(bench.rosters().book(&BareJid::new("romeo@example.org").unwrap()).await.unwrap().is_empty());
+    assert!(
+        bench.rosters().book(&BareJid::new("romeo@example.org").unwrap()).await.unwrap().is_empty()
+    );
 }
 
 #[tokio::test]
@@ -454,7 +507,9 @@ async fn an_unchanged_roster_is_not_sent_again() {
     for stored in ["false", "true"] {
         let bench = Bench::new(&format!("versioning: true, store_current_id: {stored}")).await;
         let mut romeo = bench.login("romeo@example.org/orchard").await;
-        let get = |ver: &str| format!("<iq type='get' id='g'><query xmlns='jabber:iq:roster' ver='{ver}'/></iq>");
+        let get = |ver: &str| {
+            format!("<iq type='get' id='g'><query xmlns='jabber:iq:roster' ver='{ver}'/></iq>")
+        };
         let version = |answer: &str| {
             let (_, rest) = answer.split_once(" ver='").expect("a version");
             rest.split_once('\'').unwrap().0.to_owned()
@@ -469,7 +524,9 @@ async fn an_unchanged_roster_is_not_sent_again() {
         romeo.send(&get(&empty)).await;
         let full = romeo.received().concat();
         assert!(full.contains("nurse@example.org") && version(&full) == pushed);
-        bench.outside("<presence from='x@example.net' to='romeo@example.org' type='subscribe'/>").await;
+        bench
+            .outside("<presence from='x@example.net' to='romeo@example.org' type='subscribe'/>")
+            .await;
         romeo.received();
         romeo.send(&get(&pushed)).await;
         assert!(!romeo.received().concat().contains("query"), "a request changes nothing visible");
@@ -483,7 +540,10 @@ async fn the_access_rule_covers_items_and_subscriptions() {
     romeo.send(&set("<item jid='nurse@example.org'/>")).await;
     romeo.send("<presence to='juliet@example.org' type='subscribe'/>").await;
     let answers = romeo.received();
-    assert!(answers.len() == 2 && answers.iter().all(|xml| xml.contains("not-allowed")), "{answers:?}");
+    assert!(
+        answers.len() == 2 && answers.iter().all(|xml| xml.contains("not-allowed")),
+        "{answers:?}"
+    );
     assert_eq!(bench.rows().await, [""; 0]);
 }
 
@@ -541,11 +601,19 @@ async fn a_roster_has_bounds() {
     fill("N", super::item::ITEMS_MAX - 1).await.unwrap().into_inner();
     let count = || async {
         let sql = "SELECT count(*) FROM rosterusers WHERE jid NOT LIKE '%@example.net'";
-        bench.store.read(move |query| query.query_one(sql, &[], |row| row.get::<i64>(0))).await.unwrap()
+        bench
+            .store
+            .read(move |query| query.query_one(sql, &[], |row| row.get::<i64>(0)))
+            .await
+            .unwrap()
     };
     let mut romeo = bench.connect("romeo@example.org/orchard");
     for stranger in ["a@example.com", "b@example.com"] {
-        bench.outside(&format!("<presence from='{stranger}' to='romeo@example.org' type='subscribe'/>")).await;
+        bench
+            .outside(&format!(
+                "<presence from='{stranger}' to='romeo@example.org' type='subscribe'/>"
+            ))
+            .await;
     }
     assert_eq!(count().await, 1, "one request fitted in");
     romeo.send(&set("<item jid='c@example.com'/>")).await;

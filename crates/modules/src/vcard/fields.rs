@@ -56,7 +56,9 @@ pub(super) fn photo(card: &Element) -> Photo {
 /// The card of the server when the option `vcard` does not say.
 pub(super) fn of_server() -> Element {
     let leaf = |name, text| Element::new(name, ns::VCARD).with_text(text);
-    Element::new("vCard", ns::VCARD).with_child(leaf("FN", "Rookery")).with_child(leaf("DESC", "XMPP server"))
+    Element::new("vCard", ns::VCARD)
+        .with_child(leaf("FN", "Rookery"))
+        .with_child(leaf("DESC", "XMPP server"))
 }
 
 /// A card from the settings: field names in any case; lists make several elements.
@@ -108,15 +110,33 @@ mod tests {
         );
         assert_eq!(
             searchable(&card),
-            ["Romeo Montague", "Montague", "Romeo", "M", "rom", "1591", "Italy", "Verona", "romeo@example.org", "Montague", "Sons"]
+            [
+                "Romeo Montague",
+                "Montague",
+                "Romeo",
+                "M",
+                "rom",
+                "1591",
+                "Italy",
+                "Verona",
+                "romeo@example.org",
+                "Montague",
+                "Sons"
+            ]
         );
     }
 
     #[test]
     fn a_photo_is_known_by_the_hash_of_its_bytes() {
         let hash = Photo::Hash("a9993e364706816aba3e25717850c26c9cd0d89d".to_owned());
-        assert_eq!(photo(&card("<PHOTO><TYPE>image/png</TYPE><BINVAL>YW\nJj</BINVAL></PHOTO>")), hash);
-        assert_eq!(photo(&card("<PHOTO><EXTVAL>http://example.org/</EXTVAL></PHOTO>")), Photo::External);
+        assert_eq!(
+            photo(&card("<PHOTO><TYPE>image/png</TYPE><BINVAL>YW\nJj</BINVAL></PHOTO>")),
+            hash
+        );
+        assert_eq!(
+            photo(&card("<PHOTO><EXTVAL>http://example.org/</EXTVAL></PHOTO>")),
+            Photo::External
+        );
         assert_eq!(photo(&card("<PHOTO><BINVAL>%</BINVAL></PHOTO>")), Photo::Absent);
         assert_eq!(photo(&card("<FN>Romeo</FN>")), Photo::Absent);
     }

@@ -11,7 +11,9 @@ use ::store::{StoreError, TableSet};
 use jid::BareJid;
 use kernel::contracts::{Photo, PhotoWatch, VCards};
 use kernel::hooks::{AccountEvent, AccountRemoved, Flow, Stage, Step};
-use kernel::{Answering, At, GetAnswer, IqRequest, Kernel, Module, Register, SetAnswer, Start, Xep, xep};
+use kernel::{
+    Answering, At, GetAnswer, IqRequest, Kernel, Module, Register, SetAnswer, Start, Xep, xep,
+};
 use settings::Problem;
 use xmlstream::Element;
 use xmpp_wire::{StanzaCondition, StanzaError, ns};
@@ -35,7 +37,9 @@ impl Module for VCardTemp {
     fn start(start: &Start<'_, Self>) -> Result<Self, Problem> {
         let options = start.options;
         if options.text("db_type") == Some("ldap") {
-            return Err(options.problem("db_type", "vCards cannot be read from LDAP yet").help("use `db_type: sql`"));
+            return Err(options
+                .problem("db_type", "vCards cannot be read from LDAP yet")
+                .help("use `db_type: sql`"));
         }
         Ok(Self {
             server: fields::of_option(options.get("vcard")).unwrap_or_else(fields::of_server),
@@ -65,19 +69,27 @@ impl VCardTemp {
     fn get<'a>(&'a self, request: &'a IqRequest) -> Answering<'a, GetAnswer> {
         Box::pin(async move {
             check(&request.payload)?;
-            let stored = self.read(&request.kernel, &request.to.to_bare()).await.map_err(|error| failed(&error))?;
+            let stored = self
+                .read(&request.kernel, &request.to.to_bare())
+                .await
+                .map_err(|error| failed(&error))?;
             let card = stored.and_then(|card| parse(&card));
             Ok(Some(card.unwrap_or_else(|| Element::new("vCard", ns::VCARD))))
         })
     }
 
-    async fn read(&self, kernel: &Kernel, account: &BareJid) -> Result<Option<Arc<str>>, StoreError> {
+    async fn read(
+        &self,
+        kernel: &Kernel,
+        account: &BareJid,
+    ) -> Result<Option<Arc<str>>, StoreError> {
         if let Some(known) = self.cache.get(account) {
             return Ok(known);
         }
         let ticket = self.cache.ticket();
         let whose = account.clone();
-        let card: Option<Arc<str>> = kernel.store().read(move |query| store::read(query, &whose)).await?.map(Into::into);
+        let card: Option<Arc<str>> =
+            kernel.store().read(move |query| store::read(query, &whose)).await?.map(Into::into);
         self.cache.put(ticket, account.clone(), card.clone());
         Ok(card)
     }
@@ -92,9 +104,13 @@ impl VCardTemp {
             let card = &request.payload;
             let photo = fields::photo(card);
             let searchable = fields::searchable(card);
-            let text = String::from_utf8(card.to_bytes("")).expect("an element is made of checked text");
+            let text =
+                String::from_utf8(card.to_bytes("")).expect("an element is made of checked text");
             let whose = account.clone();
-            let write = request.kernel.store().write(move |tx| store::replace(tx, &whose, &text, &searchable));
+            let write = request
+                .kernel
+                .store()
+                .write(move |tx| store::replace(tx, &whose, &text, &searchable));
             let stored = write.await.map_err(|error| failed(&error))?;
             self.cache.forget(&account);
             if let Some(watch) = request.host.generation().contract::<dyn PhotoWatch>() {
@@ -107,7 +123,9 @@ impl VCardTemp {
     fn removed<'a>(&'a self, event: &'a mut AccountEvent<'_>) -> Step<'a> {
         Step::Wait(Box::pin(async move {
             let account = event.account.clone();
-            if let Err(error) = event.kernel.store().write(move |tx| store::delete(tx, &account)).await {
+            if let Err(error) =
+                event.kernel.store().write(move |tx| store::delete(tx, &account)).await
+            {
                 tracing::error!(account = %event.account, %error, "the vCard of a removed account could not be deleted");
             }
             self.cache.forget(event.account);
@@ -125,7 +143,9 @@ impl VCards for VCardTemp {
         Box::pin(async move {
             match self.read(kernel, account).await {
                 Ok(None) => Some(Photo::NoCard),
-                Ok(Some(card)) => Some(parse(&card).map_or(Photo::NoCard, |card| fields::photo(&card))),
+                Ok(Some(card)) => {
+                    Some(parse(&card).map_or(Photo::NoCard, |card| fields::photo(&card)))
+                }
                 Err(error) => {
                     tracing::error!(%account, %error, "a vCard could not be read");
                     None

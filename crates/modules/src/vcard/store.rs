@@ -15,7 +15,8 @@ const VCARD_COLUMNS: &[Column] = &[
 const VCARD_INDEXES: &[Index] = &[Index::unique(&["server_host", "username"])];
 
 /// What people are looked for by; the columns with `l` in front hold lower case.
-static VCARD_SEARCH: Table = Table::new("vcard_search", "mod_vcard", SEARCH_COLUMNS).indexes(SEARCH_INDEXES);
+static VCARD_SEARCH: Table =
+    Table::new("vcard_search", "mod_vcard", SEARCH_COLUMNS).indexes(SEARCH_INDEXES);
 
 const SEARCH_COLUMNS: &[Column] = &[
     Column::text("username"),
@@ -79,7 +80,12 @@ pub(super) fn read(query: &mut Query<'_>, account: &BareJid) -> Result<Option<St
     )
 }
 
-pub(super) fn replace(tx: &mut Tx<'_>, account: &BareJid, vcard: &str, fields: &Fields) -> Result<(), StoreError> {
+pub(super) fn replace(
+    tx: &mut Tx<'_>,
+    account: &BareJid,
+    vcard: &str,
+    fields: &Fields,
+) -> Result<(), StoreError> {
     let (host, user) = key(account);
     tx.execute(
         "INSERT INTO vcard (username, server_host, vcard) VALUES (?1, ?2, ?3) \
@@ -87,7 +93,10 @@ pub(super) fn replace(tx: &mut Tx<'_>, account: &BareJid, vcard: &str, fields: &
         &[&user, &host, &vcard],
     )?;
     let lower = fields.each_ref().map(|field| field.to_lowercase());
-    tx.execute("DELETE FROM vcard_search WHERE server_host = ?1 AND lusername = ?2", &[&host, &user])?;
+    tx.execute(
+        "DELETE FROM vcard_search WHERE server_host = ?1 AND lusername = ?2",
+        &[&host, &user],
+    )?;
     tx.execute(
         "INSERT INTO vcard_search (username, lusername, server_host, fn, lfn, family, lfamily, given, lgiven, \
          middle, lmiddle, nickname, lnickname, bday, lbday, ctry, lctry, locality, llocality, email, lemail, \
@@ -105,7 +114,10 @@ pub(super) fn replace(tx: &mut Tx<'_>, account: &BareJid, vcard: &str, fields: &
 pub(super) fn delete(tx: &mut Tx<'_>, account: &BareJid) -> Result<(), StoreError> {
     let (host, user) = key(account);
     tx.execute("DELETE FROM vcard WHERE server_host = ?1 AND username = ?2", &[&host, &user])?;
-    tx.execute("DELETE FROM vcard_search WHERE server_host = ?1 AND lusername = ?2", &[&host, &user])?;
+    tx.execute(
+        "DELETE FROM vcard_search WHERE server_host = ?1 AND lusername = ?2",
+        &[&host, &user],
+    )?;
     Ok(())
 }
 

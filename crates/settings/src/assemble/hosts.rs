@@ -37,13 +37,7 @@ pub(crate) fn names(table: &Table, problems: &mut Vec<Problem>) -> Vec<String> {
                 "expected a list of domains that is not empty, found {}",
                 written.value.describe()
             );
-            problems.push(
-                written
-                    .value
-                    .problem(title)
-                    .label("option `hosts`")
-                    .help(help),
-            );
+            problems.push(written.value.problem(title).label("option `hosts`").help(help));
             return Vec::new();
         }
     };
@@ -84,12 +78,7 @@ impl Assembly<'_> {
                     "expected a map from hosts to options, found {}",
                     written.value.describe()
                 );
-                self.problem(
-                    written
-                        .value
-                        .problem(title)
-                        .label(format!("option `{option}`")),
-                );
+                self.problem(written.value.problem(title).label(format!("option `{option}`")));
                 continue;
             };
             for (key, body) in entries {
@@ -97,10 +86,9 @@ impl Assembly<'_> {
                     continue;
                 };
                 match body.entries() {
-                    Some(options) => bodies
-                        .entry(host)
-                        .or_default()
-                        .extend(options.iter().cloned()),
+                    Some(options) => {
+                        bodies.entry(host).or_default().extend(options.iter().cloned())
+                    }
                     None => {
                         let title = format!(
                             "expected a map with options of `{host}`, found {}",
@@ -152,22 +140,15 @@ impl Assembly<'_> {
                         .filter(|spec| spec.scope == Scope::Host)
                         .map(|spec| spec.name)
                         .collect();
-                    let problem = written
-                        .key
-                        .problem(format!("unknown option `{name}` in `{option}`"));
-                    self.problem(suggest::option(
-                        problem,
-                        name,
-                        suggest::Place::Toplevel,
-                        &known,
-                    ));
+                    let problem =
+                        written.key.problem(format!("unknown option `{name}` in `{option}`"));
+                    self.problem(suggest::option(problem, name, suggest::Place::Toplevel, &known));
                 }
                 // Reported as without effect when the macros were replaced.
                 Some(_) if name == "define_macro" => {}
                 Some(spec) if spec.scope == Scope::Global => {
-                    let problem = written
-                        .key
-                        .problem(format!("option `{name}` holds for the whole server"));
+                    let problem =
+                        written.key.problem(format!("option `{name}` holds for the whole server"));
                     self.problem(
                         problem.help(format!("write it at the top level, not in `{option}`")),
                     );
@@ -181,10 +162,7 @@ impl Assembly<'_> {
     pub(crate) fn host_names(&mut self, global: &Names, host: &str, tables: &HostTables) -> Names {
         let mut names = global.clone();
         names.set("HOST", Node::quoted(host, Pos::BUILT_IN));
-        names.set(
-            "HOST_URL_ENCODE",
-            Node::quoted(percent_encoded(host), Pos::BUILT_IN),
-        );
+        names.set("HOST_URL_ENCODE", Node::quoted(percent_encoded(host), Pos::BUILT_IN));
         self.add_keywords(&mut names, &tables.own);
         names
     }
@@ -202,14 +180,9 @@ impl Assembly<'_> {
         };
         let is_list_or_map = more.value.items().is_some() || more.value.entries().is_some();
         if !is_list_or_map {
-            let title = format!(
-                "expected a list or map to append, found {}",
-                more.value.describe()
-            );
-            let problem = more
-                .value
-                .problem(title)
-                .label("option `append_host_config`");
+            let title =
+                format!("expected a list or map to append, found {}", more.value.describe());
+            let problem = more.value.problem(title).label("option `append_host_config`");
             self.problem(problem.help("a single value cannot be appended; use `host_config`"));
             return base.cloned();
         }
@@ -223,20 +196,14 @@ impl Assembly<'_> {
             _ => base.value.clone(),
         };
         match joined(&value, &more.value) {
-            Some(value) => Some(Written {
-                key: more.key.clone(),
-                value: last_wins(name, value),
-            }),
+            Some(value) => Some(Written { key: more.key.clone(), value: last_wins(name, value) }),
             None => {
                 let title = format!(
                     "{} cannot be appended to {}",
                     more.value.describe(),
                     base.value.describe()
                 );
-                let problem = more
-                    .value
-                    .problem(title)
-                    .label("option `append_host_config`");
+                let problem = more.value.problem(title).label("option `append_host_config`");
                 self.problem(problem.help(format!("write it as in line {}", base.key.pos().line)));
                 Some(base.clone())
             }
@@ -255,9 +222,8 @@ impl Assembly<'_> {
         let mut slots: HashMap<&'static str, Arc<Slot>> = HashMap::with_capacity(TOPLEVEL.len());
         let has_keywords = tables.own.contains_key("define_keyword");
         for spec in TOPLEVEL {
-            let (_, shared) = global
-                .find(spec.name)
-                .expect("the global section holds the whole catalogue");
+            let (_, shared) =
+                global.find(spec.name).expect("the global section holds the whole catalogue");
             if let Some(slot) = self.host_slot(spec, table, tables, names, has_keywords) {
                 slots.insert(spec.name, Arc::new(slot));
             } else if table.contains_key(spec.name)

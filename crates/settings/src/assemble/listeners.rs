@@ -34,10 +34,7 @@ impl Assembly<'_> {
             return Vec::new();
         };
         let Some(items) = written.value.items() else {
-            let title = format!(
-                "expected a list of listeners, found {}",
-                written.value.describe()
-            );
+            let title = format!("expected a list of listeners, found {}", written.value.describe());
             let problem = written.value.problem(title).label("option `listen`");
             self.problem(problem.help("start each listener with a dash:\nlisten:\n  - port: 5222\n    module: ejabberd_c2s"));
             return Vec::new();
@@ -49,10 +46,8 @@ impl Assembly<'_> {
                 continue;
             };
             if let Some(other) = listeners.iter().find(|other| clash(other, &listener)) {
-                let title = format!(
-                    "this listener is in the way of the one in line {}",
-                    other.pos.line
-                );
+                let title =
+                    format!("this listener is in the way of the one in line {}", other.pos.line);
                 let problem = listener.options.problem("port", title);
                 self.problem(problem.help("give one of them another port, address or transport"));
             }
@@ -75,13 +70,8 @@ impl Assembly<'_> {
             return None;
         };
         let specs: Vec<&'static OptionSpec> = COMMON.iter().chain(module.options).collect();
-        let slots = self.checker.entries(
-            module.name,
-            &specs,
-            entries,
-            Place::Listener(module.name),
-            false,
-        );
+        let slots =
+            self.checker.entries(module.name, &specs, entries, Place::Listener(module.name), false);
         if !entries.iter().any(|(key, _)| key.as_str() == Some("port")) {
             let problem = item.problem(format!("listener `{}` needs a `port`", module.name));
             self.problem(
@@ -96,27 +86,17 @@ impl Assembly<'_> {
         self.check_transport(module, transport, &slots);
         let endpoint = endpoint(&slots);
         let options = self.listener_section(module, slots, names, global);
-        Some(ListenerConfig {
-            module,
-            endpoint: endpoint?,
-            transport,
-            options,
-            pos: item.pos(),
-        })
+        Some(ListenerConfig { module, endpoint: endpoint?, transport, options, pos: item.pos() })
     }
 
     /// Checks what every listener has, for one whose module is not known.
     fn check_common(&mut self, entries: &[(Node, Node)]) {
         let common: Vec<&'static OptionSpec> = COMMON.iter().collect();
         let is_common = |key: &Node| common.iter().any(|spec| key.as_str() == Some(spec.name));
-        let entries: Vec<(Node, Node)> = entries
-            .iter()
-            .filter(|(key, _)| is_common(key))
-            .cloned()
-            .collect();
+        let entries: Vec<(Node, Node)> =
+            entries.iter().filter(|(key, _)| is_common(key)).cloned().collect();
         let name = "the listener";
-        self.checker
-            .entries(name, &common, &entries, Place::Field, false);
+        self.checker.entries(name, &common, &entries, Place::Field, false);
     }
 
     fn listen_module(&mut self, item: &Node) -> Option<&'static ListenerSpec> {
@@ -152,10 +132,8 @@ impl Assembly<'_> {
     }
 
     fn check_handlers(&mut self, item: &Node) {
-        let handlers = item
-            .value_of("request_handlers")
-            .and_then(Node::entries)
-            .unwrap_or_default();
+        let handlers =
+            item.value_of("request_handlers").and_then(Node::entries).unwrap_or_default();
         for (_, module) in handlers {
             let name = module.as_str().unwrap_or_default();
             if !HANDLERS.contains(&name) {
@@ -176,11 +154,7 @@ impl Assembly<'_> {
         transport: Transport,
         slots: &Slots,
     ) {
-        let word = if transport == Transport::Udp {
-            "udp"
-        } else {
-            "tcp"
-        };
+        let word = if transport == Transport::Udp { "udp" } else { "tcp" };
         if !module.transports.contains(&word)
             && let Some(slot) = slots.get("transport")
         {
@@ -234,14 +208,9 @@ fn endpoint(slots: &Slots) -> Option<Endpoint> {
         Value::Int(port) => {
             let ip = slots.get("ip").and_then(|slot| slot.value.as_ip());
             let ip = ip.unwrap_or(IpAddr::from([0, 0, 0, 0]));
-            Some(Endpoint::Inet {
-                ip,
-                port: u16::try_from(*port).ok()?,
-            })
+            Some(Endpoint::Inet { ip, port: u16::try_from(*port).ok()? })
         }
-        value => Some(Endpoint::Unix(PathBuf::from(
-            value.as_str()?.strip_prefix("unix:")?,
-        ))),
+        value => Some(Endpoint::Unix(PathBuf::from(value.as_str()?.strip_prefix("unix:")?))),
     }
 }
 
@@ -250,14 +219,8 @@ fn clash(one: &ListenerConfig, other: &ListenerConfig) -> bool {
     match (&one.endpoint, &other.endpoint) {
         (Endpoint::Unix(left), Endpoint::Unix(right)) => left == right,
         (
-            Endpoint::Inet {
-                ip: left,
-                port: left_port,
-            },
-            Endpoint::Inet {
-                ip: right,
-                port: right_port,
-            },
+            Endpoint::Inet { ip: left, port: left_port },
+            Endpoint::Inet { ip: right, port: right_port },
         ) => {
             let same_family = left.is_ipv4() == right.is_ipv4();
             let overlap =

@@ -51,17 +51,8 @@ pub(crate) fn config(
         // Already a problem; the rest of the file is checked for a host that stands for any.
         hosts.push("localhost".to_owned());
     }
-    let around = Surroundings {
-        hosts: &hosts,
-        files: inputs.files,
-        folder: &inputs.database_path,
-    };
-    let mut assembly = Assembly {
-        inputs,
-        checker: Checker::new(around),
-        notes,
-        budget,
-    };
+    let around = Surroundings { hosts: &hosts, files: inputs.files, folder: &inputs.database_path };
+    let mut assembly = Assembly { inputs, checker: Checker::new(around), notes, budget };
     let names = assembly.global_names(&table);
     let global = assembly.global(&table, &names);
     let listeners = assembly.listeners(&table, &names, &global);
@@ -76,28 +67,24 @@ pub(crate) fn config(
         by_host.insert(host.clone(), HostParts { options, modules });
     }
     problems.append(&mut assembly.checker.problems);
-    Config(Arc::new(Parts {
-        global,
-        hosts,
-        by_host,
-        listeners,
-    }))
+    Config(Arc::new(Parts { global, hosts, by_host, listeners }))
 }
 
 /// Joins options written more than once: lists and maps in a row, anything else is a problem.
 pub(crate) fn join(entries: Vec<(Node, Node)>, problems: &mut Vec<Problem>) -> Table {
     let mut table = Table::with_capacity(entries.len());
     for (key, value) in entries {
-        let name = match key.as_str() {
-            Some(name) => name.to_owned(),
-            None => {
-                problems.push(key.problem(format!(
-                    "expected the name of an option, found {}",
-                    key.describe()
-                )));
-                continue;
-            }
-        };
+        let name =
+            match key.as_str() {
+                Some(name) => name.to_owned(),
+                None => {
+                    problems.push(key.problem(format!(
+                        "expected the name of an option, found {}",
+                        key.describe()
+                    )));
+                    continue;
+                }
+            };
         match table.get_mut(&name) {
             None => {
                 table.insert(name, Written { key, value });

@@ -41,21 +41,14 @@ impl Assembly<'_> {
             let Some(spec) = self.known_module(key) else {
                 continue;
             };
-            if let Some(first) = modules
-                .iter()
-                .find(|module| module.module.name == spec.name)
-            {
+            if let Some(first) = modules.iter().find(|module| module.module.name == spec.name) {
                 let problem = key.problem(format!("module `{}` is written twice", spec.name));
                 let line = first.pos.line;
                 self.problem(problem.help(format!("it stands in line {line} already; keep one")));
                 continue;
             }
             let options = self.module(spec, key, body, names, options);
-            modules.push(ModuleConfig {
-                module: spec,
-                options,
-                pos: key.pos(),
-            });
+            modules.push(ModuleConfig { module: spec, options, pos: key.pos() });
         }
         self.check_dependencies(host, &modules);
         in_order(modules)
@@ -68,9 +61,8 @@ impl Assembly<'_> {
             let known: Vec<&str> = MODULES.iter().map(|module| module.name).collect();
             let problem = key.problem(format!("unknown module {}", key.describe()));
             let problem = match catalogue::toplevel(name) {
-                Some(_) => problem.help(format!(
-                    "`{name}` is a top-level option; write it without indentation"
-                )),
+                Some(_) => problem
+                    .help(format!("`{name}` is a top-level option; write it without indentation")),
                 None => suggest::name(problem, key, &known),
             };
             self.problem(problem);
@@ -95,20 +87,15 @@ impl Assembly<'_> {
                 body.describe()
             );
             self.problem(
-                body.problem(title)
-                    .help(format!("for no options write `{}: {{}}`", spec.name)),
+                body.problem(title).help(format!("for no options write `{}: {{}}`", spec.name)),
             );
             return Section::new(spec.name, Vec::new());
         };
         let slots =
-            self.checker
-                .entries(spec.name, &specs, entries, Place::Module(spec.name), false);
+            self.checker.entries(spec.name, &specs, entries, Place::Module(spec.name), false);
         self.check_module(spec, key, &slots);
         let section = self.module_section(spec, slots, names, options);
-        match entries
-            .iter()
-            .find(|(key, _)| key.as_str() == Some("append_module_config"))
-        {
+        match entries.iter().find(|(key, _)| key.as_str() == Some("append_module_config")) {
             Some((_, overrides)) => {
                 self.with_overrides(spec, entries, overrides, section, names, options)
             }
@@ -119,10 +106,8 @@ impl Assembly<'_> {
     fn check_module(&mut self, spec: &'static ModuleSpec, key: &Node, slots: &Slots) {
         for option in spec.options {
             if option.default == DefaultValue::Required && !slots.contains_key(option.name) {
-                let problem = key.problem(format!(
-                    "module `{}` needs option `{}`",
-                    spec.name, option.name
-                ));
+                let problem =
+                    key.problem(format!("module `{}` needs option `{}`", spec.name, option.name));
                 self.problem(problem.help(format!(
                     "add `{}:` with {}",
                     option.name,
@@ -187,10 +172,9 @@ impl Assembly<'_> {
         let mut sections = Vec::new();
         for (host, own) in overrides.entries().unwrap_or_default() {
             let Some(domain) = host.as_text().and_then(crate::check::domain) else {
-                self.problem(host.problem(format!(
-                    "expected a service host, found {}",
-                    host.describe()
-                )));
+                self.problem(
+                    host.problem(format!("expected a service host, found {}", host.describe())),
+                );
                 continue;
             };
             let Some(own) = own.pairs() else {
@@ -201,17 +185,13 @@ impl Assembly<'_> {
                 )));
                 continue;
             };
-            let own: Vec<(Node, Node)> = own
-                .into_iter()
-                .map(|(key, value)| (key.clone(), value.clone()))
-                .collect();
+            let own: Vec<(Node, Node)> =
+                own.into_iter().map(|(key, value)| (key.clone(), value.clone())).collect();
             let mut merged =
-                self.checker
-                    .entries(spec.name, &specs, &own, Place::Module(spec.name), false);
+                self.checker.entries(spec.name, &specs, &own, Place::Module(spec.name), false);
             let before = self.checker.problems.len();
             for (name, slot) in
-                self.checker
-                    .entries(spec.name, &specs, entries, Place::Module(spec.name), true)
+                self.checker.entries(spec.name, &specs, entries, Place::Module(spec.name), true)
             {
                 merged.entry(name).or_insert(slot);
             }
@@ -232,25 +212,16 @@ impl Assembly<'_> {
             } else {
                 Vec::new()
             };
-            let for_pep: &[&str] = if plugins.contains(&"pep") {
-                &["mod_caps"]
-            } else {
-                &[]
-            };
-            for needed in module
-                .module
-                .needs
-                .iter()
-                .chain(for_pep)
-                .filter(|needed| !has(needed))
-            {
+            let for_pep: &[&str] = if plugins.contains(&"pep") { &["mod_caps"] } else { &[] };
+            for needed in module.module.needs.iter().chain(for_pep).filter(|needed| !has(needed)) {
                 let problem = crate::problem::Problem::new(
                     module.pos,
                     format!("module `{name}` needs module `{needed}`"),
                 );
-                self.problem(problem.help(format!(
-                    "add `{needed}: {{}}` below `modules:`, or remove `{name}`"
-                )));
+                self.problem(
+                    problem
+                        .help(format!("add `{needed}: {{}}` below `modules:`, or remove `{name}`")),
+                );
             }
             for wanted in module.module.wants.iter().filter(|wanted| !has(wanted)) {
                 let title = format!(
@@ -266,10 +237,8 @@ impl Assembly<'_> {
 /// Puts each module after those it needs or wants, otherwise in file order.
 fn in_order(modules: Vec<ModuleConfig>) -> Vec<ModuleConfig> {
     let names: Vec<&'static str> = modules.iter().map(|module| module.module.name).collect();
-    let mut waiting: HashMap<&'static str, ModuleConfig> = modules
-        .into_iter()
-        .map(|module| (module.module.name, module))
-        .collect();
+    let mut waiting: HashMap<&'static str, ModuleConfig> =
+        modules.into_iter().map(|module| (module.module.name, module)).collect();
     let mut ordered = Vec::with_capacity(names.len());
     for name in names {
         place(name, &mut waiting, &mut ordered);
@@ -298,18 +267,10 @@ impl ModuleConfig {
         if !self.options.has("host") {
             return Vec::new();
         }
-        let hosts = if self.options.has("hosts") {
-            self.options.texts("hosts")
-        } else {
-            Vec::new()
-        };
+        let hosts =
+            if self.options.has("hosts") { self.options.texts("hosts") } else { Vec::new() };
         match hosts.is_empty() {
-            true => self
-                .options
-                .text("host")
-                .map(str::to_owned)
-                .into_iter()
-                .collect(),
+            true => self.options.text("host").map(str::to_owned).into_iter().collect(),
             false => hosts.into_iter().map(str::to_owned).collect(),
         }
     }
@@ -319,17 +280,9 @@ impl ModuleConfig {
         if !self.options.has("append_module_config") {
             return &self.options;
         }
-        let overrides = self
-            .options
-            .get("append_module_config")
-            .as_map()
-            .unwrap_or_default();
-        let found = overrides
-            .iter()
-            .find(|(host, _)| host.as_str() == Some(service_host));
-        found
-            .and_then(|(_, section)| section.as_section())
-            .unwrap_or(&self.options)
+        let overrides = self.options.get("append_module_config").as_map().unwrap_or_default();
+        let found = overrides.iter().find(|(host, _)| host.as_str() == Some(service_host));
+        found.and_then(|(_, section)| section.as_section()).unwrap_or(&self.options)
     }
 
     /// Where the module was written; [`Pos::BUILT_IN`] never.

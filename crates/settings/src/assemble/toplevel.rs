@@ -13,13 +13,8 @@ use crate::suggest::{self, Place};
 use crate::value::Value;
 
 /// COMPAT: options that are read before keywords are known.
-const WITHOUT_KEYWORDS: &[&str] = &[
-    "hosts",
-    "loglevel",
-    "version",
-    "define_keyword",
-    "define_macro",
-];
+const WITHOUT_KEYWORDS: &[&str] =
+    &["hosts", "loglevel", "version", "define_keyword", "define_macro"];
 
 impl Assembly<'_> {
     /// The keywords that hold everywhere: predefined ones, and those of the top level over them.
@@ -33,14 +28,9 @@ impl Assembly<'_> {
             ("LOG_PATH", &inputs.log_path),
         ];
         for (name, path) in paths {
-            names.set(
-                name,
-                Node::quoted(path.display().to_string(), Pos::BUILT_IN),
-            );
+            names.set(name, Node::quoted(path.display().to_string(), Pos::BUILT_IN));
         }
-        let version = table
-            .get("version")
-            .and_then(|written| written.value.as_str());
+        let version = table.get("version").and_then(|written| written.value.as_str());
         let version = version.unwrap_or(&inputs.version).to_owned();
         names.set("SEMVER", Node::quoted(version.as_str(), Pos::BUILT_IN));
         names.set("VERSION", Node::quoted(version.as_str(), Pos::BUILT_IN));
@@ -52,12 +42,7 @@ impl Assembly<'_> {
     pub(crate) fn add_keywords(&mut self, names: &mut Names, table: &Table) {
         if let Some(written) = table.get("define_keyword") {
             let mut defined = Names::default();
-            keywords::define(
-                &written.value,
-                "keyword",
-                &mut defined,
-                &mut self.checker.problems,
-            );
+            keywords::define(&written.value, "keyword", &mut defined, &mut self.checker.problems);
             names.set_all(defined);
         }
     }
@@ -94,11 +79,7 @@ impl Assembly<'_> {
         value: &Node,
         names: &Names,
     ) -> Slot {
-        let mut slot = Slot {
-            value: Value::Unset,
-            pos: value.pos(),
-            key_pos: key.pos(),
-        };
+        let mut slot = Slot { value: Value::Unset, pos: value.pos(), key_pos: key.pos() };
         // Read in passes of their own; keywords may hold secrets and are kept nowhere.
         let is_own_pass = matches!(
             spec.name,
@@ -130,25 +111,17 @@ impl Assembly<'_> {
         names: &Names,
     ) -> Section {
         for refers in [false, true] {
-            for spec in TOPLEVEL
-                .iter()
-                .filter(|spec| refers_to_others(spec) == refers)
-            {
+            for spec in TOPLEVEL.iter().filter(|spec| refers_to_others(spec) == refers) {
                 if slots.contains_key(spec.name) {
                     continue;
                 }
-                let of = |name: &str| {
-                    slots
-                        .get(name)
-                        .map_or(Value::Unset, |slot| slot.value.clone())
-                };
+                let of =
+                    |name: &str| slots.get(name).map_or(Value::Unset, |slot| slot.value.clone());
                 let value = self.default_value(spec, names, &of);
                 slots.insert(spec.name, Arc::new(Slot::default(normalised(spec, value))));
             }
         }
-        let slots = TOPLEVEL
-            .iter()
-            .filter_map(|spec| Some((spec, slots.remove(spec.name)?)));
+        let slots = TOPLEVEL.iter().filter_map(|spec| Some((spec, slots.remove(spec.name)?)));
         Section::new(title, slots.collect())
     }
 }
@@ -179,18 +152,13 @@ pub(crate) fn normalised(spec: &OptionSpec, value: Value) -> Value {
         ("s2s_use_starttls", Value::Bool(true)) => Value::text("optional"),
         ("s2s_use_starttls", Value::Bool(false)) => Value::text("false"),
         ("disable_sasl_mechanisms", Value::List(items)) => {
-            let upper = items
-                .iter()
-                .filter_map(Value::as_str)
-                .map(|item| Value::text(item.to_uppercase()));
+            let upper =
+                items.iter().filter_map(Value::as_str).map(|item| Value::text(item.to_uppercase()));
             Value::List(upper.collect())
         }
-        ("ldap_uids", Value::List(items)) => Value::Map(
-            items
-                .into_iter()
-                .map(|item| (item, Value::text("%u")))
-                .collect(),
-        ),
+        ("ldap_uids", Value::List(items)) => {
+            Value::Map(items.into_iter().map(|item| (item, Value::text("%u"))).collect())
+        }
         (_, Value::List(items)) if joins && matches!(spec.kind, Type::Either(_)) => {
             let items: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
             Value::text(items.join(":"))

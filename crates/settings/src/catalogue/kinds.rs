@@ -182,11 +182,7 @@ pub enum DefaultValue {
     /// Found by the server when it starts; unset here.
     AtStart(&'static str),
     /// Depends on the value of another option: `(option, value, default)`, then the rest.
-    When(
-        &'static str,
-        &'static [(&'static str, DefaultValue)],
-        &'static DefaultValue,
-    ),
+    When(&'static str, &'static [(&'static str, DefaultValue)], &'static DefaultValue),
 }
 
 /// Where an option may be written.
@@ -319,39 +315,21 @@ impl OptionSpec {
 /// Text without further rules.
 pub(crate) const TEXT: Type = Type::Text(None);
 /// Any integer.
-pub(crate) const INT: Type = Type::Int {
-    min: i64::MIN,
-    max: i64::MAX,
-    infinity: false,
-};
+pub(crate) const INT: Type = Type::Int { min: i64::MIN, max: i64::MAX, infinity: false };
 /// An integer above zero.
 pub(crate) const POSITIVE: Type = at_least(1);
 /// An integer above zero, or infinity.
-pub(crate) const POSITIVE_OR_INFINITY: Type = Type::Int {
-    min: 1,
-    max: i64::MAX,
-    infinity: true,
-};
+pub(crate) const POSITIVE_OR_INFINITY: Type = Type::Int { min: 1, max: i64::MAX, infinity: true };
 /// An integer of zero or more.
 pub(crate) const FROM_ZERO: Type = at_least(0);
 /// An integer of zero or more, or infinity.
-pub(crate) const FROM_ZERO_OR_INFINITY: Type = Type::Int {
-    min: 0,
-    max: i64::MAX,
-    infinity: true,
-};
+pub(crate) const FROM_ZERO_OR_INFINITY: Type = Type::Int { min: 0, max: i64::MAX, infinity: true };
 /// A TCP or UDP port.
 pub(crate) const PORT: Type = int(1, 65535);
 /// Seconds, or a time with a unit.
-pub(crate) const SECONDS: Type = Type::Duration {
-    unit: Unit::Second,
-    infinity: false,
-};
+pub(crate) const SECONDS: Type = Type::Duration { unit: Unit::Second, infinity: false };
 /// Seconds, a time with a unit, or infinity.
-pub(crate) const SECONDS_OR_INFINITY: Type = Type::Duration {
-    unit: Unit::Second,
-    infinity: true,
-};
+pub(crate) const SECONDS_OR_INFINITY: Type = Type::Duration { unit: Unit::Second, infinity: true };
 /// An http or https URL.
 pub(crate) const WEB_URL: Type = Type::Url(&["http", "https"]);
 /// Where a queue is kept.
@@ -359,11 +337,7 @@ pub(crate) const QUEUE: Type = Type::Enum(&["ram", "file"]);
 
 /// An integer within bounds.
 pub(crate) const fn int(min: i64, max: i64) -> Type {
-    Type::Int {
-        min,
-        max,
-        infinity: false,
-    }
+    Type::Int { min, max, infinity: false }
 }
 
 /// An integer with a lower bound.
@@ -373,61 +347,29 @@ pub(crate) const fn at_least(min: i64) -> Type {
 
 /// A list of a type.
 pub(crate) const fn list(of: &'static Type) -> Type {
-    Type::List {
-        of,
-        unique: false,
-        sorted: false,
-        non_empty: false,
-        single: false,
-    }
+    Type::List { of, unique: false, sorted: false, non_empty: false, single: false }
 }
 
 /// A map from a type to a type.
 pub(crate) const fn map(key: &'static Type, value: &'static Type) -> Type {
-    Type::Map {
-        key,
-        value,
-        unique: false,
-        non_empty: false,
-    }
+    Type::Map { key, value, unique: false, non_empty: false }
 }
 
 /// A map with known keys, each at most once.
 pub(crate) const fn options(fields: &'static [OptionSpec]) -> Type {
-    Type::Options {
-        fields,
-        unique: true,
-    }
+    Type::Options { fields, unique: true }
 }
 
 impl Type {
     /// Repeated items or keys are an error.
     pub const fn unique(self) -> Self {
         match self {
-            Self::List {
-                of,
-                sorted,
-                non_empty,
-                single,
-                ..
-            } => Self::List {
-                of,
-                unique: true,
-                sorted,
-                non_empty,
-                single,
-            },
-            Self::Map {
-                key,
-                value,
-                non_empty,
-                ..
-            } => Self::Map {
-                key,
-                value,
-                unique: true,
-                non_empty,
-            },
+            Self::List { of, sorted, non_empty, single, .. } => {
+                Self::List { of, unique: true, sorted, non_empty, single }
+            }
+            Self::Map { key, value, non_empty, .. } => {
+                Self::Map { key, value, unique: true, non_empty }
+            }
             other => other,
         }
     }
@@ -435,10 +377,7 @@ impl Type {
     /// Repeated keys are allowed and the last one counts.
     pub const fn repeating(self) -> Self {
         match self {
-            Self::Options { fields, .. } => Self::Options {
-                fields,
-                unique: false,
-            },
+            Self::Options { fields, .. } => Self::Options { fields, unique: false },
             other => other,
         }
     }
@@ -446,27 +385,12 @@ impl Type {
     /// Empty is an error.
     pub const fn non_empty(self) -> Self {
         match self {
-            Self::List {
-                of,
-                unique,
-                sorted,
-                single,
-                ..
-            } => Self::List {
-                of,
-                unique,
-                sorted,
-                non_empty: true,
-                single,
-            },
-            Self::Map {
-                key, value, unique, ..
-            } => Self::Map {
-                key,
-                value,
-                unique,
-                non_empty: true,
-            },
+            Self::List { of, unique, sorted, single, .. } => {
+                Self::List { of, unique, sorted, non_empty: true, single }
+            }
+            Self::Map { key, value, unique, .. } => {
+                Self::Map { key, value, unique, non_empty: true }
+            }
             other => other,
         }
     }
@@ -474,19 +398,9 @@ impl Type {
     /// Items are put in order.
     pub const fn sorted(self) -> Self {
         match self {
-            Self::List {
-                of,
-                unique,
-                non_empty,
-                single,
-                ..
-            } => Self::List {
-                of,
-                unique,
-                sorted: true,
-                non_empty,
-                single,
-            },
+            Self::List { of, unique, non_empty, single, .. } => {
+                Self::List { of, unique, sorted: true, non_empty, single }
+            }
             other => other,
         }
     }
@@ -494,19 +408,9 @@ impl Type {
     /// A bare value is read as a list of one.
     pub const fn or_single(self) -> Self {
         match self {
-            Self::List {
-                of,
-                unique,
-                sorted,
-                non_empty,
-                ..
-            } => Self::List {
-                of,
-                unique,
-                sorted,
-                non_empty,
-                single: true,
-            },
+            Self::List { of, unique, sorted, non_empty, .. } => {
+                Self::List { of, unique, sorted, non_empty, single: true }
+            }
             other => other,
         }
     }

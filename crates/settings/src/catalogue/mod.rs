@@ -26,10 +26,7 @@ pub fn module(name: &str) -> Option<&'static ModuleSpec> {
 
 /// The listener module of a name, `ejabberd_c2s`.
 pub fn listener(name: &str) -> Option<&'static ListenerSpec> {
-    LISTENERS
-        .iter()
-        .find(|listener| listener.name == name)
-        .copied()
+    LISTENERS.iter().find(|listener| listener.name == name).copied()
 }
 
 pub(crate) fn find(options: &'static [OptionSpec], name: &str) -> Option<&'static OptionSpec> {

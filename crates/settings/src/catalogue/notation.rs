@@ -83,17 +83,15 @@ impl Type {
     pub(crate) fn words(&self) -> String {
         let phrase = match self {
             Self::Int { min, max, infinity } => return int_words(*min, *max, *infinity),
-            Self::Duration {
-                infinity: false, ..
-            } => "a time of at least 1 second",
+            Self::Duration { infinity: false, .. } => "a time of at least 1 second",
             Self::Duration { infinity: true, .. } => "a time of at least 1 second, or `infinity`",
             Self::Enum(words) => return one_of(words),
-            Self::List {
-                of, single: false, ..
-            } => return format!("a list, each item {}", of.words()),
-            Self::List {
-                of, single: true, ..
-            } => return format!("{}, or a list of such", of.words()),
+            Self::List { of, single: false, .. } => {
+                return format!("a list, each item {}", of.words());
+            }
+            Self::List { of, single: true, .. } => {
+                return format!("{}, or a list of such", of.words());
+            }
             Self::Map { .. } | Self::Vcard | Self::ModuleOverrides => "a map",
             Self::Options { fields, .. } => {
                 let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
@@ -172,11 +170,7 @@ fn int_words(min: i64, max: i64, infinity: bool) -> String {
         (min, max) if min == max => format!("the integer {min}"),
         (min, max) => format!("an integer from {min} to {max}"),
     };
-    if infinity {
-        words + ", or `infinity`"
-    } else {
-        words
-    }
+    if infinity { words + ", or `infinity`" } else { words }
 }
 
 fn one_of(words: &[&str]) -> String {
@@ -192,18 +186,11 @@ pub(crate) fn quoted_list(words: &[&str], last: &str) -> String {
     let Some(end) = quoted.pop() else {
         return String::new();
     };
-    if quoted.is_empty() {
-        end
-    } else {
-        format!("{} {last} {end}", quoted.join(", "))
-    }
+    if quoted.is_empty() { end } else { format!("{} {last} {end}", quoted.join(", ")) }
 }
 
 fn scheme_list(schemes: &[&str]) -> String {
-    let starts: Vec<String> = schemes
-        .iter()
-        .map(|scheme| format!("{scheme}://"))
-        .collect();
+    let starts: Vec<String> = schemes.iter().map(|scheme| format!("{scheme}://")).collect();
     let starts: Vec<&str> = starts.iter().map(String::as_str).collect();
     quoted_list(&starts, "or")
 }

@@ -45,9 +45,8 @@ impl Checker<'_> {
             return self.unexpected(kind, node);
         };
         if SERVICE_HOSTS.contains(&self.option.0) && self.around.hosts.contains(&domain) {
-            let problem = node.problem(format!(
-                "`{domain}` is one of `hosts`, so no service can have it"
-            ));
+            let problem =
+                node.problem(format!("`{domain}` is one of `hosts`, so no service can have it"));
             return self.fail(
                 problem.help("give the service a name of its own, such as `service.@HOST@`"),
             );
@@ -59,17 +58,12 @@ impl Checker<'_> {
 /// A prepared domain name: nameprep, `xn--` labels decoded, never empty.
 pub(crate) fn domain(text: &str) -> Option<String> {
     let text = text.strip_suffix('.').unwrap_or(text);
-    if let Some(literal) = text
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-    {
+    if let Some(literal) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         return literal.parse::<Ipv6Addr>().ok().map(|ip| format!("[{ip}]"));
     }
-    let is_encoded = text.split('.').any(|label| {
-        label
-            .get(..4)
-            .is_some_and(|start| start.eq_ignore_ascii_case("xn--"))
-    });
+    let is_encoded = text
+        .split('.')
+        .any(|label| label.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("xn--")));
     let decoded = match is_encoded {
         true => {
             let (decoded, outcome) = idna::domain_to_unicode(text);
@@ -88,12 +82,10 @@ pub(crate) fn domain(text: &str) -> Option<String> {
 
 /// A prepared XMPP address.
 fn jid(text: &str) -> Option<String> {
-    let (bare, resource) = text
-        .split_once('/')
-        .map_or((text, None), |(bare, resource)| (bare, Some(resource)));
-    let (local, host) = bare
-        .split_once('@')
-        .map_or((None, bare), |(local, host)| (Some(local), host));
+    let (bare, resource) =
+        text.split_once('/').map_or((text, None), |(bare, resource)| (bare, Some(resource)));
+    let (local, host) =
+        bare.split_once('@').map_or((None, bare), |(local, host)| (Some(local), host));
     let mut out = String::new();
     if let Some(local) = local {
         let prepared = stringprep::nodeprep(local).ok()?;
@@ -117,9 +109,8 @@ fn jid(text: &str) -> Option<String> {
 
 /// An address with an optional number of bits.
 fn ip_range(text: &str) -> Option<IpRange> {
-    let (address, bits) = text
-        .split_once('/')
-        .map_or((text, None), |(address, bits)| (address, Some(bits)));
+    let (address, bits) =
+        text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
     let address: IpAddr = address.parse().ok()?;
     let bits_max = if address.is_ipv4() { 32 } else { 128 };
     let bits = match bits {
@@ -137,17 +128,13 @@ pub(super) fn is_url(text: &str, schemes: &[&str]) -> bool {
     let Some((scheme, rest)) = text.split_once("://") else {
         return false;
     };
-    if !schemes
-        .iter()
-        .any(|known| known.eq_ignore_ascii_case(scheme))
+    if !schemes.iter().any(|known| known.eq_ignore_ascii_case(scheme))
         || text.contains(char::is_whitespace)
     {
         return false;
     }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let authority = authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, host)| host);
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     match authority.strip_prefix('[') {
         Some(rest) => {
             let Some((literal, port)) = rest.split_once(']') else {
@@ -166,10 +153,7 @@ pub(super) fn is_url(text: &str, schemes: &[&str]) -> bool {
 /// The text with its first `@WORD@` replaced by a plain word.
 fn without_keyword(text: &str) -> String {
     let is_name = |name: &str| {
-        !name.is_empty()
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
     };
     let found = text.split_once('@').and_then(|(before, rest)| {
         let (name, after) = rest.split_once('@')?;
@@ -185,9 +169,7 @@ fn is_port(text: &str) -> bool {
 /// Web origins separated by blanks, each an http or https URL.
 fn origins(text: &str) -> Option<String> {
     let origins: Vec<&str> = text.split_whitespace().collect();
-    let all_fit = !origins.is_empty()
-        && origins
-            .iter()
-            .all(|origin| is_url(origin, &["http", "https"]));
+    let all_fit =
+        !origins.is_empty() && origins.iter().all(|origin| is_url(origin, &["http", "https"]));
     all_fit.then(|| origins.join(" "))
 }

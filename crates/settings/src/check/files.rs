@@ -61,15 +61,12 @@ fn look_at(kind: &Type, path: &PathBuf) -> Result<(), String> {
 
 /// Whether a path could be made: the nearest thing above it that exists is a directory.
 fn has_a_directory_above(path: &Path) -> Result<(), String> {
-    let nearest = path
-        .ancestors()
-        .skip(1)
-        .find(|above| above.as_os_str().is_empty() || above.exists());
+    let nearest =
+        path.ancestors().skip(1).find(|above| above.as_os_str().is_empty() || above.exists());
     match nearest {
-        Some(above) if !above.as_os_str().is_empty() && !above.is_dir() => Err(format!(
-            "`{}` is not a directory, so this cannot be made",
-            above.display()
-        )),
+        Some(above) if !above.as_os_str().is_empty() && !above.is_dir() => {
+            Err(format!("`{}` is not a directory, so this cannot be made", above.display()))
+        }
         _ => Ok(()),
     }
 }
@@ -78,9 +75,7 @@ fn holds_pem(path: &Path) -> Result<(), String> {
     let cannot = |error: std::io::Error| format!("this file cannot be read ({error})");
     let file = std::fs::File::open(path).map_err(cannot)?;
     let mut bytes = Vec::new();
-    file.take(PEM_BYTES_MAX)
-        .read_to_end(&mut bytes)
-        .map_err(cannot)?;
+    file.take(PEM_BYTES_MAX).read_to_end(&mut bytes).map_err(cannot)?;
     let marker = b"-----BEGIN ";
     match bytes.windows(marker.len()).any(|window| window == marker) {
         true => Ok(()),

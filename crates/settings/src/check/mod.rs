@@ -81,11 +81,7 @@ impl<'a> Checker<'a> {
         node: &Node,
         help: Option<String>,
     ) -> Result<T, Failed> {
-        let found = if self.secret {
-            "something else".to_owned()
-        } else {
-            node.describe()
-        };
+        let found = if self.secret { "something else".to_owned() } else { node.describe() };
         let mut problem = node.problem(format!("expected {}, found {found}", kind.words()));
         if let Some(help) = help {
             problem = problem.help(help);
@@ -106,9 +102,7 @@ impl<'a> Checker<'a> {
         let outer_default = std::mem::replace(&mut self.default, default);
         let secret = spec.secret || self.secret;
         let outer_secret = std::mem::replace(&mut self.secret, secret);
-        let checked = self
-            .value(&spec.kind, node)
-            .map(|value| conceal(value, spec.secret));
+        let checked = self.value(&spec.kind, node).map(|value| conceal(value, spec.secret));
         let checked = match checked {
             Err(Failed) if node.pos().is_built_in() => {
                 self.problems.truncate(before);
@@ -192,14 +186,7 @@ impl<'a> Checker<'a> {
     }
 
     fn list(&mut self, kind: &'static Type, node: &Node) -> Result<Value, Failed> {
-        let Type::List {
-            of,
-            unique,
-            sorted,
-            non_empty,
-            single,
-        } = kind
-        else {
+        let Type::List { of, unique, sorted, non_empty, single } = kind else {
             return self.unexpected(kind, node);
         };
         let bare;
@@ -210,11 +197,8 @@ impl<'a> Checker<'a> {
                 &bare
             }
             (None, Kind::Scalar(scalar)) => {
-                let help = if self.secret {
-                    "- ...".to_owned()
-                } else {
-                    format!("`[{}]`", scalar.text)
-                };
+                let help =
+                    if self.secret { "- ...".to_owned() } else { format!("`[{}]`", scalar.text) };
                 return self.unexpected_with(
                     kind,
                     node,
@@ -232,11 +216,7 @@ impl<'a> Checker<'a> {
             match self.value(of, item) {
                 Err(Failed) => failed = true,
                 Ok(value) if *unique && values.contains(&value) => {
-                    let found = if self.secret {
-                        "this item".to_owned()
-                    } else {
-                        item.describe()
-                    };
+                    let found = if self.secret { "this item".to_owned() } else { item.describe() };
                     failed = self
                         .fail::<()>(item.problem(format!("{found} is in the list twice")))
                         .is_err();
@@ -247,21 +227,11 @@ impl<'a> Checker<'a> {
         if *sorted {
             values.sort_by(|left, right| left.as_str().cmp(&right.as_str()));
         }
-        if failed {
-            Err(Failed)
-        } else {
-            Ok(Value::List(values))
-        }
+        if failed { Err(Failed) } else { Ok(Value::List(values)) }
     }
 
     fn map(&mut self, kind: &'static Type, node: &Node) -> Result<Value, Failed> {
-        let Type::Map {
-            key: key_kind,
-            value: value_kind,
-            unique,
-            non_empty,
-        } = kind
-        else {
+        let Type::Map { key: key_kind, value: value_kind, unique, non_empty } = kind else {
             return self.unexpected(kind, node);
         };
         let Some(entries) = node.entries() else {
@@ -285,11 +255,7 @@ impl<'a> Checker<'a> {
             }
             values.push((checked_key, checked_value));
         }
-        if failed {
-            Err(Failed)
-        } else {
-            Ok(Value::Map(values))
-        }
+        if failed { Err(Failed) } else { Ok(Value::Map(values)) }
     }
 
     fn fields(
@@ -355,20 +321,15 @@ impl<'a> Checker<'a> {
                 && !last_wins
             {
                 let problem = key.problem(format!("option `{name}` is written twice"));
-                self.problems.push(problem.help(format!(
-                    "it stands in line {} already; keep one",
-                    first.line
-                )));
+                self.problems.push(
+                    problem.help(format!("it stands in line {} already; keep one", first.line)),
+                );
                 continue;
             }
             if let Ok(checked) = self.option(spec, owner, value) {
                 slots.insert(
                     spec.name,
-                    Slot {
-                        value: checked,
-                        pos: value.pos(),
-                        key_pos: key.pos(),
-                    },
+                    Slot { value: checked, pos: value.pos(), key_pos: key.pos() },
                 );
             }
         }
@@ -433,9 +394,7 @@ impl<'a> Checker<'a> {
         let Type::DbType(owner) = spec.kind else {
             return true;
         };
-        value
-            .as_str()
-            .is_some_and(|name| scalar::backends(owner, spec.name).contains(&name))
+        value.as_str().is_some_and(|name| scalar::backends(owner, spec.name).contains(&name))
     }
 
     /// The value of a field that was not written: what the default of the whole option says of it, else

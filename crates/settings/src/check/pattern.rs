@@ -16,16 +16,10 @@ impl Checker<'_> {
     pub(super) fn pattern(&mut self, kind: &'static Type, node: &Node) -> Result<Value, Failed> {
         let text = self.text(kind, node)?;
         if matches!(kind, Type::Regex)
-            && let Err(error) = regex::RegexBuilder::new(text)
-                .size_limit(REGEX_BYTES_MAX)
-                .build()
+            && let Err(error) = regex::RegexBuilder::new(text).size_limit(REGEX_BYTES_MAX).build()
         {
             let reason = error.to_string();
-            let reason = reason
-                .lines()
-                .last()
-                .unwrap_or_default()
-                .trim_start_matches("error: ");
+            let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
             let problem =
                 node.problem(format!("this regular expression is not accepted: {reason}"));
             return self.fail(problem.help("look-around and back-references are not supported"));
@@ -54,10 +48,7 @@ fn is_base64(text: &str) -> bool {
     let config =
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let compact: String = text.split_whitespace().collect();
-    !compact.is_empty()
-        && GeneralPurpose::new(&STANDARD, config)
-            .decode(compact)
-            .is_ok()
+    !compact.is_empty() && GeneralPurpose::new(&STANDARD, config).decode(compact).is_ok()
 }
 
 /// The outer form of a language tag (RFC 5646 §2.1): parts of 1 to 8 letters and digits, the first of letters.

@@ -147,10 +147,8 @@ impl Checker<'_> {
         if known.contains(&text) {
             return Ok(Value::text(text));
         }
-        let problem = node.problem(format!(
-            "there is no storage back-end {} for `{owner}`",
-            node.describe()
-        ));
+        let problem =
+            node.problem(format!("there is no storage back-end {} for `{owner}`", node.describe()));
         self.fail(problem.help(format!("known: {}", quoted_list(known, "and"))))
     }
 }
@@ -158,15 +156,7 @@ impl Checker<'_> {
 /// The storage back-ends of a module or service, for the option that names one.
 pub(crate) fn backends(owner: &str, option: &str) -> &'static [&'static str] {
     match owner {
-        "ejabberd_auth" => &[
-            "mnesia",
-            "sql",
-            "ldap",
-            "external",
-            "pam",
-            "anonymous",
-            "jwt",
-        ],
+        "ejabberd_auth" => &["mnesia", "sql", "ldap", "external", "pam", "anonymous", "jwt"],
         "ejabberd_sm" | "ejabberd_router" => &["mnesia", "sql", "redis"],
         "ejabberd_oauth" => &["mnesia", "sql", "rest"],
         "ejabberd_cluster" => &["mnesia"],

@@ -9,9 +9,7 @@ fn read(text: &str) -> CtlConfig {
 }
 
 fn refused(text: &str) -> String {
-    parse("ejabberdctl.cfg", text, &HashMap::new())
-        .unwrap_err()
-        .render(false)
+    parse("ejabberdctl.cfg", text, &HashMap::new()).unwrap_err().render(false)
 }
 
 #[test]
@@ -21,10 +19,7 @@ fn assignments_are_read() {
          LOGS_DIR=$SPOOL_DIR/log; CONFIG_DIR=\"${SPOOL_DIR}/etc\"\nEJABBERD_CONFIG_PATH=/etc/a\\ b.yml\nPOLL=false\nVMARGS=\nCTL_OVER_HTTP=a\"b\"'$c'\\\n#d\n",
     );
     assert_eq!(config.get("POLL"), Some("false"));
-    assert_eq!(
-        config.get("ERL_OPTIONS"),
-        Some("-env ERL_CRASH_DUMP_BYTES 0")
-    );
+    assert_eq!(config.get("ERL_OPTIONS"), Some("-env ERL_CRASH_DUMP_BYTES 0"));
     assert_eq!(config.get("LOGS_DIR"), Some("/var/lib/x y/log"));
     assert_eq!(config.get("CONFIG_DIR"), Some("/var/lib/x y/etc"));
     assert_eq!(config.get("EJABBERD_CONFIG_PATH"), Some("/etc/a b.yml"));
@@ -33,21 +28,14 @@ fn assignments_are_read() {
     assert_eq!(config.get("ERLANG_NODE"), None);
     assert!(config.notes.is_empty());
     let poll = &config.variables()[0];
-    assert_eq!(
-        (poll.name.as_str(), poll.pos.line, poll.pos.column),
-        ("POLL", 5, 1)
-    );
+    assert_eq!((poll.name.as_str(), poll.pos.line, poll.pos.column), ("POLL", 5, 1));
 }
 
 #[test]
 fn variables_of_the_surroundings_are_used_and_unknown_ones_told() {
     let outer = HashMap::from([("HOME".to_owned(), "/home/x".to_owned())]);
-    let config = parse(
-        "c",
-        "SPOOL_DIR=$HOME/db$NOT_SET\nSPOOLDIR=1\nEJABBERD_MACRO_X=1\n",
-        &outer,
-    )
-    .unwrap();
+    let config =
+        parse("c", "SPOOL_DIR=$HOME/db$NOT_SET\nSPOOLDIR=1\nEJABBERD_MACRO_X=1\n", &outer).unwrap();
     assert_eq!(config.get("SPOOL_DIR"), Some("/home/x/db"));
     let note = config.notes[0].render(&config.sources, false);
     assert!(
@@ -81,10 +69,6 @@ fn what_only_a_shell_could_run_is_refused() {
 #[test]
 fn all_wrong_lines_are_told() {
     let problems = parse("c", "A = 1\nPOLL=true\nB = 2\n", &HashMap::new()).unwrap_err();
-    let lines: Vec<u32> = problems
-        .list()
-        .iter()
-        .map(|problem| problem.pos().line)
-        .collect();
+    let lines: Vec<u32> = problems.list().iter().map(|problem| problem.pos().line).collect();
     assert_eq!(lines, [1, 3]);
 }

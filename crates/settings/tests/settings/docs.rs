@@ -21,14 +21,10 @@ fn options_page_is_fresh() {
 fn every_option_has_a_row() {
     let page = settings::docs::options_page();
     let rows = page.lines().filter(|line| line.starts_with("| `")).count();
-    let modules = settings::catalogue::MODULES
-        .iter()
-        .map(|module| module.options.len())
-        .sum::<usize>();
-    let listeners = settings::catalogue::LISTENERS
-        .iter()
-        .map(|listener| listener.options.len())
-        .sum::<usize>();
+    let modules =
+        settings::catalogue::MODULES.iter().map(|module| module.options.len()).sum::<usize>();
+    let listeners =
+        settings::catalogue::LISTENERS.iter().map(|listener| listener.options.len()).sum::<usize>();
     let all = settings::catalogue::TOPLEVEL.len()
         + settings::catalogue::COMMON.len()
         + modules

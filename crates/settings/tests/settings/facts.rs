@@ -15,12 +15,7 @@ fn facts(name: &str) -> Value {
 }
 
 fn strings(value: &Value) -> Vec<String> {
-    value
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|word| word.as_str().unwrap().to_owned())
-        .collect()
+    value.as_array().into_iter().flatten().map(|word| word.as_str().unwrap().to_owned()).collect()
 }
 
 /// A type as the tree the facts hold.
@@ -38,13 +33,7 @@ fn tree(kind: &Type) -> Value {
             out.insert("bare_int_unit".to_owned(), json!("second"));
             out.insert("type".to_owned(), json!("duration"));
         }
-        Type::List {
-            of,
-            unique,
-            sorted,
-            non_empty,
-            single,
-        } => {
+        Type::List { of, unique, sorted, non_empty, single } => {
             flag("unique", *unique);
             flag("sorted", *sorted);
             flag("non_empty", *non_empty);
@@ -52,18 +41,10 @@ fn tree(kind: &Type) -> Value {
             out.insert("of".to_owned(), tree(of));
             out.insert("type".to_owned(), json!("list"));
         }
-        Type::Map {
-            key,
-            value,
-            unique,
-            non_empty,
-        } => {
+        Type::Map { key, value, unique, non_empty } => {
             flag("unique", *unique);
             flag("non_empty", *non_empty);
-            return merged(
-                out,
-                json!({"type": "map", "key": tree(key), "value": tree(value)}),
-            );
+            return merged(out, json!({"type": "map", "key": tree(key), "value": tree(value)}));
         }
         Type::Options { fields, unique } => {
             flag("unique", *unique);
@@ -75,10 +56,8 @@ fn tree(kind: &Type) -> Value {
             if !required.is_empty() {
                 out.insert("required".to_owned(), json!(required));
             }
-            let fields: Map<String, Value> = fields
-                .iter()
-                .map(|f| (f.name.to_owned(), tree(&f.kind)))
-                .collect();
+            let fields: Map<String, Value> =
+                fields.iter().map(|f| (f.name.to_owned(), tree(&f.kind))).collect();
             return merged(out, json!({"type": "options", "fields": fields}));
         }
         Type::Either(of) => {
@@ -140,9 +119,7 @@ fn merged(mut into: Map<String, Value>, other: Value) -> Value {
 fn cleaned(spec: &Value) -> Value {
     match spec {
         Value::Object(map) => {
-            let kept = map
-                .iter()
-                .filter(|(key, _)| !matches!(key.as_str(), "normalised" | "see"));
+            let kept = map.iter().filter(|(key, _)| !matches!(key.as_str(), "normalised" | "see"));
             let sorted = |key: &str, value: &Value| match (key, value) {
                 ("required", Value::Array(names)) => {
                     let mut names = names.clone();
@@ -151,17 +128,11 @@ fn cleaned(spec: &Value) -> Value {
                 }
                 ("values", Value::Array(words)) => words
                     .iter()
-                    .map(|word| {
-                        word.as_bool()
-                            .map_or(word.clone(), |word| json!(word.to_string()))
-                    })
+                    .map(|word| word.as_bool().map_or(word.clone(), |word| json!(word.to_string())))
                     .collect(),
                 (_, value) => cleaned(value),
             };
-            Value::Object(
-                kept.map(|(key, value)| (key.clone(), sorted(key, value)))
-                    .collect(),
-            )
+            Value::Object(kept.map(|(key, value)| (key.clone(), sorted(key, value))).collect())
         }
         Value::Array(items) => items.iter().map(cleaned).collect(),
         other => other.clone(),
@@ -177,10 +148,7 @@ fn default_json(default: &DefaultValue) -> Value {
         DefaultValue::Text(text) => json!(text),
         DefaultValue::List(items) => items.iter().map(default_json).collect(),
         DefaultValue::Map(entries) => Value::Object(
-            entries
-                .iter()
-                .map(|(key, value)| ((*key).to_owned(), default_json(value)))
-                .collect(),
+            entries.iter().map(|(key, value)| ((*key).to_owned(), default_json(value))).collect(),
         ),
         DefaultValue::Of(name) => json!({"from_option": name}),
         DefaultValue::OfOr(name, fallback) => json!({"from_option": name, "fallback": fallback}),
@@ -191,10 +159,8 @@ fn default_json(default: &DefaultValue) -> Value {
                 "sql_type" if arms.len() > 1 => word.to_owned(),
                 option => format!("if {option}={word}"),
             };
-            let mut map: Map<String, Value> = arms
-                .iter()
-                .map(|(word, arm)| (key(word), default_json(arm)))
-                .collect();
+            let mut map: Map<String, Value> =
+                arms.iter().map(|(word, arm)| (key(word), default_json(arm))).collect();
             map.insert("else".to_owned(), default_json(rest));
             Value::Object(map)
         }
@@ -205,30 +171,19 @@ fn since(fact: &Value) -> String {
     let text = fact["since"].as_str().unwrap_or_default();
     match text.starts_with("<=") {
         true => String::new(),
-        false => text
-            .trim_start_matches("added in ")
-            .trim_start_matches("improved in ")
-            .to_owned(),
+        false => text.trim_start_matches("added in ").trim_start_matches("improved in ").to_owned(),
     }
 }
 
 fn compare(owner: &str, option: &OptionSpec, fact: &Value) {
     let place = format!("{owner}.{}", option.name);
     assert_eq!(option.name, fact["name"], "{place}");
-    assert_eq!(
-        option.kind.short(),
-        fact["type"].as_str().unwrap(),
-        "type of {place}"
-    );
+    assert_eq!(option.kind.short(), fact["type"].as_str().unwrap(), "type of {place}");
     if let Some(spec) = fact.get("spec") {
         assert_eq!(tree(&option.kind), cleaned(spec), "tree of {place}");
     }
     let required = fact["required"].as_bool().unwrap_or(false);
-    assert_eq!(
-        option.default == DefaultValue::Required,
-        required,
-        "{place} required"
-    );
+    assert_eq!(option.default == DefaultValue::Required, required, "{place} required");
     assert_eq!(
         default_json(&option.default),
         fact.get("default").cloned().unwrap_or_default(),
@@ -242,11 +197,7 @@ fn compare(owner: &str, option: &OptionSpec, fact: &Value) {
     );
     assert_eq!(option.since, since(fact), "since of {place}");
     if let Some(scope) = fact.get("scope") {
-        let ours = if option.scope == Scope::Host {
-            "host"
-        } else {
-            "global"
-        };
+        let ours = if option.scope == Scope::Host { "host" } else { "global" };
         assert_eq!(ours, scope, "scope of {place}");
     }
 }
@@ -254,16 +205,10 @@ fn compare(owner: &str, option: &OptionSpec, fact: &Value) {
 fn compare_all(owner: &str, ours: &[OptionSpec], facts: &[Value]) {
     let mut facts: Vec<&Value> = facts.iter().collect();
     facts.sort_by_key(|fact| fact["name"].as_str().unwrap().to_owned());
-    let names = |specs: &[OptionSpec]| {
-        specs
-            .iter()
-            .map(|spec| spec.name.to_owned())
-            .collect::<Vec<_>>()
-    };
-    let fact_names: Vec<String> = facts
-        .iter()
-        .map(|fact| fact["name"].as_str().unwrap().to_owned())
-        .collect();
+    let names =
+        |specs: &[OptionSpec]| specs.iter().map(|spec| spec.name.to_owned()).collect::<Vec<_>>();
+    let fact_names: Vec<String> =
+        facts.iter().map(|fact| fact["name"].as_str().unwrap().to_owned()).collect();
     assert_eq!(names(ours), fact_names, "options of {owner}, by name");
     for (option, fact) in ours.iter().zip(facts) {
         compare(owner, option, fact);
@@ -285,22 +230,12 @@ fn listener_options_are_those_of_the_facts() {
     assert_eq!(LISTENERS.len(), modules.len());
     for fact in modules {
         let name = fact["module"].as_str().unwrap();
-        let ours = LISTENERS
-            .iter()
-            .find(|listener| listener.name == name)
-            .unwrap();
+        let ours = LISTENERS.iter().find(|listener| listener.name == name).unwrap();
         assert_eq!(
             ours.transports.to_vec(),
-            strings(&fact["transports"])
-                .iter()
-                .map(String::as_str)
-                .collect::<Vec<_>>()
+            strings(&fact["transports"]).iter().map(String::as_str).collect::<Vec<_>>()
         );
-        compare_all(
-            name,
-            ours.options,
-            fact["options"].as_array().map_or(&[], Vec::as_slice),
-        );
+        compare_all(name, ours.options, fact["options"].as_array().map_or(&[], Vec::as_slice));
     }
     let mut handlers: Vec<&str> = facts["request_handlers"]
         .as_array()
@@ -325,21 +260,12 @@ fn module_options_are_those_of_the_facts() {
         for (backend, own) in fact["options_by_backend"].as_object().into_iter().flatten() {
             for option in own.as_array().unwrap() {
                 let of = ours.option(option["name"].as_str().unwrap()).unwrap();
-                assert_eq!(
-                    of.backend,
-                    Some(backend.as_str()),
-                    "back-end of {name}.{}",
-                    of.name
-                );
+                assert_eq!(of.backend, Some(backend.as_str()), "back-end of {name}.{}", of.name);
                 options.push(option.clone());
             }
         }
         compare_all(name, ours.options, &options);
-        assert_eq!(
-            ours.db_types.to_vec(),
-            strings(&fact["db_type"]),
-            "back-ends of {name}"
-        );
+        assert_eq!(ours.db_types.to_vec(), strings(&fact["db_type"]), "back-ends of {name}");
         assert_eq!(
             ours.ram_db_types.to_vec(),
             strings(&fact["ram_db_type"]),
@@ -348,19 +274,10 @@ fn module_options_are_those_of_the_facts() {
         let dependencies = |kind: &str| {
             let all = fact["depends"].as_array().into_iter().flatten();
             let some = all.filter(|d| d["kind"] == kind && d.get("when").is_none());
-            some.map(|d| d["module"].as_str().unwrap().to_owned())
-                .collect::<Vec<_>>()
+            some.map(|d| d["module"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
         };
-        assert_eq!(
-            ours.needs.to_vec(),
-            dependencies("hard"),
-            "what {name} needs"
-        );
-        assert_eq!(
-            ours.wants.to_vec(),
-            dependencies("soft"),
-            "what {name} wants"
-        );
+        assert_eq!(ours.needs.to_vec(), dependencies("hard"), "what {name} needs");
+        assert_eq!(ours.wants.to_vec(), dependencies("soft"), "what {name} wants");
     }
 }
 
@@ -398,11 +315,7 @@ fn defaults_refer_to_top_level_options_that_refer_no_further() {
         );
         let module_level = spec.scope == Scope::Global
             && !TOPLEVEL.iter().any(|option| std::ptr::eq(option, spec));
-        assert!(
-            is_plain || module_level,
-            "{} refers to {name}, which refers further",
-            spec.name
-        );
+        assert!(is_plain || module_level, "{} refers to {name}, which refers further", spec.name);
         seen += 1;
     }
     assert!(seen > 50);
@@ -422,12 +335,7 @@ fn patterns_of_the_catalogue_are_expressions() {
     }
     let modules = MODULES.iter().flat_map(|module| module.options);
     assert!(
-        modules
-            .chain(TOPLEVEL)
-            .chain(COMMON)
-            .map(|option| walk(&option.kind))
-            .sum::<usize>()
-            >= 3
+        modules.chain(TOPLEVEL).chain(COMMON).map(|option| walk(&option.kind)).sum::<usize>() >= 3
     );
 }
 
@@ -452,10 +360,7 @@ fn legacy_names_of_the_facts_are_accepted() {
         assert_eq!(loaded.notes.len(), 1, "{name} gives a note");
     }
     let renamed = facts["legacy"]["renamed_applied"].as_array().unwrap();
-    for fact in renamed
-        .iter()
-        .filter(|fact| !fact["old"].as_str().unwrap().contains('.'))
-    {
+    for fact in renamed.iter().filter(|fact| !fact["old"].as_str().unwrap().contains('.')) {
         let (old, new) = (fact["old"].as_str().unwrap(), fact["new"].as_str().unwrap());
         let value = match new {
             "sql_schema_multihost" => "true",

@@ -10,10 +10,7 @@ fn aliases_cannot_blow_up() {
     let mut text =
         String::from("hosts: [a.example]\nacl:\n  a: &a [x, x, x, x, x, x, x, x, x, x]\n");
     for (before, now) in "abcdefgh".chars().zip("bcdefghi".chars()) {
-        text += &format!(
-            "  {now}: &{now} [{}]\n",
-            vec![format!("*{before}"); 10].join(", ")
-        );
+        text += &format!("  {now}: &{now} [{}]\n", vec![format!("*{before}"); 10].join(", "));
     }
     let problems = bad(&text);
     assert!(problems.contains("more than 200000 values"), "{problems}");
@@ -24,19 +21,13 @@ fn macros_cannot_blow_up() {
     let mut text =
         String::from("hosts: [a.example]\ndefine_macro:\n  M0: [x, x, x, x, x, x, x, x, x, x]\n");
     for level in 1..12 {
-        text += &format!(
-            "  M{level}: [{}]\n",
-            vec![format!("M{}", level - 1); 10].join(", ")
-        );
+        text += &format!("  M{level}: [{}]\n", vec![format!("M{}", level - 1); 10].join(", "));
     }
     assert!(bad(&text).contains("too large"), "lists");
     let mut text =
         String::from("hosts: [a.example]\ndefine_macro:\n  M0: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n");
     for level in 1..12 {
-        text += &format!(
-            "  M{level}: \"{}\"\n",
-            format!("@M{}@", level - 1).repeat(10)
-        );
+        text += &format!("  M{level}: \"{}\"\n", format!("@M{}@", level - 1).repeat(10));
     }
     assert!(bad(&text).contains("too large"), "texts");
     let keywords = format!(
@@ -59,15 +50,9 @@ fn macros_in_a_circle_are_refused() {
 
 #[test]
 fn deep_nesting_is_refused() {
-    let problems = bad(&format!(
-        "hosts: {}a.example{}\n",
-        "[".repeat(100),
-        "]".repeat(100)
-    ));
+    let problems = bad(&format!("hosts: {}a.example{}\n", "[".repeat(100), "]".repeat(100)));
     assert!(problems.contains("nested more than 64 deep"), "{problems}");
-    let block: String = (0..200)
-        .map(|depth| format!("{}a:\n", " ".repeat(depth)))
-        .collect();
+    let block: String = (0..200).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
     assert!(bad(&block).contains("nested more than 64 deep"));
 }
 
@@ -80,9 +65,7 @@ fn large_texts_are_refused() {
 
 #[test]
 fn only_fifty_problems_are_shown_and_the_rest_counted() {
-    let wrong: String = (0..80)
-        .map(|number| format!("wrong_{number}: 1\n"))
-        .collect();
+    let wrong: String = (0..80).map(|number| format!("wrong_{number}: 1\n")).collect();
     let problems = read(&format!("hosts: [a.example]\n{wrong}")).unwrap_err();
     assert_eq!((problems.list().len(), problems.left_out()), (50, 30));
     assert!(problems.render(false).ends_with("... and 30 more"));
@@ -94,10 +77,7 @@ fn a_file_that_is_no_text_is_refused() {
     let path = folder.path().join("ejabberd.yml");
     std::fs::write(&path, b"hosts:\n  - a\xff\n").unwrap();
     let problems = settings::load(&settings::Source::File(path), &Default::default()).unwrap_err();
-    assert!(
-        problems.render(false).contains("is not UTF-8 text: line 2"),
-        "{problems}"
-    );
+    assert!(problems.render(false).contains("is not UTF-8 text: line 2"), "{problems}");
     assert!(bad("a: b\n---\nc: d\n").contains("second YAML document"));
     assert!(bad("").contains("`hosts` is missing"));
     assert!(bad("- a\n").contains("expected a map from option names"));

@@ -19,48 +19,27 @@ fn a_full_file_is_read() {
     let config = &loaded.config;
     assert_eq!(config.hosts(), ["a.example", "b.example", "müller.example"]);
     assert_eq!(config.global().text("loglevel"), Some("debug"));
-    assert_eq!(
-        config.global().text("c2s_ciphers"),
-        Some("HIGH:!aNULL:@STRENGTH")
-    );
-    assert_eq!(
-        config.global().texts("c2s_protocol_options"),
-        ["no_sslv3", "no_tlsv1"]
-    );
-    assert_eq!(
-        config.global().texts("disable_sasl_mechanisms"),
-        ["DIGEST-MD5", "X-OAUTH2"]
-    );
+    assert_eq!(config.global().text("c2s_ciphers"), Some("HIGH:!aNULL:@STRENGTH"));
+    assert_eq!(config.global().texts("c2s_protocol_options"), ["no_sslv3", "no_tlsv1"]);
+    assert_eq!(config.global().texts("disable_sasl_mechanisms"), ["DIGEST-MD5", "X-OAUTH2"]);
     assert_eq!(
         config.global().duration("negotiation_timeout"),
         Limit::At(Duration::from_secs(120))
     );
-    assert_eq!(
-        config.global().duration("s2s_timeout"),
-        Limit::At(Duration::from_secs(300))
-    );
+    assert_eq!(config.global().duration("s2s_timeout"), Limit::At(Duration::from_secs(300)));
     assert_eq!(config.global().limit("cache_size"), Limit::Infinite);
-    let stream = &config
-        .module("a.example", "mod_stream_mgmt")
-        .unwrap()
-        .options;
+    let stream = &config.module("a.example", "mod_stream_mgmt").unwrap().options;
     assert_eq!(stream.duration("resume_timeout"), Limit::At(Duration::ZERO));
     assert_eq!(config.listeners().len(), 6);
-    let names: Vec<&str> = config
-        .modules("a.example")
-        .iter()
-        .map(|module| module.module.name)
-        .collect();
+    let names: Vec<&str> =
+        config.modules("a.example").iter().map(|module| module.module.name).collect();
     assert!(names.contains(&"mod_muc") && names.contains(&"mod_pubsub"));
     assert!(
         names.iter().position(|name| *name == "mod_adhoc")
             < names.iter().position(|name| *name == "mod_announce")
     );
     assert!(
-        loaded
-            .notes
-            .iter()
-            .all(|note| note.kind == NoteKind::Suspicious),
+        loaded.notes.iter().all(|note| note.kind == NoteKind::Suspicious),
         "{:?}",
         loaded.notes
     );
@@ -73,10 +52,7 @@ fn the_packaged_file_of_debian_is_read() {
     if std::fs::File::open(path).is_err() {
         return;
     }
-    let inputs = Inputs {
-        files: FileChecks::Disk,
-        ..Inputs::default()
-    };
+    let inputs = Inputs { files: FileChecks::Disk, ..Inputs::default() };
     let loaded = load(&Source::File(path.to_path_buf()), &inputs)
         .unwrap_or_else(|problems| panic!("{problems}"));
     assert!(!loaded.config.listeners().is_empty());
@@ -90,53 +66,22 @@ fn listeners_have_their_endpoints_and_options() {
         panic!("six listeners")
     };
     assert_eq!(c2s.module.name, "ejabberd_c2s");
-    assert_eq!(
-        c2s.endpoint,
-        Endpoint::Inet {
-            ip: "::".parse().unwrap(),
-            port: 5222
-        }
-    );
+    assert_eq!(c2s.endpoint, Endpoint::Inet { ip: "::".parse().unwrap(), port: 5222 });
     assert!(c2s.options.bool("starttls_required") && !c2s.options.bool("tls"));
     assert_eq!(c2s.options.limit("max_stanza_size"), Limit::At(262_144));
-    assert_eq!(
-        c2s.options.limit("pre_auth_max_stanza_size"),
-        Limit::At(8192)
-    );
+    assert_eq!(c2s.options.limit("pre_auth_max_stanza_size"), Limit::At(8192));
     assert_eq!(c2s.options.node("access").unwrap().as_str(), Some("c2s"));
     assert!(c2s.options.is_set("access") && !c2s.options.is_set("zlib"));
     let hosts = component.options.map("hosts");
     assert_eq!(hosts[0].0.as_str(), Some("gateway.a.example"));
-    assert_eq!(
-        hosts[0]
-            .1
-            .as_section()
-            .unwrap()
-            .secret("password")
-            .unwrap()
-            .expose(),
-        "hunter2"
-    );
-    let handlers: Vec<_> = http
-        .options
-        .map("request_handlers")
-        .iter()
-        .filter_map(|(path, _)| path.as_str())
-        .collect();
+    assert_eq!(hosts[0].1.as_section().unwrap().secret("password").unwrap().expose(), "hunter2");
+    let handlers: Vec<_> =
+        http.options.map("request_handlers").iter().filter_map(|(path, _)| path.as_str()).collect();
     assert_eq!(handlers, ["/api", "/bosh", "/"]);
     assert_eq!(unix.endpoint, Endpoint::Unix("ctl.sock".into()));
-    assert_eq!(
-        unix.options.section("unix_socket").unwrap().text("mode"),
-        Some("0660")
-    );
+    assert_eq!(unix.options.section("unix_socket").unwrap().text("mode"), Some("0660"));
     assert_eq!(stun.transport, Transport::Udp);
-    assert_eq!(
-        s2s.endpoint,
-        Endpoint::Inet {
-            ip: IpAddr::from([0, 0, 0, 0]),
-            port: 5269
-        }
-    );
+    assert_eq!(s2s.endpoint, Endpoint::Inet { ip: IpAddr::from([0, 0, 0, 0]), port: 5269 });
 }
 
 /// COMPAT: the listener's own default of 10000 is never applied.
@@ -167,14 +112,8 @@ fn hosts_have_their_own_values_else_the_top_level_ones() {
     assert_eq!(config.host("b.example").text("language"), Some("fr"));
     assert_eq!(config.host("c.example").text("language"), Some("de"));
     assert_eq!(config.host("nowhere.example").text("language"), Some("de"));
-    assert_eq!(
-        config.host("b.example").texts("auth_method"),
-        ["ldap", "anonymous"]
-    );
-    assert_eq!(
-        config.host("c.example").texts("auth_method"),
-        ["sql", "jwt"]
-    );
+    assert_eq!(config.host("b.example").texts("auth_method"), ["ldap", "anonymous"]);
+    assert_eq!(config.host("c.example").texts("auth_method"), ["sql", "jwt"]);
     let names = |host: &str| {
         let acl = config.host(host).node("acl").unwrap();
         acl.entries()
@@ -194,37 +133,19 @@ fn defaults_refer_to_the_options_of_the_host() {
                 modules:\n  mod_mam: {}\n  mod_bosh: {}\n  mod_mqtt: {}\n  mod_stream_mgmt: {}\n";
     let config = good(text).config;
     let options = |host: &str, module: &str| config.module(host, module).unwrap().options.clone();
-    assert_eq!(
-        options("a.example", "mod_mam").limit("cache_size"),
-        Limit::At(77)
-    );
-    assert_eq!(
-        options("b.example", "mod_mam").limit("cache_size"),
-        Limit::Infinite
-    );
+    assert_eq!(options("a.example", "mod_mam").limit("cache_size"), Limit::At(77));
+    assert_eq!(options("b.example", "mod_mam").limit("cache_size"), Limit::Infinite);
     assert_eq!(options("a.example", "mod_mam").text("db_type"), Some("sql"));
-    assert_eq!(
-        options("b.example", "mod_bosh").text("ram_db_type"),
-        Some("redis")
-    );
+    assert_eq!(options("b.example", "mod_bosh").text("ram_db_type"), Some("redis"));
     // There is no redis for this one, so the fallback holds.
-    assert_eq!(
-        options("b.example", "mod_mqtt").text("ram_db_type"),
-        Some("mnesia")
-    );
+    assert_eq!(options("b.example", "mod_mqtt").text("ram_db_type"), Some("mnesia"));
     assert_eq!(config.host("a.example").int("sql_port"), 5432);
     assert_eq!(config.host("b.example").int("sql_port"), 3306);
     assert_eq!(config.host("b.example").int("ldap_port"), 636);
-    assert_eq!(
-        config.host("a.example").limit("auth_cache_size"),
-        Limit::At(77)
-    );
+    assert_eq!(config.host("a.example").limit("auth_cache_size"), Limit::At(77));
     assert_eq!(config.host("a.example").texts("auth_method"), ["sql"]);
     let stream = options("a.example", "mod_stream_mgmt");
-    assert_eq!(
-        stream.duration("resume_timeout"),
-        Limit::At(Duration::from_secs(300))
-    );
+    assert_eq!(stream.duration("resume_timeout"), Limit::At(Duration::from_secs(300)));
     assert_eq!(stream.duration_if_set("max_resume_timeout"), None);
 }
 
@@ -248,18 +169,9 @@ fn fields_not_written_hold_what_the_whole_default_says() {
         .section("limits")
         .unwrap()
         .clone();
-    assert_eq!(
-        limits.section("local").unwrap().limit("message"),
-        Limit::At(7)
-    );
-    assert_eq!(
-        limits.section("local").unwrap().limit("presence"),
-        Limit::At(100)
-    );
-    assert_eq!(
-        limits.section("remote").unwrap().limit("message"),
-        Limit::At(20)
-    );
+    assert_eq!(limits.section("local").unwrap().limit("message"), Limit::At(7));
+    assert_eq!(limits.section("local").unwrap().limit("presence"), Limit::At(100));
+    assert_eq!(limits.section("remote").unwrap().limit("message"), Limit::At(20));
 }
 
 #[test]
@@ -272,19 +184,10 @@ fn service_hosts_and_their_own_options() {
     assert_eq!(muc.options_for("talk.a.example").int("max_users"), 5);
     assert_eq!(muc.options_for("talk.a.example").int("history_size"), 0);
     assert_eq!(
-        config
-            .module("b.example", "mod_proxy65")
-            .unwrap()
-            .service_hosts(),
+        config.module("b.example", "mod_proxy65").unwrap().service_hosts(),
         ["proxy.b.example"]
     );
-    assert!(
-        config
-            .module("b.example", "mod_ping")
-            .unwrap()
-            .service_hosts()
-            .is_empty()
-    );
+    assert!(config.module("b.example", "mod_ping").unwrap().service_hosts().is_empty());
 }
 
 #[test]
@@ -320,11 +223,7 @@ fn declaring_an_unknown_option_in_force_is_a_mistake_in_the_program() {
 #[should_panic(expected = "has no option `send_pinks`")]
 fn asking_for_an_unknown_option_is_a_mistake_in_the_program() {
     let config = good("hosts: [a.example]\nmodules: {mod_ping: {}}\n").config;
-    config
-        .module("a.example", "mod_ping")
-        .unwrap()
-        .options
-        .bool("send_pinks");
+    config.module("a.example", "mod_ping").unwrap().options.bool("send_pinks");
 }
 
 #[test]
@@ -339,16 +238,10 @@ fn a_reload_sees_values_and_not_places() {
         "hosts: [a.example]\nlisten: [{port: 1, module: ejabberd_c2s}]\nmodules: {mod_ping: {}}\n",
     );
     assert_eq!(one.config.listeners(), two.config.listeners());
-    assert_eq!(
-        one.config.modules("a.example"),
-        two.config.modules("a.example")
-    );
+    assert_eq!(one.config.modules("a.example"), two.config.modules("a.example"));
     assert_eq!(one.config.global(), two.config.global());
     assert_ne!(one.config.listeners(), three.config.listeners());
-    assert_ne!(
-        one.config.modules("a.example"),
-        three.config.modules("a.example")
-    );
+    assert_ne!(one.config.modules("a.example"), three.config.modules("a.example"));
 }
 
 #[test]
@@ -364,10 +257,7 @@ fn domains_are_prepared() {
 #[test]
 fn secrets_are_not_printed() {
     let config = good("hosts: [a.example]\nsql_password: hunter2\nmodules:\n  mod_stun_disco: {secret: hunter3}\n").config;
-    assert_eq!(
-        config.global().secret("sql_password").unwrap().expose(),
-        "hunter2"
-    );
+    assert_eq!(config.global().secret("sql_password").unwrap().expose(), "hunter2");
     assert_eq!(config.global().secret("ldap_password"), None);
     assert!(!format!("{config:?}").contains("hunter"));
 }

@@ -1,9 +1,6 @@
 //! Tests of `settings` through its public face, in one binary.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that unwraps nothing says where it failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that unwraps nothing says where it failed")]
 
 mod ctlcfg;
 mod docs;
@@ -21,13 +18,7 @@ fn read(text: &str) -> Result<Loaded, Problems> {
 }
 
 fn read_with(text: &str, inputs: &Inputs) -> Result<Loaded, Problems> {
-    load(
-        &Source::Text {
-            name: "ejabberd.yml".to_owned(),
-            text: text.to_owned(),
-        },
-        inputs,
-    )
+    load(&Source::Text { name: "ejabberd.yml".to_owned(), text: text.to_owned() }, inputs)
 }
 
 /// Loads a text that must be accepted.

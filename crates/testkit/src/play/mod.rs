@@ -35,7 +35,9 @@ pub fn find(folder: &Path) -> Vec<PathBuf> {
     for path in entries.map(|entry| entry.path()) {
         match path.is_dir() {
             true => found.extend(find(&path)),
-            false if path.extension().is_some_and(|extension| extension == "play") => found.push(path),
+            false if path.extension().is_some_and(|extension| extension == "play") => {
+                found.push(path)
+            }
             false => {}
         }
     }

@@ -194,7 +194,9 @@ fn after(text: &str, mark: char) -> String {
 
 /// A leading `N times`.
 fn times(text: &str) -> (u32, &str) {
-    let counted = text.split_once(" times ").and_then(|(count, rest)| Some((count.trim().parse().ok()?, rest.trim())));
+    let counted = text
+        .split_once(" times ")
+        .and_then(|(count, rest)| Some((count.trim().parse().ok()?, rest.trim())));
     counted.unwrap_or((1, text))
 }
 
@@ -202,7 +204,8 @@ fn says(words: &[&str], text: String) -> Result<Action, String> {
     let (times, xml) = times(&text);
     // Placeholders only stand where text or values do.
     let wrapped = format!("<play xmlns='jabber:client'>{xml}</play>");
-    xmlstream::Element::parse(wrapped.as_bytes(), "").map_err(|error| format!("what {} says is no XML: {error}", words[0]))?;
+    xmlstream::Element::parse(wrapped.as_bytes(), "")
+        .map_err(|error| format!("what {} says is no XML: {error}", words[0]))?;
     Ok(Action::Says { actor: words[0].to_owned(), times, xml: xml.to_owned() })
 }
 
@@ -220,10 +223,26 @@ fn hears(words: &[&str], text: String, anywhere: bool) -> Result<Action, String>
 }
 
 fn cast(words: &[&str]) -> Result<Action, String> {
-    let verbs = ["is", "are", "opens", "authenticates", "connects", "disconnects", "resumes", "enables", "acknowledges", "stops", "reads"];
+    let verbs = [
+        "is",
+        "are",
+        "opens",
+        "authenticates",
+        "connects",
+        "disconnects",
+        "resumes",
+        "enables",
+        "acknowledges",
+        "stops",
+        "reads",
+    ];
     let split = words.iter().position(|word| verbs.contains(word)).unwrap_or(words.len());
     let (names, rest) = words.split_at(split);
-    let actors: Vec<String> = names.iter().filter(|word| **word != "and").map(|word| word.trim_end_matches(',').to_owned()).collect();
+    let actors: Vec<String> = names
+        .iter()
+        .filter(|word| **word != "and")
+        .map(|word| word.trim_end_matches(',').to_owned())
+        .collect();
     let named = |jid: &str| Some(jid.to_owned());
     let deed = match rest {
         ["is" | "are", "registered"] => Deed::Registered,
@@ -251,9 +270,12 @@ fn cast(words: &[&str]) -> Result<Action, String> {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let unit = |suffix: &str| text.strip_suffix(suffix).and_then(|number| number.parse::<u64>().ok());
+    let unit =
+        |suffix: &str| text.strip_suffix(suffix).and_then(|number| number.parse::<u64>().ok());
     if let Some(millis) = unit("ms") {
         return Ok(Duration::from_millis(millis));
     }
-    unit("s").map(Duration::from_secs).ok_or_else(|| format!("`{text}` is no time; write 500ms or 3s"))
+    unit("s")
+        .map(Duration::from_secs)
+        .ok_or_else(|| format!("`{text}` is no time; write 500ms or 3s"))
 }

@@ -60,15 +60,21 @@ fn compare(pattern: &Element, actual: &Element, captures: &mut Captures) -> Resu
     }
     for attr in pattern.attrs() {
         let wanted = &*attr.value;
-        let found = actual.attrs().iter().find(|other| other.name == attr.name && other.ns == attr.ns).map(|other| &*other.value);
-        value(wanted, found, captures).map_err(|why| format!("<{name}/>, attribute {}: {why}", attr.name))?;
+        let found = actual
+            .attrs()
+            .iter()
+            .find(|other| other.name == attr.name && other.ns == attr.ns)
+            .map(|other| &*other.value);
+        value(wanted, found, captures)
+            .map_err(|why| format!("<{name}/>, attribute {}: {why}", attr.name))?;
     }
     content(pattern, actual, captures)
 }
 
 fn value(wanted: &str, found: Option<&str>, captures: &mut Captures) -> Result<(), String> {
     if wanted == "{absent}" {
-        return found.map_or(Ok(()), |found| Err(format!("it should not be there, and is {found:?}")));
+        return found
+            .map_or(Ok(()), |found| Err(format!("it should not be there, and is {found:?}")));
     }
     let Some(found) = found else { return Err("it is missing".to_owned()) };
     if wanted == ANYTHING {
@@ -83,7 +89,9 @@ fn value(wanted: &str, found: Option<&str>, captures: &mut Captures) -> Result<(
 
 fn content(pattern: &Element, actual: &Element, captures: &mut Captures) -> Result<(), String> {
     let name = pattern.name();
-    let open = pattern.nodes().iter().any(|node| matches!(node, Node::Text(text) if text.contains(ANYTHING) && !text.contains("{")));
+    let open = pattern.nodes().iter().any(
+        |node| matches!(node, Node::Text(text) if text.contains(ANYTHING) && !text.contains("{")),
+    );
     if open {
         for child in pattern.children() {
             find(child, actual, captures).map_err(|why| format!("in <{name}/>: {why}"))?;
@@ -97,7 +105,8 @@ fn content(pattern: &Element, actual: &Element, captures: &mut Captures) -> Resu
     for (wanted, found) in pattern.children().zip(actual.children()) {
         compare(wanted, found, captures).map_err(|why| format!("in <{name}/>: {why}"))?;
     }
-    value(pattern.text().trim(), Some(actual.text().trim()), captures).map_err(|why| format!("text of <{name}/>: {why}"))
+    value(pattern.text().trim(), Some(actual.text().trim()), captures)
+        .map_err(|why| format!("text of <{name}/>: {why}"))
 }
 
 /// Looks for a child anywhere below `actual`.
@@ -133,10 +142,13 @@ mod tests {
 
     #[test]
     fn a_pattern_names_what_must_be_there() {
-        let message = "<message type='chat' id='1'><body>hi</body><x xmlns='urn:x'><y/></x></message>";
+        let message =
+            "<message type='chat' id='1'><body>hi</body><x xmlns='urn:x'><y/></x></message>";
         assert!(check("<message id='1'>...</message>", message).is_ok());
         assert!(check("<message>...<y/></message>", message).is_ok());
-        assert!(check("<message><body>hi</body><x xmlns='urn:x'>...</x></message>", message).is_ok());
+        assert!(
+            check("<message><body>hi</body><x xmlns='urn:x'>...</x></message>", message).is_ok()
+        );
         assert!(check("<message><body>hi</body></message>", message).is_err());
         assert!(check("<message><body>ho</body>...</message>", message).is_err());
         assert!(check("<message>...<x xmlns='urn:y'/></message>", message).is_err());
@@ -149,6 +161,12 @@ mod tests {
     fn values_are_caught() {
         assert_eq!(check("<a id='{x=...}'/>", "<a id='7'/>").unwrap()["x"], "7");
         assert_eq!(check("<a><b>{x=...}</b></a>", "<a><b>7</b></a>").unwrap()["x"], "7");
-        assert!(check("<stream:error>...</stream:error>", "<error xmlns='http://etherx.jabber.org/streams'/>").is_ok());
+        assert!(
+            check(
+                "<stream:error>...</stream:error>",
+                "<error xmlns='http://etherx.jabber.org/streams'/>"
+            )
+            .is_ok()
+        );
     }
 }

@@ -23,11 +23,15 @@ const QUICK_ROUNDS: u32 = 20;
 /// The first statement that does not hold.
 pub async fn run(play: &Play) -> Result<(), PlayError> {
     let fail = |line: usize, text: String| PlayError { file: play.file.clone(), line, text };
-    let world = World::new(&play.config).await.map_err(|why| fail(1, format!("the configuration: {why}")))?;
+    let world = World::new(&play.config)
+        .await
+        .map_err(|why| fail(1, format!("the configuration: {why}")))?;
     let mut running = Running { world, actors: BTreeMap::new(), captures: Captures::new() };
     for statement in &play.statements {
         let done = running.perform(statement).await;
-        done.map_err(|why| fail(statement.line, format!("{}\n    {}\n  {why}", play.title, statement.text)))?;
+        done.map_err(|why| {
+            fail(statement.line, format!("{}\n    {}\n  {why}", play.title, statement.text))
+        })?;
     }
     Ok(())
 }
@@ -78,11 +82,17 @@ impl Running {
             }
             Action::HearsHeader(actor) => match self.next(actor, false).await? {
                 Some(Item::Opened(_)) => Ok(()),
-                other => Err(Failure(format!("expected a stream header\n  came     {}", shown(other.as_ref())))),
+                other => Err(Failure(format!(
+                    "expected a stream header\n  came     {}",
+                    shown(other.as_ref())
+                ))),
             },
             Action::HearsEnd(actor) => match self.next(actor, true).await? {
                 Some(Item::Closed | Item::Gone) => Ok(()),
-                other => Err(Failure(format!("expected the end of the stream\n  came     {}", shown(other.as_ref())))),
+                other => Err(Failure(format!(
+                    "expected the end of the stream\n  came     {}",
+                    shown(other.as_ref())
+                ))),
             },
             Action::Silent { actor, time } => self.silent(actor, *time).await,
             Action::Wait(time) => self.advance(*time).await,
@@ -170,7 +180,10 @@ impl Running {
 
     /// Enters an actor with the account and resource it uses; both are its name unless it says otherwise.
     async fn appear(&mut self, name: &str, jid: Option<&str>, resource: Option<&str>) -> Done {
-        let (user, own) = jid.unwrap_or(name).split_once('/').map_or((jid.unwrap_or(name), None), |(user, own)| (user, Some(own)));
+        let (user, own) = jid
+            .unwrap_or(name)
+            .split_once('/')
+            .map_or((jid.unwrap_or(name), None), |(user, own)| (user, Some(own)));
         self.world.register(user).await?;
         let actor = self.actors.entry(name.to_owned()).or_default();
         actor.user = user.to_owned();
@@ -224,7 +237,10 @@ impl Running {
             _ => "no stanza".to_owned(),
         };
         let unread = self.unread(actor)?;
-        Err(Failure(format!("expected {text}\n  came     {}\n  because  {why}{unread}", shown(item.as_ref()))))
+        Err(Failure(format!(
+            "expected {text}\n  came     {}\n  because  {why}{unread}",
+            shown(item.as_ref())
+        )))
     }
 
     async fn hears_anywhere(&mut self, actor: &str, pattern: &Pattern, text: &str) -> Done {
@@ -239,7 +255,10 @@ impl Running {
                 return Ok(());
             }
             if began.elapsed() > PATIENCE {
-                return Err(Failure(format!("expected {text}, sooner or later{}", self.unread(actor)?)));
+                return Err(Failure(format!(
+                    "expected {text}, sooner or later{}",
+                    self.unread(actor)?
+                )));
             }
         }
     }
@@ -294,7 +313,8 @@ impl Running {
     }
 
     fn bare(&self, name: &str) -> String {
-        let user = self.actors.get(name).map(|actor| actor.user.as_str()).filter(|user| !user.is_empty());
+        let user =
+            self.actors.get(name).map(|actor| actor.user.as_str()).filter(|user| !user.is_empty());
         format!("{}@{HOST}", user.unwrap_or(name))
     }
 
@@ -303,7 +323,9 @@ impl Running {
         let mut out = String::new();
         let mut rest = text;
         while let Some((before, tail)) = rest.split_once('{') {
-            let (name, tail) = tail.split_once('}').ok_or_else(|| Failure("a placeholder has no end".to_owned()))?;
+            let (name, tail) = tail
+                .split_once('}')
+                .ok_or_else(|| Failure("a placeholder has no end".to_owned()))?;
             out.push_str(before);
             out.push_str(&self.value(name)?);
             rest = tail;
@@ -330,7 +352,10 @@ impl Running {
         };
         let client = actor.client.as_ref().or(actor.before.as_ref());
         if name.ends_with(".sm") {
-            return Ok(client.and_then(|client| client.sm.clone()).and_then(|sm| sm.id).unwrap_or_default());
+            return Ok(client
+                .and_then(|client| client.sm.clone())
+                .and_then(|sm| sm.id)
+                .unwrap_or_default());
         }
         Ok(format!("{}/{}", self.bare(name), actor.resource))
     }
@@ -349,7 +374,10 @@ fn clients(actors: &mut BTreeMap<String, Actor>) -> Vec<&mut Client> {
     actors.values_mut().filter_map(|actor| actor.client.as_mut()).collect()
 }
 
-fn client_of<'a>(actors: &'a mut BTreeMap<String, Actor>, name: &str) -> Result<&'a mut Client, Failure> {
+fn client_of<'a>(
+    actors: &'a mut BTreeMap<String, Actor>,
+    name: &str,
+) -> Result<&'a mut Client, Failure> {
     let client = actors.get_mut(name).and_then(|actor| actor.client.as_mut());
     client.ok_or_else(|| Failure(format!("{name} is not connected")))
 }
@@ -374,5 +402,8 @@ fn is_sm_request(element: &Element) -> bool {
 
 fn pairs(names: &[String]) -> Vec<(&str, &str)> {
     let after = |place: usize| names.iter().skip(place + 1);
-    (0..).zip(names).flat_map(|(place, one)| after(place).map(move |other| (one.as_str(), other.as_str()))).collect()
+    (0..)
+        .zip(names)
+        .flat_map(|(place, one)| after(place).map(move |other| (one.as_str(), other.as_str())))
+        .collect()
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use jid::BareJid;
 use kernel::{Host, random};
 use netio::ClientCertificate;
-use sasl::{BindingType, ChannelBinding, Condition, Context, Failure, Mechanism, Negotiation, Offer};
+use sasl::{
+    BindingType, ChannelBinding, Condition, Context, Failure, Mechanism, Negotiation, Offer,
+};
 use xmlstream::RawElement;
 use xmpp_wire::negotiation::{SaslCondition, SaslFailure, SaslRequest, SaslResponse};
 use xmpp_wire::{StreamCondition, StreamError};
@@ -16,7 +18,9 @@ use crate::carriers::Inbound;
 impl Negotiating {
     /// The mechanisms for this stream, strongest first.
     pub(super) fn offer(&self, host: &Host) -> Vec<Mechanism> {
-        let Ok(accounts) = self.door.kernel.accounts().host_options(host.name()) else { return Vec::new() };
+        let Ok(accounts) = self.door.kernel.accounts().host_options(host.name()) else {
+            return Vec::new();
+        };
         Offer {
             anonymous: accounts.offers_anonymous(),
             passwords: accounts.offers_passwords(),
@@ -51,14 +55,20 @@ impl Negotiating {
             ClientCertificate::Verified { identities } => identities
                 .iter()
                 .filter_map(|identity| BareJid::new(identity).ok())
-                .filter(|identity| identity.domain().as_str() == host.name() && identity.node().is_some())
+                .filter(|identity| {
+                    identity.domain().as_str() == host.name() && identity.node().is_some()
+                })
                 .collect(),
             _ => Vec::new(),
         }
     }
 
     /// One attempt, from `<auth/>` to `<success/>` or `<failure/>`.
-    pub(super) async fn authenticate(&mut self, host: &Arc<Host>, auth: &RawElement) -> Result<Step, Stop> {
+    pub(super) async fn authenticate(
+        &mut self,
+        host: &Arc<Host>,
+        auth: &RawElement,
+    ) -> Result<Step, Stop> {
         if self.door.options.starttls_required && !self.is_tls() {
             return self.failed(SaslCondition::EncryptionRequired.into()).await;
         }
@@ -68,7 +78,9 @@ impl Negotiating {
             _ => return Err(StreamError::new(StreamCondition::NotAuthorized).into()),
         };
         let offered = self.offer(host);
-        let Some(mechanism) = Mechanism::from_name(&name).filter(|mechanism| offered.contains(mechanism)) else {
+        let Some(mechanism) =
+            Mechanism::from_name(&name).filter(|mechanism| offered.contains(mechanism))
+        else {
             return self.failed(SaslCondition::InvalidMechanism.into()).await;
         };
         let mut negotiation = Negotiation::new(mechanism, self.context(host, offered));
@@ -97,23 +109,32 @@ impl Negotiating {
     /// Asks the accounts what the mechanism wants to know.
     async fn look_up(&self, negotiation: &mut Negotiation, asked: sasl::Step) -> sasl::Step {
         let accounts = self.door.kernel.accounts();
-        let failed = || sasl::Step::Failure(Failure {
-            condition: Condition::TemporaryAuthFailure,
-            text: "The accounts cannot be asked now",
-        });
+        let failed = || {
+            sasl::Step::Failure(Failure {
+                condition: Condition::TemporaryAuthFailure,
+                text: "The accounts cannot be asked now",
+            })
+        };
         match asked {
-            sasl::Step::NeedsVerifier { user, hash } => match accounts.verifier(node(&user), user.domain().as_str(), hash).await {
-                Ok(found) => negotiation.verifier(found),
-                Err(_) => failed(),
-            },
-            sasl::Step::NeedsPlainCheck { user, password } => match accounts.check_password(node(&user), user.domain().as_str(), &password).await {
-                Ok(check) => negotiation.password_checked(check.is_right()),
-                Err(_) => failed(),
-            },
-            sasl::Step::NeedsAccount { user } => match accounts.exists(node(&user), user.domain().as_str()).await {
-                Ok(exists) => negotiation.account_checked(exists),
-                Err(_) => failed(),
-            },
+            sasl::Step::NeedsVerifier { user, hash } => {
+                match accounts.verifier(node(&user), user.domain().as_str(), hash).await {
+                    Ok(found) => negotiation.verifier(found),
+                    Err(_) => failed(),
+                }
+            }
+            sasl::Step::NeedsPlainCheck { user, password } => {
+                match accounts.check_password(node(&user), user.domain().as_str(), &password).await
+                {
+                    Ok(check) => negotiation.password_checked(check.is_right()),
+                    Err(_) => failed(),
+                }
+            }
+            sasl::Step::NeedsAccount { user } => {
+                match accounts.exists(node(&user), user.domain().as_str()).await {
+                    Ok(exists) => negotiation.account_checked(exists),
+                    Err(_) => failed(),
+                }
+            }
             other => other,
         }
     }
@@ -125,7 +146,9 @@ impl Negotiating {
             host: host.bare().clone(),
             bindings: self.bindings(),
             bindings_advertised: offered.iter().any(|mechanism| mechanism.is_plus()),
-            downgrade_protection: !generation.options().bool("disable_sasl_scram_downgrade_protection"),
+            downgrade_protection: !generation
+                .options()
+                .bool("disable_sasl_scram_downgrade_protection"),
             nonce: random::bytes(),
             decoy_key: accounts.decoy_key(),
             decoy_iterations: sasl::DEFAULT_ITERATIONS,
@@ -172,7 +195,12 @@ impl Negotiating {
         tracing::info!(peer = %self.peer, %mechanism, account = %identity, "authenticated");
         if mechanism == Mechanism::Anonymous {
             // The account exists as long as this value does.
-            let opened = self.door.kernel.accounts().open_anonymous(node(&identity), identity.domain().as_str()).await;
+            let opened = self
+                .door
+                .kernel
+                .accounts()
+                .open_anonymous(node(&identity), identity.domain().as_str())
+                .await;
             match opened {
                 Ok(session) => self.anonymous = Some(Box::new(session)),
                 Err(_) => return self.failed(SaslCondition::NotAuthorized.into()).await,
@@ -195,6 +223,7 @@ fn node(identity: &BareJid) -> &str {
 
 /// A mechanism's failure in the words of the stream.
 fn said(failure: &Failure) -> SaslFailure {
-    let condition = SaslCondition::from_name(failure.condition.as_str()).unwrap_or(SaslCondition::NotAuthorized);
+    let condition = SaslCondition::from_name(failure.condition.as_str())
+        .unwrap_or(SaslCondition::NotAuthorized);
     SaslFailure { condition, text: Some(failure.text.to_owned()) }
 }

@@ -6,7 +6,8 @@ use access::{ShaperRef, Subject};
 use jid::{BareJid, FullJid, Jid, ResourcePart};
 use kernel::hooks::SessionBound;
 use kernel::{
-    CloseReason, ConnectionInfo, Control, Generation, Host, MailboxBounds, Session, SessionHandle, random,
+    CloseReason, ConnectionInfo, Control, Generation, Host, MailboxBounds, Session, SessionHandle,
+    random,
 };
 use xmpp_wire::negotiation::Bind;
 use xmpp_wire::{Stanza, StanzaCondition, StanzaError};
@@ -33,14 +34,20 @@ impl Negotiating {
         let subject = Subject::of_jid(&full).with_ip(self.peer.ip());
         if !generation.access().allows(&self.door.options.access, &subject) {
             tracing::info!(session = %jid, peer = %self.peer, "access denied by the rule of the listener");
-            let denied = StanzaError::new(StanzaCondition::NotAllowed).with_text("Access denied by service policy");
+            let denied = StanzaError::new(StanzaCondition::NotAllowed)
+                .with_text("Access denied by service policy");
             return self.refused(request, &denied).await;
         }
         let shaper = generation.access().shaper(&self.door.options.shaper, &subject).rate();
         let handle = self.register(&generation, jid);
         let session = Session::new(self.door.kernel.clone(), host.clone(), handle);
         // From here on the session leaves the table when it is dropped, also if this negotiation is cut short.
-        let mut session = Box::new(ClientSession::new(session, self.door.options.send_timeout, None, self.lang.take()));
+        let mut session = Box::new(ClientSession::new(
+            session,
+            self.door.options.send_timeout,
+            None,
+            self.lang.take(),
+        ));
         session.anonymous = self.anonymous.take();
         let mut out = Vec::new();
         if let Some(reply) = request.result_reply(Some(&Bind::result(session.session.jid()))) {
@@ -50,7 +57,10 @@ impl Negotiating {
         let mut running = &mut session.session;
         generation.chains().run::<SessionBound>(&mut running).await;
         if let Some(carrier) = &mut self.carrier {
-            carrier.set_shaper(shaper.map(|rate| netio::Shaper::new(rate.bytes_per_second, Some(rate.burst_bytes))));
+            carrier.set_shaper(
+                shaper
+                    .map(|rate| netio::Shaper::new(rate.bytes_per_second, Some(rate.burst_bytes))),
+            );
         }
         session.carrier = self.carrier.take();
         Err(Stop::Done(Some(session)))
@@ -65,12 +75,22 @@ impl Negotiating {
     }
 
     /// The address to bind (RFC 6120 §7.6, §7.7), after the host's `resource_conflict`.
-    fn full_jid(&self, host: &Host, account: &BareJid, resource: Option<String>) -> Result<FullJid, StanzaError> {
+    fn full_jid(
+        &self,
+        host: &Host,
+        account: &BareJid,
+        resource: Option<String>,
+    ) -> Result<FullJid, StanzaError> {
         let wanted = match resource.filter(|resource| !resource.is_empty()) {
             None => None,
-            Some(resource) => Some(ResourcePart::new(&resource).map_err(|_| StanzaError::new(StanzaCondition::BadRequest))?.into_owned()),
+            Some(resource) => Some(
+                ResourcePart::new(&resource)
+                    .map_err(|_| StanzaError::new(StanzaCondition::BadRequest))?
+                    .into_owned(),
+            ),
         };
-        let generated = || ResourcePart::new(&random::token()).expect("a token is a resource").into_owned();
+        let generated =
+            || ResourcePart::new(&random::token()).expect("a token is a resource").into_owned();
         let Some(wanted) = wanted else { return Ok(account.with_resource(&generated())) };
         let taken = self.door.kernel.sessions().find(account.as_str(), wanted.as_str()).is_some();
         let generation = host.generation();
@@ -89,7 +109,10 @@ impl Negotiating {
             peer: socket_of(&self.peer),
             since: self.door.kernel.clock().wall(),
         };
-        let top_level = generation.options().int_if_set("max_fsm_queue").and_then(|count| usize::try_from(count).ok());
+        let top_level = generation
+            .options()
+            .int_if_set("max_fsm_queue")
+            .and_then(|count| usize::try_from(count).ok());
         let mut bounds = MailboxBounds::default();
         if let Some(count) = self.door.options.max_fsm_queue.or(top_level) {
             bounds.count_max = count;

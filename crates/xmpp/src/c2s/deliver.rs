@@ -5,7 +5,9 @@ use kernel::Delivery;
 use kernel::hooks::{Flow, Incoming, UserReceive};
 use tokio::time::Instant;
 use xmpp_wire::sm::{Counter, Handled, SmReply};
-use xmpp_wire::{MessageType, StanzaCondition, StanzaError, StanzaKind, StreamCondition, StreamError};
+use xmpp_wire::{
+    MessageType, StanzaCondition, StanzaError, StanzaKind, StreamCondition, StreamError,
+};
 
 use super::session::{ClientSession, Ending, Next};
 use super::sm::{JournalEntry, Kept, Sm};
@@ -110,7 +112,8 @@ impl ClientSession {
         }
         self.refuse_unstored(refused).await;
         if full {
-            let error = StreamError::new(StreamCondition::PolicyViolation).with_text("Too many unacked stanzas");
+            let error = StreamError::new(StreamCondition::PolicyViolation)
+                .with_text("Too many unacked stanzas");
             return Next::End(Ending::WithError(error));
         }
         Next::Go
@@ -118,7 +121,8 @@ impl ClientSession {
 
     /// The disk does not take messages: their senders hear of it, the session goes on without them.
     async fn refuse_unstored(&mut self, entries: Vec<JournalEntry>) {
-        let error = StanzaError::new(StanzaCondition::ResourceConstraint).with_text("The message could not be stored");
+        let error = StanzaError::new(StanzaCondition::ResourceConstraint)
+            .with_text("The message could not be stored");
         let kernel = self.session.kernel().clone();
         for entry in entries {
             kernel.bounce(Delivery { stanza: entry.stanza, receipt: entry.receipt }, &error).await;

@@ -8,7 +8,8 @@ use tokio::time::Instant;
 use xmpp_wire::negotiation::write_close;
 use xmpp_wire::payload::delay::Delay;
 use xmpp_wire::{
-    IqType, MessageType, PresenceType, Stanza, StanzaCondition, StanzaError, StanzaKind, StreamCondition,
+    IqType, MessageType, PresenceType, Stanza, StanzaCondition, StanzaError, StanzaKind,
+    StreamCondition,
 };
 
 use super::session::{CLOSE_PATIENCE, ClientSession, Ending};
@@ -32,7 +33,12 @@ impl ClientSession {
             if sm.resume_for.is_some()
                 && let Some(module) = StreamMgmt::of(&generation)
             {
-                module.registry().end(&sm.id, self.session.account(), sm.inbound.handled(), Instant::now());
+                module.registry().end(
+                    &sm.id,
+                    self.session.account(),
+                    sm.inbound.handled(),
+                    Instant::now(),
+                );
             }
             self.route_unacknowledged(*sm).await;
         }
@@ -85,8 +91,11 @@ impl ClientSession {
         if generation.contract::<dyn Roster>().is_none() {
             self.session.kernel().tell_own_resources(self.session.account(), &presence);
         }
-        let mut event =
-            OwnPresence { presence: &presence, previous: Some(previous), session: &mut self.session };
+        let mut event = OwnPresence {
+            presence: &presence,
+            previous: Some(previous),
+            session: &mut self.session,
+        };
         generation.chains().run::<SelfPresence>(&mut event).await;
         self.route_effects().await;
     }
@@ -127,13 +136,16 @@ impl ClientSession {
             StanzaKind::Message(_) if resend => {
                 if delivery.stanza.child("delay", xmpp_wire::ns::DELAY).is_none() {
                     let from = Some(self.session.host().jid());
-                    let delay = Delay { from, stamp: stamp.to_owned(), reason: Some("Resent".to_owned()) };
+                    let delay =
+                        Delay { from, stamp: stamp.to_owned(), reason: Some("Resent".to_owned()) };
                     delivery.stanza.push(&delay.to_element());
                 }
                 kernel.deliver_to_sessions(self.session.host(), delivery).await;
             }
             StanzaKind::Message(_) | StanzaKind::Iq(IqType::Get | IqType::Set) => {
-                kernel.bounce(delivery, &StanzaError::new(StanzaCondition::ServiceUnavailable)).await;
+                kernel
+                    .bounce(delivery, &StanzaError::new(StanzaCondition::ServiceUnavailable))
+                    .await;
             }
             StanzaKind::Iq(IqType::Result | IqType::Error) => {}
         }

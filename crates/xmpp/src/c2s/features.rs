@@ -5,13 +5,18 @@ use xmlstream::Element;
 use xmpp_wire::negotiation::{Bind, ChannelBinding, Features, session_feature};
 
 /// What is offered before authentication.
-pub(super) fn before_auth(starttls: Option<Element>, mechanisms: &[Mechanism], bindings: &[BindingType]) -> Element {
+pub(super) fn before_auth(
+    starttls: Option<Element>,
+    mechanisms: &[Mechanism],
+    bindings: &[BindingType],
+) -> Element {
     let mut features = Features::new();
     if let Some(starttls) = starttls {
         features.push(starttls);
     }
     if !mechanisms.is_empty() {
-        features.push(Features::mechanisms_offer(mechanisms.iter().map(|mechanism| mechanism.name())));
+        features
+            .push(Features::mechanisms_offer(mechanisms.iter().map(|mechanism| mechanism.name())));
     }
     if !bindings.is_empty() && mechanisms.iter().any(|mechanism| mechanism.is_plus()) {
         // XEP-0440: what a client may bind to.

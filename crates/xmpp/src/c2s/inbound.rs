@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
+use jid::Jid;
 use kernel::contracts::Roster;
 use kernel::hooks::{Flow, Outgoing, OwnPresence, SelfPresence, UserSend};
 use kernel::{Delivery, Receipt};
-use jid::Jid;
 use tokio::time::Instant;
 use xmlstream::RawElement;
 use xmpp_wire::sm::{SmFailed, SmReply, SmRequest};
 use xmpp_wire::{
-    EnvelopeError, IqType, PresenceType, Stanza, StanzaCondition, StanzaError, StanzaKind, StreamCondition, StreamError, ns,
+    EnvelopeError, IqType, PresenceType, Stanza, StanzaCondition, StanzaError, StanzaKind,
+    StreamCondition, StreamError, ns,
 };
 
 use super::session::{ClientSession, Ending, Next};
@@ -32,7 +33,9 @@ impl ClientSession {
             };
         }
         let parsed = Stanza::from_raw(element);
-        if let Err(error @ (EnvelopeError::UnsupportedStanza | EnvelopeError::InvalidNamespace)) = parsed {
+        if let Err(error @ (EnvelopeError::UnsupportedStanza | EnvelopeError::InvalidNamespace)) =
+            parsed
+        {
             return Next::End(Ending::WithError(error.into()));
         }
         let receipt = match self.sm.as_ref().map(|sm| sm.inbound.received()) {
@@ -52,7 +55,12 @@ impl ClientSession {
         }
     }
 
-    pub(super) async fn stanza(&mut self, mut stanza: Stanza, receipt: Option<Receipt>, out: &mut Vec<u8>) -> Next {
+    pub(super) async fn stanza(
+        &mut self,
+        mut stanza: Stanza,
+        receipt: Option<Receipt>,
+        out: &mut Vec<u8>,
+    ) -> Next {
         if !self.stamp(&mut stanza) {
             return Next::End(Ending::WithError(StreamError::new(StreamCondition::InvalidFrom)));
         }
@@ -72,7 +80,10 @@ impl ClientSession {
         }
         match (stanza.kind(), stanza.to()) {
             (StanzaKind::Presence(kind), None) => self.own_presence(kind, stanza).await,
-            (StanzaKind::Iq(IqType::Set), to) if to.is_none_or(|to| to.as_str() == self.session.host().name()) && is_session(&stanza) => {
+            (StanzaKind::Iq(IqType::Set), to)
+                if to.is_none_or(|to| to.as_str() == self.session.host().name())
+                    && is_session(&stanza) =>
+            {
                 // The session request of RFC 3921, which does nothing since RFC 6121.
                 let reply = stanza.result_reply(None).map(Delivery::new);
                 return self.render(reply.into_iter().collect(), out).await;
@@ -126,7 +137,12 @@ impl ClientSession {
         }
     }
 
-    async fn sm_request(&mut self, request: SmRequest, ns: &'static str, out: &mut Vec<u8>) -> Next {
+    async fn sm_request(
+        &mut self,
+        request: SmRequest,
+        ns: &'static str,
+        out: &mut Vec<u8>,
+    ) -> Next {
         match request {
             SmRequest::Ask => {
                 if let Some(sm) = &mut self.sm {
@@ -136,7 +152,9 @@ impl ClientSession {
                 Next::Go
             }
             SmRequest::Ack(h) => self.acknowledged(h),
-            SmRequest::Enable { resume, max_seconds } => self.enable_sm(resume, max_seconds, ns, out).await,
+            SmRequest::Enable { resume, max_seconds } => {
+                self.enable_sm(resume, max_seconds, ns, out).await
+            }
             SmRequest::Resume { .. } => {
                 // A bound session cannot become another one (XEP-0198 §5).
                 SmReply::Failed(failed(StanzaCondition::UnexpectedRequest)).write(out, ns);
@@ -166,7 +184,11 @@ fn fault(stanza: &Stanza) -> Option<StanzaError> {
                 return bad("The priority is no number from -128 to 127");
             }
             let known = |show: String| matches!(show.trim(), "away" | "chat" | "dnd" | "xa");
-            if text("show").is_some_and(|show| !known(show)) { bad("The show is none of away, chat, dnd, xa") } else { None }
+            if text("show").is_some_and(|show| !known(show)) {
+                bad("The show is none of away, chat, dnd, xa")
+            } else {
+                None
+            }
         }
         _ => None,
     }

@@ -44,7 +44,12 @@ impl Door for C2s {
         let (tls, notes) = TlsEndpoint::new(&options.tls, open.kernel.certs().clone())
             .map_err(|error| vec![Problem::new(open.listener.pos, error.to_string())])?;
         for note in notes {
-            tracing::warn!(listener = open.listener.options.title(), option = note.option, "{}", note.text);
+            tracing::warn!(
+                listener = open.listener.options.title(),
+                option = note.option,
+                "{}",
+                note.text
+            );
         }
         Ok(Self { kernel: open.kernel.clone(), options, tls: Arc::new(tls) })
     }

@@ -10,7 +10,10 @@ use netio::{Link, PeerAddr};
 use tokio::time::Instant;
 use xmlstream::{Element, RawElement, StreamHeader};
 use xmpp_wire::negotiation::{Bind, StartTls, StreamOpen, Version, write_close, write_in_stream};
-use xmpp_wire::{EnvelopeError, IqType, Stanza, StanzaCondition, StanzaError, StanzaKind, StreamCondition, StreamError, ns};
+use xmpp_wire::{
+    EnvelopeError, IqType, Stanza, StanzaCondition, StanzaError, StanzaKind, StreamCondition,
+    StreamError, ns,
+};
 
 use super::session::{CLOSE_PATIENCE, ClientSession};
 use super::{C2s, features};
@@ -132,7 +135,9 @@ impl Negotiating {
             let step = match self.next().await? {
                 Inbound::Element(element) => self.element(&host, element).await?,
                 Inbound::Broken(error) => return Err(error.into()),
-                Inbound::Opened(_) => return Err(StreamError::new(StreamCondition::InvalidXml).into()),
+                Inbound::Opened(_) => {
+                    return Err(StreamError::new(StreamCondition::InvalidXml).into());
+                }
                 Inbound::Closed => {
                     let mut out = Vec::new();
                     write_close(&mut out);
@@ -168,7 +173,10 @@ impl Negotiating {
     }
 
     /// RFC 6120 §4.7, §4.8: checks what the client opens.
-    fn accept_header(&mut self, header: &StreamHeader) -> Result<(Arc<Host>, Option<Jid>), StreamError> {
+    fn accept_header(
+        &mut self,
+        header: &StreamHeader,
+    ) -> Result<(Arc<Host>, Option<Jid>), StreamError> {
         let open = StreamOpen::from_header(header, ns::CLIENT)?;
         if open.version.is_none_or(|version| version < Version::V1_0) {
             return Err(StreamError::new(StreamCondition::UnsupportedVersion));
@@ -224,8 +232,12 @@ impl Negotiating {
             }
             (ns::CLIENT, "iq", true) => self.bind_request(host, element).await,
             // RFC 6120 §4.9.3.12: stanzas before authentication; §7.1: stanzas before binding.
-            (ns::CLIENT, "iq" | "message" | "presence", _) => Err(StreamError::new(StreamCondition::NotAuthorized).into()),
-            (ns::TLS | ns::SASL, ..) => Err(StreamError::new(StreamCondition::PolicyViolation).into()),
+            (ns::CLIENT, "iq" | "message" | "presence", _) => {
+                Err(StreamError::new(StreamCondition::NotAuthorized).into())
+            }
+            (ns::TLS | ns::SASL, ..) => {
+                Err(StreamError::new(StreamCondition::PolicyViolation).into())
+            }
             _ => Err(StreamError::new(StreamCondition::UnsupportedStanzaType).into()),
         }
     }
@@ -266,7 +278,9 @@ impl Negotiating {
         };
         let bind = stanza.payload().and_then(|payload| Bind::from_element(&payload.parse()));
         match bind {
-            Some(bind) if stanza.kind() == StanzaKind::Iq(IqType::Set) => self.bind(host, &stanza, bind.resource).await,
+            Some(bind) if stanza.kind() == StanzaKind::Iq(IqType::Set) => {
+                self.bind(host, &stanza, bind.resource).await
+            }
             _ => {
                 // RFC 6120 §7.1: nothing but binding before binding.
                 let refusal = stanza.error_reply(&StanzaError::new(StanzaCondition::NotAllowed));
@@ -288,7 +302,13 @@ impl Negotiating {
             let from = self.host.as_ref().map(|host| host.jid());
             let lang = Some("en".to_owned());
             let id = Some(random::token());
-            let header = StreamOpen { from, id, lang, version: Some(Version::V1_0), ..StreamOpen::default() };
+            let header = StreamOpen {
+                from,
+                id,
+                lang,
+                version: Some(Version::V1_0),
+                ..StreamOpen::default()
+            };
             header.write(&mut out, ns::CLIENT);
         }
         error.write(&mut out);

@@ -79,7 +79,11 @@ impl C2sOptions {
             None => default,
         };
         let elements = |name: &str| {
-            options.limit(name).finite().and_then(|count| u32::try_from(count).ok()).unwrap_or(u32::MAX)
+            options
+                .limit(name)
+                .finite()
+                .and_then(|count| u32::try_from(count).ok())
+                .unwrap_or(u32::MAX)
         };
         Ok(Self {
             access: rule(options, |node| access.rule_ref(node))?,
@@ -103,24 +107,39 @@ impl C2sOptions {
                 elements_max: elements("pre_auth_max_stanza_elements"),
                 ..Limits::before_authentication()
             },
-            negotiation_timeout: global.duration("negotiation_timeout").finite().unwrap_or(Duration::from_secs(120)),
-            send_timeout: options.duration("send_timeout").finite().unwrap_or(Duration::from_secs(600)),
+            negotiation_timeout: global
+                .duration("negotiation_timeout")
+                .finite()
+                .unwrap_or(Duration::from_secs(120)),
+            send_timeout: options
+                .duration("send_timeout")
+                .finite()
+                .unwrap_or(Duration::from_secs(600)),
             // COMPAT: the default counts as not set, so that the top-level option decides.
-            max_fsm_queue: options.limit("max_fsm_queue").finite().and_then(|count| usize::try_from(count).ok()),
+            max_fsm_queue: options
+                .limit("max_fsm_queue")
+                .finite()
+                .and_then(|count| usize::try_from(count).ok()),
         })
     }
 }
 
 type Read<T> = Result<(T, Vec<settings::Note>), Vec<Problem>>;
 
-fn rule(options: &Section, read: impl FnOnce(&settings::Node) -> Read<RuleRef>) -> Result<RuleRef, Vec<Problem>> {
+fn rule(
+    options: &Section,
+    read: impl FnOnce(&settings::Node) -> Read<RuleRef>,
+) -> Result<RuleRef, Vec<Problem>> {
     match options.node("access") {
         Some(node) => read(node).map(|(rule, _)| rule),
         None => Ok(RuleRef::All),
     }
 }
 
-fn shaper(options: &Section, read: impl FnOnce(&settings::Node) -> Read<ShaperRef>) -> Result<ShaperRef, Vec<Problem>> {
+fn shaper(
+    options: &Section,
+    read: impl FnOnce(&settings::Node) -> Read<ShaperRef>,
+) -> Result<ShaperRef, Vec<Problem>> {
     match options.node("shaper") {
         Some(node) => read(node).map(|(rule, _)| rule),
         None => Ok(ShaperRef::named("none")),

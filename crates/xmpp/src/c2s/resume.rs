@@ -15,8 +15,8 @@ use xmpp_wire::{StanzaCondition, StreamCondition, StreamError, ns};
 use super::inbound::failed;
 use super::negotiate::{Negotiating, Step, Stop};
 use super::session::{ClientSession, Ending, Next};
-use super::socket_of;
 use super::sm::{Inbound, Policy, Resumption, SessionRow, Sm, SmId, StreamMgmt, text};
+use super::socket_of;
 
 /// How long the connection that is replaced may take to hear of it; it is most likely dead.
 const REPLACED_PATIENCE: Duration = Duration::from_millis(200);
@@ -65,7 +65,11 @@ impl ClientSession {
         if let Some(wait) = resume_for {
             module.registry().add(&sm.id, self.session.handle());
             let max_seconds = u32::try_from(wait.as_secs()).ok();
-            reply = SmReply::Enabled { id: Some(sm.id.as_str().to_owned()), max_seconds, location: None };
+            reply = SmReply::Enabled {
+                id: Some(sm.id.as_str().to_owned()),
+                max_seconds,
+                location: None,
+            };
         }
         self.sm = Some(Box::new(sm));
         Ok(reply)
@@ -78,7 +82,8 @@ impl ClientSession {
             username: jid.node().map(|node| node.as_str().to_owned()).unwrap_or_default(),
             host: jid.domain().as_str().to_owned(),
             resource: jid.resource().as_str().to_owned(),
-            resume_seconds: resume_for.map_or(0, |wait| i64::try_from(wait.as_secs()).unwrap_or(i64::MAX)),
+            resume_seconds: resume_for
+                .map_or(0, |wait| i64::try_from(wait.as_secs()).unwrap_or(i64::MAX)),
             handled: 0,
             presence: handle.presence().as_ref().map(text),
             interested: handle.is_interested(),
@@ -116,11 +121,15 @@ impl ClientSession {
         self.carrier = Some(carrier);
         if let Err(error) = sm.settle(handled).await {
             tracing::error!(%error, "the count of handled stanzas could not be stored");
-            return Next::End(Ending::WithError(StreamError::new(StreamCondition::InternalServerError)));
+            return Next::End(Ending::WithError(StreamError::new(
+                StreamCondition::InternalServerError,
+            )));
         }
         if let Err(error) = sm.confirm(h).await {
             tracing::error!(%error, "a session of before the restart could not be resumed");
-            return Next::End(Ending::WithError(StreamError::new(StreamCondition::InternalServerError)));
+            return Next::End(Ending::WithError(StreamError::new(
+                StreamCondition::InternalServerError,
+            )));
         }
         if let Err(too_high) = sm.acknowledged(h) {
             return Next::End(Ending::WithError(too_high.to_stream_error()));
@@ -143,7 +152,11 @@ fn wait(policy: &Policy, asked_seconds: Option<u32>) -> Duration {
 
 impl Negotiating {
     /// `<resume/>`: finds the session and hands it this connection.
-    pub(super) async fn resume(&mut self, host: &Arc<Host>, element: &RawElement) -> Result<Step, Stop> {
+    pub(super) async fn resume(
+        &mut self,
+        host: &Arc<Host>,
+        element: &RawElement,
+    ) -> Result<Step, Stop> {
         let (previd, h) = match SmRequest::from_raw(element) {
             Some(Ok(SmRequest::Resume { previd, h })) => (previd, h),
             Some(Err(refusal)) => return self.sm_failed(element, refusal.condition, None).await,
@@ -154,7 +167,9 @@ impl Negotiating {
         let Some(module) = StreamMgmt::of(&generation) else {
             return self.sm_failed(element, StanzaCondition::ServiceUnavailable, None).await;
         };
-        let Some(session) = module.registry().find(&previd).filter(|session| session.jid().to_bare() == account) else {
+        let Some(session) =
+            module.registry().find(&previd).filter(|session| session.jid().to_bare() == account)
+        else {
             let handled = module.registry().last_count(&previd, &account, Instant::now());
             return self.sm_failed(element, StanzaCondition::ItemNotFound, handled).await;
         };
@@ -167,13 +182,17 @@ impl Negotiating {
         let full = Jid::from(session.jid().clone());
         let subject = Subject::of_jid(&full).with_ip(self.peer.ip());
         let shaper = generation.access().shaper(&self.door.options.shaper, &subject).rate();
-        carrier.set_shaper(shaper.map(|rate| netio::Shaper::new(rate.bytes_per_second, Some(rate.burst_bytes))));
-        let resumption = Resumption { carrier, h, info, lang: self.lang.take(), ns: spoken(element) };
+        carrier.set_shaper(
+            shaper.map(|rate| netio::Shaper::new(rate.bytes_per_second, Some(rate.burst_bytes))),
+        );
+        let resumption =
+            Resumption { carrier, h, info, lang: self.lang.take(), ns: spoken(element) };
         match session.mailbox().control(Control::Attach(Box::new(resumption))) {
             Ok(()) => Err(Stop::Done(None)),
             Err(Control::Attach(back)) => {
                 // It ended while we looked; the client keeps this connection and binds anew.
-                self.carrier = back.downcast::<Resumption>().ok().map(|resumption| resumption.carrier);
+                self.carrier =
+                    back.downcast::<Resumption>().ok().map(|resumption| resumption.carrier);
                 self.sm_failed(element, StanzaCondition::ItemNotFound, None).await
             }
             Err(_) => Err(Stop::Quietly),

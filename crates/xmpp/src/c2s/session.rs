@@ -5,9 +5,9 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use accounts::AnonymousSession;
 use kernel::hooks::{SessionPending, SessionResumed};
 use kernel::{CloseReason, Control, Delivery, Effect, Session};
-use accounts::AnonymousSession;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep};
 use xmpp_wire::{StreamCondition, StreamError};
@@ -66,7 +66,12 @@ pub(super) enum Ending {
 }
 
 impl ClientSession {
-    pub(super) fn new(session: Session, send_timeout: Duration, carrier: Option<Carrier>, lang: Option<Box<str>>) -> Self {
+    pub(super) fn new(
+        session: Session,
+        send_timeout: Duration,
+        carrier: Option<Carrier>,
+        lang: Option<Box<str>>,
+    ) -> Self {
         Self {
             session,
             send_timeout,
@@ -82,7 +87,12 @@ impl ClientSession {
     }
 
     /// A session of before a restart that waits for its client.
-    pub(super) fn waiting(session: Session, send_timeout: Duration, sm: Sm, wait: Duration) -> Self {
+    pub(super) fn waiting(
+        session: Session,
+        send_timeout: Duration,
+        sm: Sm,
+        wait: Duration,
+    ) -> Self {
         let mut waiting = Self::new(session, send_timeout, None, None);
         waiting.sm = Some(Box::new(sm));
         waiting.resume_deadline = Some(Instant::now() + wait);
@@ -107,21 +117,28 @@ impl ClientSession {
     fn poll_wake(&mut self, cx: &mut Context<'_>) -> Poll<Woken> {
         let mut woken = Woken::default();
         let mailbox = self.session.handle().mailbox();
-        let mail = mailbox.poll_take(cx, BURST_STANZAS_MAX, &mut woken.control, &mut woken.deliveries);
+        let mail =
+            mailbox.poll_take(cx, BURST_STANZAS_MAX, &mut woken.control, &mut woken.deliveries);
         if let Some(carrier) = &mut self.carrier
             && carrier.paused_until().is_none()
         {
             woken.input = carrier.poll_fill(cx).is_ready();
         }
         woken.timer = self.poll_timer(cx).is_ready();
-        if mail.is_ready() || woken.input || woken.timer { Poll::Ready(woken) } else { Poll::Pending }
+        if mail.is_ready() || woken.input || woken.timer {
+            Poll::Ready(woken)
+        } else {
+            Poll::Pending
+        }
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let ack = self.sm.as_ref().and_then(|sm| sm.ack_deadline());
         let answer = self.sm.as_ref().and_then(|sm| sm.answer_deadline());
         let paused = self.carrier.as_ref().and_then(Carrier::paused_until);
-        let Some(deadline) = [self.resume_deadline, ack, answer, paused].into_iter().flatten().min() else {
+        let Some(deadline) =
+            [self.resume_deadline, ack, answer, paused].into_iter().flatten().min()
+        else {
             self.timer = None;
             return Poll::Pending;
         };
@@ -144,7 +161,13 @@ impl ClientSession {
         }
     }
 
-    async fn act(&mut self, control: Vec<Control>, timer: bool, input: bool, out: &mut Vec<u8>) -> Next {
+    async fn act(
+        &mut self,
+        control: Vec<Control>,
+        timer: bool,
+        input: bool,
+        out: &mut Vec<u8>,
+    ) -> Next {
         for control in control {
             if let end @ Next::End(_) = self.control(control, out).await {
                 return end;
@@ -161,7 +184,9 @@ impl ClientSession {
         while let Some(item) = self.carrier.as_mut().and_then(Carrier::take) {
             let next = match item {
                 Inbound::Element(element) => self.element(element, out).await,
-                Inbound::Opened(_) => Next::End(Ending::WithError(StreamError::new(StreamCondition::InvalidXml))),
+                Inbound::Opened(_) => {
+                    Next::End(Ending::WithError(StreamError::new(StreamCondition::InvalidXml)))
+                }
                 Inbound::Broken(error) => Next::End(Ending::WithError(error)),
                 Inbound::Closed => Next::End(Ending::ByClient),
                 Inbound::Gone => self.lost().await,
@@ -253,7 +278,9 @@ impl ClientSession {
             // A client that does not acknowledge is taken for gone; it may still resume.
             return match self.lost().await {
                 Next::Go => Next::Go,
-                Next::End(_) => Next::End(Ending::WithError(StreamError::new(StreamCondition::ConnectionTimeout))),
+                Next::End(_) => Next::End(Ending::WithError(StreamError::new(
+                    StreamCondition::ConnectionTimeout,
+                ))),
             };
         }
         if due(self.sm.as_ref().and_then(|sm| sm.answer_deadline())) {
@@ -306,7 +333,9 @@ impl ClientSession {
                 match effect {
                     Effect::Send(stanza) => own.push(Delivery::new(stanza)),
                     Effect::Route(delivery) => self.session.kernel().clone().route(delivery).await,
-                    Effect::Close(reason) => return Next::End(Ending::WithError(stream_error(&reason))),
+                    Effect::Close(reason) => {
+                        return Next::End(Ending::WithError(stream_error(&reason)));
+                    }
                 }
             }
             if let end @ Next::End(_) = self.render(own, out).await {
@@ -323,7 +352,10 @@ impl Drop for ClientSession {
         let kernel = self.session.kernel();
         kernel.sessions().remove(self.session.handle());
         let (_, left) = self.session.handle().mailbox().close();
-        if left.is_empty() || kernel.tasks().stopping().has_begun() || Handle::try_current().is_err() {
+        if left.is_empty()
+            || kernel.tasks().stopping().has_begun()
+            || Handle::try_current().is_err()
+        {
             return;
         }
         let (kernel, host) = (kernel.clone(), self.session.host().clone());
@@ -340,9 +372,15 @@ pub(super) const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 
 fn stream_error(reason: &CloseReason) -> StreamError {
     match reason {
-        CloseReason::Replaced => StreamError::new(StreamCondition::Conflict).with_text("Replaced by new connection"),
-        CloseReason::Kicked(text) => StreamError::new(StreamCondition::PolicyViolation).with_text(text),
-        CloseReason::AccountGone => StreamError::new(StreamCondition::NotAuthorized).with_text("User removed"),
+        CloseReason::Replaced => {
+            StreamError::new(StreamCondition::Conflict).with_text("Replaced by new connection")
+        }
+        CloseReason::Kicked(text) => {
+            StreamError::new(StreamCondition::PolicyViolation).with_text(text)
+        }
+        CloseReason::AccountGone => {
+            StreamError::new(StreamCondition::NotAuthorized).with_text("User removed")
+        }
         CloseReason::Shutdown => StreamError::new(StreamCondition::SystemShutdown),
         CloseReason::HostGone => StreamError::new(StreamCondition::HostGone),
         CloseReason::Stalled => StreamError::new(StreamCondition::ResourceConstraint),

@@ -7,7 +7,8 @@ use ::store::testing::ScratchStore;
 use accounts::Accounts;
 use jid::{FullJid, Jid};
 use kernel::{
-    Clock, CloseReason, ConnectionInfo, Control, Delivery, Kernel, MailboxBounds, Parts, Receipt, Session, SessionHandle,
+    Clock, CloseReason, ConnectionInfo, Control, Delivery, Kernel, MailboxBounds, Parts, Receipt,
+    Session, SessionHandle,
 };
 use netio::{CertOptions, CertStore, Transport};
 use tokio::io::AsyncReadExt;
@@ -17,7 +18,10 @@ use xmpp_wire::{MessageType, PresenceType, Stanza, ns};
 
 use super::inbound::priority;
 use super::session::{ClientSession, Ending, Next};
-use super::sm::{Inbound, Journal, JournalEntry, Kept, ResendOnTimeout, Resumption, SessionRow, Sm, SmId, StreamMgmt, restore, store};
+use super::sm::{
+    Inbound, Journal, JournalEntry, Kept, ResendOnTimeout, Resumption, SessionRow, Sm, SmId,
+    StreamMgmt, restore, store,
+};
 use crate::carriers::Carrier;
 
 struct Bench {
@@ -40,7 +44,8 @@ impl Bench {
     }
 
     fn handle(&self, jid: &str) -> Arc<SessionHandle> {
-        let info = ConnectionInfo { kind: "c2s_tls", peer: None, since: self.kernel.clock().wall() };
+        let info =
+            ConnectionInfo { kind: "c2s_tls", peer: None, since: self.kernel.clock().wall() };
         Arc::new(SessionHandle::new(FullJid::new(jid).unwrap(), MailboxBounds::default(), info))
     }
 
@@ -92,14 +97,25 @@ impl Bench {
 async fn boot(scratch: &ScratchStore) -> Kernel {
     let text = "hosts: [example.org]\nlisten: []\nmodules:\n  mod_stream_mgmt: {}\n".to_owned();
     let source = settings::Source::Text { name: "test".to_owned(), text };
-    let config = settings::load(&source, &settings::Inputs::default()).map_err(|_| "bad settings").unwrap().config;
+    let config = settings::load(&source, &settings::Inputs::default())
+        .map_err(|_| "bad settings")
+        .unwrap()
+        .config;
     let options = accounts::Options::from_config(&config);
-    let accounts = Accounts::open((*scratch).clone(), options, kernel::random::bytes).await.unwrap();
+    let accounts =
+        Accounts::open((*scratch).clone(), options, kernel::random::bytes).await.unwrap();
     let clock = Clock::system();
     let certs = CertOptions { certfiles: Vec::new(), hosts: Vec::new(), self_signed_dir: None };
     let (certs, _) = CertStore::open(&certs, clock.wall().into());
     static LISTS: &[&[kernel::ModuleEntry]] = &[&[kernel::entry::<StreamMgmt>()]];
-    let parts = Parts { store: (*scratch).clone(), accounts, certs, clock, modules: LISTS, commands: Vec::new() };
+    let parts = Parts {
+        store: (*scratch).clone(),
+        accounts,
+        certs,
+        clock,
+        modules: LISTS,
+        commands: Vec::new(),
+    };
     Kernel::start(parts, config).unwrap()
 }
 
@@ -117,7 +133,10 @@ fn row(jid: &FullJid) -> SessionRow {
 
 fn message(id: &str) -> Stanza {
     let to = Jid::new("b@example.org/1").unwrap();
-    Stanza::message(MessageType::Chat).with_from(Jid::new("a@example.org/1").unwrap()).with_to(to).with_id(id)
+    Stanza::message(MessageType::Chat)
+        .with_from(Jid::new("a@example.org/1").unwrap())
+        .with_to(to)
+        .with_id(id)
 }
 
 fn carrier() -> (Carrier, tokio::io::DuplexStream) {
@@ -139,10 +158,15 @@ fn pairs(rows: &[(i64, &str)]) -> Vec<(i64, String)> {
 
 #[test]
 fn a_priority_that_is_none_counts_as_zero() {
-    let cases = [("5", 5), (" -3\n", -3), ("127", 127), ("-128", -128), ("128", 0), ("high", 0), ("", 0)];
+    let cases =
+        [("5", 5), (" -3\n", -3), ("127", 127), ("-128", -128), ("128", 0), ("high", 0), ("", 0)];
     for (text, expected) in cases {
         let child = Element::new("priority", ns::CLIENT).with_text(text);
-        assert_eq!(priority(&Stanza::presence(PresenceType::Available).with_child(&child)), expected, "{text:?}");
+        assert_eq!(
+            priority(&Stanza::presence(PresenceType::Available).with_child(&child)),
+            expected,
+            "{text:?}"
+        );
     }
     assert_eq!(priority(&Stanza::presence(PresenceType::Available)), 0);
 }
@@ -169,12 +193,19 @@ async fn the_journal_keeps_rows_and_counts_together() {
     bench.managed("b@example.org/1", "R", 10).await;
     let inbound = sender.sm.as_ref().unwrap().inbound.clone();
     let receipts: Vec<_> = (0..3).map(|_| inbound.received()).collect();
-    let entries = (0..).zip(receipts).map(|(row, receipt)| entry(row, &format!("m{row}"), receipt)).collect();
+    let entries =
+        (0..).zip(receipts).map(|(row, receipt)| entry(row, &format!("m{row}"), receipt)).collect();
     assert!(inbound.handled_all().is_none(), "nothing is stored yet");
-    bench.journal("R").append(entries, Vec::new()).await.unwrap_or_else(|_| panic!("the store takes them"));
+    bench
+        .journal("R")
+        .append(entries, Vec::new())
+        .await
+        .unwrap_or_else(|_| panic!("the store takes them"));
     assert_eq!(bench.queue("R").await, pairs(&[(0, "m0"), (1, "m1"), (2, "m2")]));
     // All three were written before any of them was committed: one is counted, two are noted as ahead of it.
-    let stored = |sessions: Vec<(String, SessionRow)>| sessions.into_iter().find(|(id, _)| id == "S").unwrap().1.handled;
+    let stored = |sessions: Vec<(String, SessionRow)>| {
+        sessions.into_iter().find(|(id, _)| id == "S").unwrap().1.handled
+    };
     let found = Ledger::resumed(
         Counter::new(stored(bench.sessions().await)),
         bench.ahead("S").await.into_iter().map(Counter::new),
@@ -184,7 +215,11 @@ async fn the_journal_keeps_rows_and_counts_together() {
 
     // The next one finds no gap, and tidies up.
     let next = inbound.received();
-    bench.journal("R").append(vec![entry(3, "m3", next)], vec![0, 1]).await.unwrap_or_else(|_| panic!());
+    bench
+        .journal("R")
+        .append(vec![entry(3, "m3", next)], vec![0, 1])
+        .await
+        .unwrap_or_else(|_| panic!());
     assert_eq!((stored(bench.sessions().await), bench.ahead("S").await), (4, Vec::new()));
     assert_eq!(bench.queue("R").await, pairs(&[(2, "m2"), (3, "m3")]));
     bench.journal("R").renumber(vec![(7, message("m3"))]).await.unwrap();
@@ -204,7 +239,11 @@ async fn a_count_is_durable_before_it_is_told_and_never_goes_back() {
     sm.settle(handled).await.unwrap();
     assert_eq!(bench.sessions().await[0].1.handled, 2);
     bench.journal("S").store_handled(early.counter()).await.unwrap();
-    assert_eq!(bench.sessions().await[0].1.handled, 2, "a late write of an earlier count changes nothing");
+    assert_eq!(
+        bench.sessions().await[0].1.handled,
+        2,
+        "a late write of an earlier count changes nothing"
+    );
     bench.journal("S").store_handled(Counter::new(1 << 31)).await.unwrap();
     bench.journal("S").store_handled(Counter::new(u32::MAX)).await.unwrap();
     bench.journal("S").store_handled(Counter::new(5)).await.unwrap();
@@ -218,7 +257,9 @@ async fn what_the_store_does_not_take_comes_back_and_counts_for_nothing() {
     let inbound = sender.sm.as_ref().unwrap().inbound.clone();
     bench.scratch.close().await.unwrap();
     let entries = vec![entry(0, "m0", inbound.received()), entry(1, "m1", None)];
-    let Err(back) = bench.journal("R").append(entries, Vec::new()).await else { panic!("the store is closed") };
+    let Err(back) = bench.journal("R").append(entries, Vec::new()).await else {
+        panic!("the store is closed")
+    };
     assert_eq!(back.iter().map(|one| one.stanza.id().unwrap()).collect::<Vec<_>>(), ["m0", "m1"]);
     assert!(inbound.handled_all().is_none(), "the receipt is still out");
     drop(back);
@@ -232,7 +273,9 @@ async fn a_handed_over_message_leaves_the_journal_with_what_stores_it() {
     bench.managed("a@example.org/1", "old", 10).await;
     bench.managed("b@example.org/1", "new", 10).await;
     let old = bench.journal("old");
-    old.append(vec![entry(0, "m0", None), entry(1, "m1", None)], Vec::new()).await.unwrap_or_else(|_| panic!());
+    old.append(vec![entry(0, "m0", None), entry(1, "m1", None)], Vec::new())
+        .await
+        .unwrap_or_else(|_| panic!());
     let ending = old.end();
     let first = old.hand_over(&ending, 0, message("m0"));
     let second = old.hand_over(&ending, 1, message("m1"));
@@ -242,7 +285,11 @@ async fn a_handed_over_message_leaves_the_journal_with_what_stores_it() {
     assert_eq!(bench.queue("new").await, pairs(&[(5, "m0")]));
     assert_eq!(bench.queue("old").await, pairs(&[(1, "m1")]));
     bench.flushed().await;
-    assert_eq!(bench.sessions().await.len(), 2, "the old session stays until its last message is dealt with");
+    assert_eq!(
+        bench.sessions().await.len(),
+        2,
+        "the old session stays until its last message is dealt with"
+    );
     drop(second);
     bench.flushed().await;
     bench.flushed().await;
@@ -303,7 +350,10 @@ async fn confirmation_drops_what_the_client_has_and_numbers_the_rest() {
     sm.unconfirmed = Some(vec![kept(0, "m0"), kept(1, "m1"), kept(2, "m2")]);
     assert!(sm.confirm(Counter::new(0)).await.is_err());
     let (_, all) = sm.into_unacknowledged();
-    assert_eq!(all.iter().map(|kept| kept.stanza.id().unwrap()).collect::<Vec<_>>(), ["m0", "m1", "m2"]);
+    assert_eq!(
+        all.iter().map(|kept| kept.stanza.id().unwrap()).collect::<Vec<_>>(),
+        ["m0", "m1", "m2"]
+    );
 }
 
 #[tokio::test]
@@ -330,7 +380,8 @@ async fn a_session_that_is_told_to_end_gives_its_mail_back() {
     let other = bench.handle("b@example.org/2");
     other.set_presence(Some((0, Stanza::presence(PresenceType::Available))));
     for with_sm in [false, true] {
-        let mut session = bench.managed("b@example.org/1", if with_sm { "R1" } else { "R0" }, 10).await;
+        let mut session =
+            bench.managed("b@example.org/1", if with_sm { "R1" } else { "R0" }, 10).await;
         if !with_sm {
             session.sm = None;
         }
@@ -380,7 +431,8 @@ async fn what_a_lost_connection_did_not_take_waits_for_the_next() {
 
 impl Bench {
     fn resumption(&self, carrier: Carrier) -> Resumption {
-        let info = ConnectionInfo { kind: "c2s_tls", peer: None, since: self.kernel.clock().wall() };
+        let info =
+            ConnectionInfo { kind: "c2s_tls", peer: None, since: self.kernel.clock().wall() };
         Resumption { carrier, h: Counter::new(0), info, lang: None, ns: ns::SM }
     }
 }
@@ -406,7 +458,11 @@ async fn of_several_resumptions_the_last_one_stays() {
     assert!(running.is_err(), "the session goes on");
     let mut seen = Vec::new();
     peer.read_to_end(&mut seen).await.unwrap();
-    assert_eq!(String::from_utf8(seen).unwrap(), "", "nothing is said on the connection that stays");
+    assert_eq!(
+        String::from_utf8(seen).unwrap(),
+        "",
+        "nothing is said on the connection that stays"
+    );
 }
 
 #[tokio::test]
@@ -417,7 +473,8 @@ async fn a_connection_that_does_not_read_does_not_hold_a_resumption_up() {
     session.carrier = Some(ours);
     session.session.handle().mailbox().control(Control::Attach(Box::new(()))).unwrap();
     assert!(session.write(b"<r/>").await, "what fits is written");
-    let written = tokio::time::timeout(Duration::from_secs(2), session.write(&vec![b' '; 1 << 20])).await;
+    let written =
+        tokio::time::timeout(Duration::from_secs(2), session.write(&vec![b' '; 1 << 20])).await;
     assert_eq!(written, Ok(false));
 }
 
@@ -438,7 +495,8 @@ async fn a_slow_recipient_delays_the_count_but_not_the_answer() {
     session.acknowledge(&mut out).await;
     session.acknowledge(&mut out).await;
     let text = String::from_utf8(out).unwrap();
-    let counts: Vec<_> = text.split("h='").skip(1).filter_map(|rest| rest.split('\'').next()).collect();
+    let counts: Vec<_> =
+        text.split("h='").skip(1).filter_map(|rest| rest.split('\'').next()).collect();
     assert_eq!(counts, ["1", "2"], "{text}");
 }
 

@@ -39,7 +39,14 @@ pub(crate) struct Carrier {
 impl Carrier {
     pub(crate) fn new(transport: Transport, limits: Limits) -> Self {
         let reader = Reader::new(limits);
-        Self { transport, reader, shaper: None, pending: VecDeque::new(), paused_until: None, ended: false }
+        Self {
+            transport,
+            reader,
+            shaper: None,
+            pending: VecDeque::new(),
+            paused_until: None,
+            ended: false,
+        }
     }
 
     pub(crate) fn transport(&self) -> &Transport {
@@ -72,7 +79,14 @@ impl Carrier {
         let Self { transport, mut reader, shaper, .. } = self;
         let transport = transport.start_tls(endpoint, host, limit).await?;
         reader.restart();
-        Ok(Self { transport, reader, shaper, pending: VecDeque::new(), paused_until: None, ended: false })
+        Ok(Self {
+            transport,
+            reader,
+            shaper,
+            pending: VecDeque::new(),
+            paused_until: None,
+            ended: false,
+        })
     }
 
     /// Takes the next item if one has been parsed already.

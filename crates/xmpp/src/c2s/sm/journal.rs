@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use kernel::{Acceptance, Delivery, Kernel, Receipt};
 use ::store::{StoreError, Tx};
+use kernel::{Acceptance, Delivery, Kernel, Receipt};
 use xmpp_wire::Stanza;
 use xmpp_wire::sm::Counter;
 
@@ -36,7 +36,10 @@ impl Journal {
     /// Enters the session; it can be resumed after a crash from now on.
     pub(crate) async fn open(&self, session: store::SessionRow) -> Result<(), StoreError> {
         let id = self.id.clone();
-        self.kernel.store().write(move |tx| store::insert_session(tx, id.as_str(), &session)).await?;
+        self.kernel
+            .store()
+            .write(move |tx| store::insert_session(tx, id.as_str(), &session))
+            .await?;
         Ok(())
     }
 
@@ -46,7 +49,11 @@ impl Journal {
     ///
     /// # Errors
     /// The store does not take them: they come back, to be refused.
-    pub(crate) async fn append(&self, entries: Vec<Entry>, acked: Vec<Row>) -> Result<(), Vec<Entry>> {
+    pub(crate) async fn append(
+        &self,
+        entries: Vec<Entry>,
+        acked: Vec<Row>,
+    ) -> Result<(), Vec<Entry>> {
         let id = self.id.clone();
         let entries = Arc::new(entries);
         let shared = entries.clone();
@@ -63,7 +70,10 @@ impl Journal {
             // Dropping the entries completes their receipts.
             Ok(committed) => {
                 let (shared, proof) = committed.split();
-                shared.iter().filter_map(|entry| entry.receipt.as_ref()).for_each(|receipt| receipt.recorded(&proof));
+                shared
+                    .iter()
+                    .filter_map(|entry| entry.receipt.as_ref())
+                    .for_each(|receipt| receipt.recorded(&proof));
                 Ok(())
             }
             Err(error) => {
@@ -80,7 +90,10 @@ impl Journal {
     /// Those of the store: the count must not be told to the client then.
     pub(crate) async fn store_handled(&self, handled: Counter) -> Result<(), StoreError> {
         let id = self.id.clone();
-        self.kernel.store().write(move |tx| store::update_handled(tx, id.as_str(), handled)).await?;
+        self.kernel
+            .store()
+            .write(move |tx| store::update_handled(tx, id.as_str(), handled))
+            .await?;
         Ok(())
     }
 
@@ -106,7 +119,8 @@ impl Journal {
         let id = self.id.clone();
         let write = move |tx: &mut Tx<'_>| {
             store::delete_stanzas(tx, id.as_str())?;
-            left.iter().try_for_each(|(row, stanza)| store::insert_stanza(tx, id.as_str(), *row, stanza))
+            left.iter()
+                .try_for_each(|(row, stanza)| store::insert_stanza(tx, id.as_str(), *row, stanza))
         };
         self.kernel.store().write(write).await?;
         Ok(())
@@ -123,7 +137,11 @@ impl Journal {
         Arc::new(Ending(self.clone()))
     }
 
-    fn submit(&self, what: &'static str, write: impl FnOnce(&mut Tx<'_>) -> Result<(), StoreError> + Send + 'static) {
+    fn submit(
+        &self,
+        what: &'static str,
+        write: impl FnOnce(&mut Tx<'_>) -> Result<(), StoreError> + Send + 'static,
+    ) {
         // What is lost here is at worst sent once more after a crash; the session goes on.
         let done = move |result: Result<_, StoreError>| {
             if let Err(error) = result {

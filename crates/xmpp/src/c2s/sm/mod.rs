@@ -18,8 +18,8 @@ use xmpp_wire::Stanza;
 use xmpp_wire::sm::{AckError, Counter, Handled, Ledger, OutQueue, Seq};
 
 pub(crate) use journal::{Entry as JournalEntry, Journal, text};
-pub(crate) use module::{Policy, ResendOnTimeout};
 pub(crate) use module::StreamMgmt;
+pub(crate) use module::{Policy, ResendOnTimeout};
 pub(crate) use registry::Resumption;
 pub use restore::restore;
 pub(crate) use store::SessionRow;
@@ -77,7 +77,11 @@ impl Inbound {
         }
         let seq = state.ledger.received();
         drop(state);
-        Some(Receipt::new(InboundStanza { inbound: self.clone(), seq, recorded: AtomicU64::new(NOT_RECORDED) }))
+        Some(Receipt::new(InboundStanza {
+            inbound: self.clone(),
+            seq,
+            recorded: AtomicU64::new(NOT_RECORDED),
+        }))
     }
 
     /// What the client may be told, if that is everything it sent; otherwise the session is woken when it is.
@@ -92,7 +96,11 @@ impl Inbound {
     ///
     /// # Errors
     /// Those of the store: the client must not be told then.
-    pub(crate) async fn settle(&self, journal: &Journal, handled: Handled) -> Result<(), StoreError> {
+    pub(crate) async fn settle(
+        &self,
+        journal: &Journal,
+        handled: Handled,
+    ) -> Result<(), StoreError> {
         let count = handled.counter();
         if is_covered(self.state.lock().durable, count) {
             return Ok(());
@@ -208,7 +216,13 @@ pub(crate) struct Sm {
 }
 
 impl Sm {
-    pub(crate) fn new(kernel: &Kernel, id: SmId, policy: Arc<Policy>, ns: &'static str, inbound: Arc<Inbound>) -> Self {
+    pub(crate) fn new(
+        kernel: &Kernel,
+        id: SmId,
+        policy: Arc<Policy>,
+        ns: &'static str,
+        inbound: Arc<Inbound>,
+    ) -> Self {
         let queue = OutQueue::new(policy.max_ack_queue, QUEUE_BYTES_MAX);
         Self {
             journal: Journal::new(kernel.clone(), id.clone()),
@@ -273,7 +287,9 @@ impl Sm {
             self.push(Kept { row: Some(row), ..kept });
         }
         if !self.overflow.is_empty() {
-            return Err(StoreError::Rejected("more unacknowledged messages than max_ack_queue allows"));
+            return Err(StoreError::Rejected(
+                "more unacknowledged messages than max_ack_queue allows",
+            ));
         }
         self.journal.renumber(rows).await
     }
@@ -309,8 +325,13 @@ impl Sm {
             Some(_) if kept.row.is_none() => true,
             Some(all) => {
                 let bytes: usize = all.iter().map(|kept| kept.stanza.size()).sum();
-                let fits = all.len() < self.policy.max_ack_queue && bytes + kept.stanza.size() <= QUEUE_BYTES_MAX;
-                if fits { all.push(kept) } else { self.overflow.push(kept) }
+                let fits = all.len() < self.policy.max_ack_queue
+                    && bytes + kept.stanza.size() <= QUEUE_BYTES_MAX;
+                if fits {
+                    all.push(kept)
+                } else {
+                    self.overflow.push(kept)
+                }
                 fits
             }
         }

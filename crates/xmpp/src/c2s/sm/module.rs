@@ -78,8 +78,10 @@ impl Module for StreamMgmt {
     fn start(start: &Start<'_, Self>) -> Result<Self, Problem> {
         let options = start.options;
         let resume_timeout = options.duration("resume_timeout").finite().unwrap_or_default();
-        let max_resume_timeout =
-            options.duration_if_set("max_resume_timeout").and_then(Limit::finite).unwrap_or(resume_timeout);
+        let max_resume_timeout = options
+            .duration_if_set("max_resume_timeout")
+            .and_then(Limit::finite)
+            .unwrap_or(resume_timeout);
         let policy = Policy {
             max_ack_queue: count(options.limit("max_ack_queue")),
             resume_timeout: resume_timeout.min(max_resume_timeout),
@@ -92,8 +94,12 @@ impl Module for StreamMgmt {
             },
         };
         // Sessions outlive a reload, and so must the way to find them.
-        let registry = start.previous.map_or_else(Arc::default, |previous| previous.registry.clone());
-        registry.set_bounds(count(options.limit("cache_size")), options.duration("cache_life_time").finite());
+        let registry =
+            start.previous.map_or_else(Arc::default, |previous| previous.registry.clone());
+        registry.set_bounds(
+            count(options.limit("cache_size")),
+            options.duration("cache_life_time").finite(),
+        );
         Ok(Self { policy: Arc::new(policy), registry })
     }
 

@@ -78,7 +78,12 @@ impl Registry {
     }
 
     /// The count of an ended session, told to its own account only.
-    pub(crate) fn last_count(&self, previd: &str, account: &BareJid, now: Instant) -> Option<Handled> {
+    pub(crate) fn last_count(
+        &self,
+        previd: &str,
+        account: &BareJid,
+        now: Instant,
+    ) -> Option<Handled> {
         let ended = self.ended.lock();
         let counted = ended.counters.get(&SmId::new(previd))?;
         let fresh = ended.life.is_none_or(|life| now.duration_since(counted.at) < life);

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use ::store::StoreError;
 use jid::{BareJid, FullJid, NodePart, ResourcePart};
 use kernel::{CloseReason, ConnectionInfo, Control, Kernel, MailboxBounds, Session, SessionHandle};
 use std::sync::Arc;
-use ::store::StoreError;
 use xmpp_wire::Stanza;
 use xmpp_wire::ns;
 use xmpp_wire::sm::{Counter, Ledger};
@@ -53,25 +53,34 @@ pub async fn restore(kernel: &Kernel) -> Result<usize, StoreError> {
 fn revive(kernel: &Kernel, kept: Journalled) {
     let id = SmId::new(&kept.id);
     let Some((jid, session)) = session_of(kernel, &kept.row) else {
-        tracing::warn!(user = kept.row.username, host = kept.row.host, "a journalled session has no host any more");
+        tracing::warn!(
+            user = kept.row.username,
+            host = kept.row.host,
+            "a journalled session has no host any more"
+        );
         return;
     };
     let generation = session.generation();
     let Some(module) = StreamMgmt::of(&generation) else { return };
     let handle = session.handle().clone();
-    if let Some(presence) = kept.row.presence.as_deref().and_then(|text| Stanza::parse(text.as_bytes()).ok()) {
+    if let Some(presence) =
+        kept.row.presence.as_deref().and_then(|text| Stanza::parse(text.as_bytes()).ok())
+    {
         handle.set_presence(Some((priority(&presence), presence)));
     }
     if kept.row.interested {
         handle.set_interested();
     }
-    let ledger = Ledger::resumed(Counter::new(kept.row.handled), kept.ahead.into_iter().map(Counter::new));
+    let ledger =
+        Ledger::resumed(Counter::new(kept.row.handled), kept.ahead.into_iter().map(Counter::new));
     let inbound = Inbound::new(id.clone(), ledger, handle.clone());
     let mut unconfirmed = Vec::new();
     for (row, text) in kept.queue {
         match Stanza::parse(text.as_bytes()) {
             Ok(stanza) => unconfirmed.push(Kept { stanza, row: Some(row) }),
-            Err(error) => tracing::error!(session = %jid, %error, "a journalled message cannot be read"),
+            Err(error) => {
+                tracing::error!(session = %jid, %error, "a journalled message cannot be read")
+            }
         }
     }
     let wait = Duration::from_secs(u64::try_from(kept.row.resume_seconds).unwrap_or(0));

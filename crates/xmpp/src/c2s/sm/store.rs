@@ -44,12 +44,20 @@ static QUEUE: Table = Table {
 static AHEAD: Table = Table {
     indexes: &[Index::unique(&["session", "seq"])],
     clustered: true,
-    ..Table::new("rookery_sm_ahead", "mod_stream_mgmt", &[Column::text("session"), Column::bigint("seq")])
+    ..Table::new(
+        "rookery_sm_ahead",
+        "mod_stream_mgmt",
+        &[Column::text("session"), Column::bigint("seq")],
+    )
 };
 
 /// The journal's tables.
-pub(crate) static TABLES: TableSet =
-    TableSet { module: "mod_stream_mgmt", version: 1, tables: &[&SESSIONS, &QUEUE, &AHEAD], updates: &[] };
+pub(crate) static TABLES: TableSet = TableSet {
+    module: "mod_stream_mgmt",
+    version: 1,
+    tables: &[&SESSIONS, &QUEUE, &AHEAD],
+    updates: &[],
+};
 
 /// A session as the journal has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +75,11 @@ pub(crate) struct SessionRow {
     pub(crate) interested: bool,
 }
 
-pub(crate) fn insert_session(tx: &mut Tx<'_>, id: &str, row: &SessionRow) -> Result<(), StoreError> {
+pub(crate) fn insert_session(
+    tx: &mut Tx<'_>,
+    id: &str,
+    row: &SessionRow,
+) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO rookery_sm_session (id, username, server_host, resource, resume_seconds, handled, presence, \
          interested) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -106,7 +118,12 @@ pub(crate) fn update_presence(
     Ok(())
 }
 
-pub(crate) fn insert_stanza(tx: &mut Tx<'_>, id: &str, row: Row, stanza: &Stanza) -> Result<(), StoreError> {
+pub(crate) fn insert_stanza(
+    tx: &mut Tx<'_>,
+    id: &str,
+    row: Row,
+    stanza: &Stanza,
+) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO rookery_sm_queue (session, row, stanza) VALUES (?, ?, ?)",
         &[&id, &row, &text(stanza)],
@@ -125,7 +142,11 @@ pub(crate) fn delete_stanzas(tx: &mut Tx<'_>, id: &str) -> Result<(), StoreError
 }
 
 /// Writes how many stanzas of the client are handled, unless more are written already (modulo 2^32).
-pub(crate) fn update_handled(tx: &mut Tx<'_>, id: &str, handled: Counter) -> Result<(), StoreError> {
+pub(crate) fn update_handled(
+    tx: &mut Tx<'_>,
+    id: &str,
+    handled: Counter,
+) -> Result<(), StoreError> {
     let handled = i64::from(handled.get());
     tx.execute(
         "UPDATE rookery_sm_session SET handled = ? WHERE id = ? AND ((? - handled) & 4294967295) < 2147483648",
@@ -175,14 +196,18 @@ pub(crate) fn sessions(query: &mut Query<'_>) -> Result<Vec<(String, SessionRow)
 
 /// The unacknowledged messages of a session, oldest first.
 pub(crate) fn queue(query: &mut Query<'_>, id: &str) -> Result<Vec<(Row, String)>, StoreError> {
-    query.query("SELECT row, stanza FROM rookery_sm_queue WHERE session = ? ORDER BY row", &[&id], |row| {
-        Ok((row.get(0)?, row.get(1)?))
-    })
+    query.query(
+        "SELECT row, stanza FROM rookery_sm_queue WHERE session = ? ORDER BY row",
+        &[&id],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
 }
 
 /// Numbers of stanzas that were handled ahead of an earlier one.
 pub(crate) fn ahead(query: &mut Query<'_>, id: &str) -> Result<Vec<u32>, StoreError> {
-    query.query("SELECT seq FROM rookery_sm_ahead WHERE session = ?", &[&id], |row| Ok(counter(row.get(0)?)))
+    query.query("SELECT seq FROM rookery_sm_ahead WHERE session = ?", &[&id], |row| {
+        Ok(counter(row.get(0)?))
+    })
 }
 
 /// Counters are stored as what they are, numbers below 2^32.
