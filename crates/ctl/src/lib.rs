@@ -4,6 +4,8 @@ mod call;
 mod options;
 mod password;
 
+pub use password::PLACES as SECRET_PLACES;
+
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -53,3 +53,20 @@ pub(crate) fn in_force(config: &Config) -> InForce {
     }
     in_force
 }
+
+#[cfg(test)]
+mod tests {
+    /// The control tool reads secrets before it talks to the server, so it has to know where they are.
+    #[test]
+    fn the_control_tool_knows_every_secret_argument() {
+        let mut declared = Vec::new();
+        for command in admin::COMMANDS {
+            let newest = command.versions.last().unwrap();
+            for secret in command.secrets {
+                let place = newest.args.iter().position(|field| field.name == *secret).unwrap();
+                declared.push((command.name, place));
+            }
+        }
+        assert_eq!(ctl::SECRET_PLACES, declared);
+    }
+}

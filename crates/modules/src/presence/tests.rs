@@ -1,6 +1,6 @@
 //! Presence between sessions of a kernel without network.
 
-use crate::roster::tests::Bench;
+use crate::roster::tests::bench::Bench;
 
 const ROMEO: &str = "romeo@example.org";
 const JULIET: &str = "juliet@example.org";

@@ -66,7 +66,7 @@ impl Assembly<'_> {
             return None;
         };
         let Some(module) = self.listen_module(item) else {
-            self.check_common(entries);
+            self.check_options_of_all(entries);
             return None;
         };
         let specs: Vec<&'static OptionSpec> = COMMON.iter().chain(module.options).collect();
@@ -90,7 +90,7 @@ impl Assembly<'_> {
     }
 
     /// Checks what every listener has, for one whose module is not known.
-    fn check_common(&mut self, entries: &[(Node, Node)]) {
+    fn check_options_of_all(&mut self, entries: &[(Node, Node)]) {
         let common: Vec<&'static OptionSpec> = COMMON.iter().collect();
         let is_common = |key: &Node| common.iter().any(|spec| key.as_str() == Some(spec.name));
         let entries: Vec<(Node, Node)> =
