@@ -117,7 +117,7 @@ fn each_condition_matches_and_fails_as_the_table_says() {
         assert!(!fits(condition, failing), "{condition} should not fit {failing}");
     }
     let covered = |name: &&str| table.iter().any(|(condition, ..)| condition.get(name).is_some());
-    assert!(CONDITION_NAMES.iter().all(|name| covered(name)), "a condition has no line");
+    assert!(CONDITION_NAMES.iter().all(covered), "a condition has no line");
 }
 
 #[test]

@@ -146,6 +146,9 @@ impl ClientSession {
             && let Some(handled) = sm.inbound.handled_all()
             && tell(sm, handled, out).await
         {
+            let others = sm.requests.saturating_sub(1);
+            (0..others).for_each(|_| SmReply::Ack(handled).write(out, sm.ns));
+            sm.requests = 0;
             sm.owes_ack = None;
         }
     }

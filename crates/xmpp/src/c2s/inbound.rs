@@ -19,6 +19,9 @@ use super::session::{ClientSession, Ending, Next};
 /// A request for acknowledgement is answered this soon, even if not everything is handled.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(3);
 
+/// Unanswered requests for acknowledgement that are counted; a client that asks more often gets fewer answers.
+const REQUESTS_MAX: u32 = 1000;
+
 impl ClientSession {
     /// One first-level element from the client.
     pub(super) async fn element(&mut self, element: RawElement, out: &mut Vec<u8>) -> Next {
@@ -146,6 +149,7 @@ impl ClientSession {
         match request {
             SmRequest::Ask => {
                 if let Some(sm) = &mut self.sm {
+                    sm.requests = sm.requests.saturating_add(1).min(REQUESTS_MAX);
                     sm.owes_ack = Some(Some(Instant::now() + ANSWER_PATIENCE));
                     self.acknowledge(out).await;
                 }

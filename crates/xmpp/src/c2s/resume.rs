@@ -96,6 +96,7 @@ impl ClientSession {
         if let Some(sm) = &mut self.sm {
             sm.asked = None;
             sm.owes_ack = None;
+            sm.requests = 0;
         }
         let Some(mut old) = self.carrier.take() else { return };
         let mut bye = Vec::new();

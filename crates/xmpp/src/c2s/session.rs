@@ -307,6 +307,7 @@ impl ClientSession {
         let wait = sm.resume_for.filter(|wait| !wait.is_zero())?;
         sm.asked = None;
         sm.owes_ack = None;
+        sm.requests = 0;
         self.carrier = None;
         self.resume_deadline = Some(Instant::now() + wait);
         tracing::debug!(session = %self.session.jid(), wait_s = wait.as_secs(), "waiting for resumption");

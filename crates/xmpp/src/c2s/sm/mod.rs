@@ -205,6 +205,8 @@ pub(crate) struct Sm {
     /// The client asked for an acknowledgement that could not be given yet: by when it gets at least the count of what
     /// is handled already. No time is left when it got that.
     pub(crate) owes_ack: Option<Option<Instant>>,
+    /// How many requests have not been answered; each gets an answer of its own (XEP-0198 §4).
+    pub(crate) requests: u32,
     /// We asked for one, and by when it must be there.
     pub(crate) asked: Option<Option<Instant>>,
     /// Rows of the journal that the client has acknowledged since the last write.
@@ -233,6 +235,7 @@ impl Sm {
             ns,
             resume_for: None,
             owes_ack: None,
+            requests: 0,
             asked: None,
             acked_rows: Vec::new(),
             unconfirmed: None,
