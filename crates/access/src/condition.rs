@@ -134,7 +134,9 @@ impl Condition {
                     UserServer::AnyLocal => local.contains(domain),
                     UserServer::Domain(wanted) => **wanted == *domain,
                 };
-                at_home && text.fits(user)
+                // A server has no user part, and naming the empty user must not make every server an administrator.
+                let named = !user.is_empty() || matches!(text, Text::Pattern(_));
+                at_home && named && text.fits(user)
             }
             Self::Server(text) => text.fits(domain),
             Self::Resource(text) => text.fits(resource),

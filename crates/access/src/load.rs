@@ -483,6 +483,11 @@ fn prepared_domain(text: &str) -> Result<Text, String> {
 }
 
 fn prepared_user(text: &str) -> Result<Text, String> {
+    // COMPAT: Debian's configuration names the empty user as its administrator until somebody is chosen; no account
+    // has that name, so it matches nobody.
+    if text.is_empty() {
+        return Ok(Text::Exact(text.into()));
+    }
     NodePart::new(text)
         .map(|part| Text::Exact(part.as_str().into()))
         .map_err(|_| format!("`{text}` is not a valid user name"))

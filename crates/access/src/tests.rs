@@ -83,6 +83,15 @@ fn fits(condition: &Value, who: &str) -> bool {
 }
 
 #[test]
+fn the_empty_user_is_nobody() {
+    let access = access(&json!({ "acl": { "admin": { "user": [""] } } }));
+    for address in ["somebody@home.test", "home.test", "home.test/x"] {
+        let jid = jid::Jid::new(address).unwrap();
+        assert!(!access.acl_fits("admin", &Subject::of_jid(&jid)), "{address}");
+    }
+}
+
+#[test]
 fn each_condition_matches_and_fails_as_the_table_says() {
     let table = [
         (json!({"user": "ann"}), "ann@home.test", "ann@far.test"),

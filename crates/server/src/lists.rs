@@ -14,6 +14,7 @@ pub(crate) static MODULES: &[&[ModuleEntry]] = &[modules::MODULES, xmpp::MODULES
 const SERVER_OPTIONS: &[&str] = &[
     "acl",
     "access_rules",
+    "api_permissions",
     "append_host_config",
     "certfiles",
     "define_keyword",

@@ -1,0 +1,37 @@
+//! The configurations that administrators have are taken as they are.
+
+use std::process::{Command, Output};
+
+fn check(file: &str) -> Output {
+    let spool = tempfile::tempdir().unwrap();
+    Command::new(env!("CARGO_BIN_EXE_rookery"))
+        .args(["check", file, "--spool"])
+        .arg(spool.path())
+        .output()
+        .unwrap()
+}
+
+/// Debian's file names the empty user as administrator, TLS files that may not be there, and many modules.
+#[test]
+fn debians_configuration_is_accepted_unchanged() {
+    let file = "/etc/ejabberd/ejabberd.yml";
+    assert!(
+        std::path::Path::new(file).exists(),
+        "run `cargo xtask needs`, which installs ejabberd"
+    );
+    let output = check(file);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("`mod_muc` is known and not yet in force"), "{said}");
+}
+
+#[test]
+fn a_mistake_is_shown_with_its_place_and_a_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ejabberd.yml");
+    std::fs::write(&file, "hosts: [localhost]\nmodules:\n  mod_rooster: {}\n").unwrap();
+    let output = check(file.to_str().unwrap());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains(":3:3") && said.contains("mod_roster"), "{said}");
+}
