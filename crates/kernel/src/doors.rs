@@ -102,6 +102,9 @@ pub struct Doors {
     open: Mutex<HashMap<Endpoint, OpenListener>>,
 }
 
+/// Listeners that are ready to be put in force; dropping them leaves everything as it is.
+pub struct Prepared(Vec<(ListenerConfig, Arc<dyn AnyDoor>, Option<Listener>)>);
+
 /// Why listeners could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum DoorsError {
@@ -120,18 +123,16 @@ impl Doors {
         Self { entries, spool: spool.to_owned(), limit, open: Mutex::default() }
     }
 
-    /// Opens, changes and closes listeners so that they are those of `config`.
-    ///
-    /// A listener whose place stays keeps its socket and its connections; new connections get the new options.
+    /// Opens what `config` needs beside what is open; nothing changes for anybody yet.
     ///
     /// # Errors
-    /// The first socket that cannot be opened, or every problem with options; nothing has changed then.
-    pub fn apply(
+    /// The first socket that cannot be opened, or every problem with options.
+    pub fn prepare(
         &self,
         kernel: &Kernel,
         config: &Config,
         inherited: &mut Inherited,
-    ) -> Result<(), DoorsError> {
+    ) -> Result<Prepared, DoorsError> {
         let mut next = Vec::new();
         let mut problems = Vec::new();
         for listener in config.listeners() {
@@ -144,7 +145,19 @@ impl Doors {
         if !problems.is_empty() {
             return Err(DoorsError::Options(problems));
         }
-        self.swap(kernel, next, inherited)
+        let spec = |listener| ListenSpec::from_config(listener, &self.spool);
+        let mut specs: Vec<_> = next.iter().map(|(listener, _)| spec(listener)).collect();
+        netio::mark_v6_only(&mut specs);
+        let open = self.open.lock();
+        let mut prepared = Vec::new();
+        for ((config, door), spec) in next.into_iter().zip(specs) {
+            let listener = match open.contains_key(&config.endpoint) {
+                true => None,
+                false => Some(Listener::bind(spec, self.limit.clone(), inherited)?),
+            };
+            prepared.push((config, door, listener));
+        }
+        Ok(Prepared(prepared))
     }
 
     fn entry(&self, listener: &ListenerConfig) -> Option<&'static DoorEntry> {
@@ -152,45 +165,28 @@ impl Doors {
         self.entries.iter().find(|entry| served && entry.name == listener.module.name)
     }
 
-    fn swap(
-        &self,
-        kernel: &Kernel,
-        next: Vec<(ListenerConfig, Arc<dyn AnyDoor>)>,
-        inherited: &mut Inherited,
-    ) -> Result<(), DoorsError> {
+    /// Puts what was prepared in force, and closes listeners that are wanted no longer.
+    ///
+    /// A listener whose place stays keeps its socket and its connections; new connections get the new options.
+    pub fn commit(&self, kernel: &Kernel, prepared: Prepared) {
         let mut open = self.open.lock();
-        let mut specs: Vec<_> = next
-            .iter()
-            .map(|(listener, _)| ListenSpec::from_config(listener, &self.spool))
-            .collect();
-        netio::mark_v6_only(&mut specs);
-        let mut bound = Vec::new();
-        for ((listener, _), spec) in next.iter().zip(specs) {
-            let kept =
-                open.get(&listener.endpoint).is_some_and(|old| same_socket(&old.config, listener));
-            let fresh = if kept {
-                None
-            } else {
-                Some(Listener::bind(spec, self.limit.clone(), inherited)?)
-            };
-            bound.push(fresh);
-        }
         let mut present = std::mem::take(&mut *open);
-        for ((config, door), listener) in next.into_iter().zip(bound) {
+        for (config, door, listener) in prepared.0 {
             let endpoint = config.endpoint.clone();
-            let old = present.remove(&endpoint);
-            let entry = match (listener, old) {
+            let entry = match (listener, present.remove(&endpoint)) {
+                (Some(listener), _) => start(kernel, config, door, listener),
                 (None, Some(mut old)) => {
+                    if !same_socket(&old.config, &config) {
+                        tracing::warn!(
+                            listener = old.local,
+                            "changed options of the socket itself take effect at the next start"
+                        );
+                    }
                     old.serving.store(Arc::new(door));
                     old.config = config;
                     old
                 }
-                (Some(listener), old) => {
-                    old.into_iter().for_each(|old| {
-                        old.stop.send_replace(true);
-                    });
-                    start(kernel, config, door, listener)
-                }
+                // Closed by the shutdown meanwhile.
                 (None, None) => continue,
             };
             open.insert(endpoint, entry);
@@ -198,7 +194,6 @@ impl Doors {
         present.into_values().for_each(|old| {
             old.stop.send_replace(true);
         });
-        Ok(())
     }
 
     /// Where the server listens, with the kind of each listener, sorted.
@@ -271,6 +266,5 @@ fn place(local: &Local) -> String {
 /// Whether a changed listener can keep its socket.
 fn same_socket(old: &ListenerConfig, new: &ListenerConfig) -> bool {
     let same = |name: &str| old.options.get(name) == new.options.get(name);
-    old.module.name == new.module.name
-        && COMMON_OPTIONS.iter().all(|name| !old.options.has(name) || same(name))
+    COMMON_OPTIONS.iter().all(|name| !old.options.has(name) || same(name))
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use accounts::Accounts;
-use kernel::doors::{Doors, DoorsError};
+use kernel::doors::{Doors, DoorsError, Prepared};
 use kernel::{Clock, CloseReason, Control, Kernel, Parts, random};
 use netio::{CertOptions, CertStore, Inherited, Severity};
 use observe::{LogFormat, LogOptions, Logging, Metrics, MetricsListener};
@@ -113,7 +113,9 @@ async fn run(arguments: &Arguments, boot: Boot) -> Result<End, StartError> {
     let server = Server { places, kernel, doors, logging, log_format };
     // First, so that whoever sees a port open can give commands.
     server.open_control(requests)?;
-    server.open_doors(&loaded.config, &loaded.sources, &mut Inherited::from_environment())?;
+    let mut inherited = Inherited::from_environment();
+    let prepared = server.prepare_doors(&loaded.config, &loaded.sources, &mut inherited)?;
+    server.doors.commit(&server.kernel, prepared);
     server.serve_metrics(arguments.places().metrics).await;
     server.watch_certificates();
     server.announce(&loaded.config).await;
@@ -196,13 +198,13 @@ fn say_certificates(problems: &[netio::CertProblem]) {
 }
 
 impl Server {
-    fn open_doors(
+    fn prepare_doors(
         &self,
         config: &Config,
         sources: &Sources,
         inherited: &mut Inherited,
-    ) -> Result<(), StartError> {
-        self.doors.apply(&self.kernel, config, inherited).map_err(|error| match error {
+    ) -> Result<Prepared, StartError> {
+        self.doors.prepare(&self.kernel, config, inherited).map_err(|error| match error {
             DoorsError::Options(found) => wrong(found, sources),
             DoorsError::Bind(error) => StartError::Listen(error),
         })
@@ -282,16 +284,19 @@ impl Server {
     async fn reload(&self) -> Result<String, String> {
         let loaded = boot::load(&self.places).map_err(|problems| problems.render(false))?;
         let config = loaded.config;
+        // Whatever can be wrong is found before anything is changed.
+        let prepared = self
+            .prepare_doors(&config, &loaded.sources, &mut Inherited::default())
+            .map_err(|error| error.to_string())?;
         self.kernel
             .reload(config.clone())
             .map_err(|found| wrong(found, &loaded.sources).to_string())?;
-        let applied = self.open_doors(&config, &loaded.sources, &mut Inherited::default());
+        self.doors.commit(&self.kernel, prepared);
         let log_options =
             LogOptions::from_section(config.global(), self.log_format, self.places.log_file());
         self.logging.reconfigure(&log_options);
         let options = CertOptions::from_config(&config, Some(self.places.certificates()));
         say_certificates(&self.kernel.certs().reload(&options, self.kernel.clock().wall().into()));
-        applied.map_err(|error| error.to_string())?;
         let notes =
             loaded.notes.into_iter().chain(config.set_but_not_in_force(&lists::in_force(&config)));
         let notes: Vec<String> = notes.map(|note| note.render(&loaded.sources, false)).collect();

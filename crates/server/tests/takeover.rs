@@ -3,12 +3,12 @@
 use std::process::{Command, Output};
 
 fn check(file: &str) -> Output {
-    let spool = tempfile::tempdir().unwrap();
+    let spool = tempfile::tempdir().expect("a folder can be made");
     Command::new(env!("CARGO_BIN_EXE_rookery"))
         .args(["check", file, "--spool"])
         .arg(spool.path())
         .output()
-        .unwrap()
+        .expect("the server can be started")
 }
 
 /// Debian's file names the empty user as administrator, TLS files that may not be there, and many modules.
