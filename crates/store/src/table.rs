@@ -172,7 +172,7 @@ pub struct Table {
     /// Whether rows are kept in the order of the primary key and nowhere else (`WITHOUT ROWID` of
     /// SQLite): half the writes for short rows of the server's own tables. Never for ejabberd's tables,
     /// and not for journals: where many sessions add rows at once, a table whose only key is a
-    /// [`Kind::BigSerial`] takes about three times as many (`examples/speed.rs`), since all rows of a
+    /// [`Kind::BigSerial`] takes about three times as many (`examples/group_commit.rs`), since all rows of a
     /// commit go to the same page.
     pub clustered: bool,
 }

@@ -1,7 +1,7 @@
 //! Prints how many small changes a second the store makes durable, with 1 to 2048 tasks waiting, how
 //! many questions it answers, and how much memory an open and idle store takes.
 //!
-//! `cargo run --release -p store --example speed [DIRECTORY]`; the directory decides which disk is measured.
+//! `cargo run --release -p store --example group_commit [DIRECTORY]`; the directory decides which disk is measured.
 
 use std::io::Write;
 use std::path::PathBuf;
