@@ -34,7 +34,7 @@ pub use iq::{
 pub use mailbox::{CloseReason, Control, Delivery, Mailbox, MailboxBounds, Refused};
 pub use module::{Module, ModuleEntry, Register, Start, Xep, entry, xep};
 pub use process::{Asking, ServerControl};
-pub use router::{Route, Routes, is_subscription};
+pub use router::{Route, Routes};
 pub use server::{Kernel, Parts};
 pub use session::{ConnectionInfo, Effect, Session, SessionHandle};
 pub use sessions::{AccountSessions, Sessions, bare_str, message_targets};

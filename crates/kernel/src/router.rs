@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use jid::{BareJid, Jid};
 use parking_lot::RwLock;
-use xmpp_wire::{
-    IqType, MessageType, PresenceType, Stanza, StanzaCondition, StanzaError, StanzaKind,
-};
+use xmpp_wire::{IqType, MessageType, Stanza, StanzaCondition, StanzaError, StanzaKind};
 
 use crate::Kernel;
 use crate::hooks::{AccountInbound, Delivering, Flow, Offline, Undelivered};
@@ -272,12 +270,6 @@ impl Kernel {
             self.route(stanza.into()).await;
         }
     }
-}
-
-/// Whether a presence is about a subscription (RFC 6121 §3).
-pub fn is_subscription(kind: PresenceType) -> bool {
-    use PresenceType::{Subscribe, Subscribed, Unsubscribe, Unsubscribed};
-    matches!(kind, Subscribe | Subscribed | Unsubscribe | Unsubscribed)
 }
 
 /// Hands a message to every target; gives it back when none takes it.

@@ -56,9 +56,8 @@ impl Tasks {
         let counted = Counted(self.0.clone());
         tokio::spawn(async move {
             let _counted = counted;
-            let guard = PanicReport(name);
+            let _report = PanicReport(name);
             future.await;
-            std::mem::forget(guard);
         });
     }
 
@@ -91,7 +90,7 @@ impl Default for Tasks {
     }
 }
 
-/// Logs when it is dropped by a panic; a task that ends well forgets it.
+/// Logs when it is dropped by a panic, and is silent when a task ends well.
 struct PanicReport(&'static str);
 
 impl Drop for PanicReport {
