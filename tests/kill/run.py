@@ -33,6 +33,7 @@ from harness.subject import Subject, make  # noqa: E402
 
 HOST = "talk.test"
 WINDOW = 40  # Unacknowledged messages per client.
+TOLD = 20  # Messages that a report names at most.
 LOST_CONNECTION = (Closed, StreamError, SaslFailure, OSError, TimeoutError)
 
 
@@ -49,6 +50,7 @@ class Ledger:
     withdrawn: list[str] = field(default_factory=list)
     problems: Counter[str] = field(default_factory=Counter)
     latest: dict[tuple[str, str], int] = field(default_factory=dict)
+    late: list[str] = field(default_factory=list)
 
     def take(self, receiver: str, ident: str) -> None:
         """A message arrived. Ids are `sender:receiver-group:number`."""
@@ -58,6 +60,7 @@ class Ledger:
         if self.received[ident] == 1:
             if int(number) < self.latest.get(key, -1):
                 self.out_of_order[f"{sender}:{group}"] += 1
+                self.late.append(f"{ident} after {self.latest[key]}")
             self.latest[key] = max(int(number), self.latest.get(key, -1))
 
 
@@ -96,7 +99,7 @@ class Person:
         self.subject, self.ledger, self.account, self.targets = subject, ledger, account, targets
         self.state = State(ledger, account.user)
         self.numbers: Counter[str] = Counter()
-        self.writing = True
+        self.writing = False
         self.done = False
         self.online = asyncio.Event()
         self.leaving = False  # The stream was ended politely, so its session may be gone.
@@ -304,6 +307,7 @@ class Trial:
     async def run(self) -> None:
         """Load, kills, the end of the load, the count."""
         tasks = [asyncio.create_task(one.live()) for one in (*self.people, self.napper, self.scribe)]
+        await self.assemble()
         for number in range(self.kills):
             await self.load()
             if number % 10 == 5:
@@ -325,6 +329,18 @@ class Trial:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def assemble(self) -> None:
+        """Nobody writes before all have bound and their presence is known.
+
+        Before that a message to an account is stored, and one to a resource may pass it on its way.
+        """
+        async with asyncio.timeout(60):
+            await asyncio.gather(*(one.online.wait() for one in self.people))
+            while any(one.state.queue for one in self.people):
+                await asyncio.sleep(0.01)
+        for one in self.people:
+            one.writing = True
 
     async def strike(self) -> None:
         """The fault: the server killed and started, or all connections cut."""
@@ -396,9 +412,9 @@ async def trial(subject: Subject, kills: int, seed: int, fault: str) -> list[str
         print(f"  {name}: {count}")
     for name, idents in (("lost", lost), ("doubled", doubled)):
         if idents:
-            print(f"  {name}, by pair: {dict(Counter(i.rpartition(':')[0] for i in idents))}")
-    if ledger.out_of_order:
-        print(f"  out of order, by pair: {dict(ledger.out_of_order)}")
+            print(f"  {name}: {', '.join(idents[:TOLD])}")
+    if ledger.late:
+        print(f"  out of order: {', '.join(ledger.late[:TOLD])}")
     if not ledger.acknowledged or (kills and not one.scribe.promised):
         return ["nothing was acknowledged at all"]
     return [f"{name}: {count}" for name, count in wrong.items() if count]

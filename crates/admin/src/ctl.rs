@@ -6,7 +6,7 @@ mod text;
 mod words;
 
 use kernel::Kernel;
-use kernel::commands::{Arguments, Command, CommandTable, Version};
+use kernel::commands::{Arguments, Call, Command, CommandTable, Progress, Version};
 
 pub(crate) use help::typed;
 #[cfg(test)]
@@ -129,7 +129,9 @@ async fn call(
     {
         return Reply::says(STATUS_ERROR, format!("Error: error\nError: {word}"));
     }
-    match (version.run)(kernel, Arguments::new(version.args, values)).await {
+    let arguments = Arguments::new(version.args, values);
+    let call = Call { kernel, arguments, progress: Progress::default() };
+    match (version.run)(call).await {
         Ok(value) => text::result(&value, &version.result.shape, nested),
         Err(error) => text::failed(&error),
     }

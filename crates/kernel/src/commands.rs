@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 
+use tokio::sync::mpsc;
+
 use crate::Kernel;
 
 /// The shape of an argument or of a result.
@@ -159,6 +161,39 @@ impl Arguments {
     }
 }
 
+/// Tells whoever waits for a long command how far it is.
+#[derive(Clone, Debug, Default)]
+pub struct Progress(Option<mpsc::Sender<String>>);
+
+impl Progress {
+    /// Lines that are told and not yet read; more are dropped, since the next one says more than the last.
+    const LINES_MAX: usize = 16;
+
+    /// A line of communication; what is told arrives at the receiver until the command ends.
+    pub fn channel() -> (Self, mpsc::Receiver<String>) {
+        let (sender, receiver) = mpsc::channel(Self::LINES_MAX);
+        (Self(Some(sender)), receiver)
+    }
+
+    /// Says one line, without line end; never waits.
+    pub fn tell(&self, line: impl Into<String>) {
+        if let Some(sender) = &self.0 {
+            // Nobody may be there to hear it.
+            drop(sender.try_send(line.into()));
+        }
+    }
+}
+
+/// One call of a command.
+pub struct Call<'a> {
+    /// The server.
+    pub kernel: &'a Kernel,
+    /// What was given, of the declared shapes.
+    pub arguments: Arguments,
+    /// For commands that take long.
+    pub progress: Progress,
+}
+
 /// What a command gives back.
 pub type Running<'a> = Pin<Box<dyn Future<Output = Result<Value, CommandError>> + Send + 'a>>;
 
@@ -172,7 +207,47 @@ pub struct Version {
     /// Its result.
     pub result: Field,
     /// Does it.
-    pub run: for<'a> fn(&'a Kernel, Arguments) -> Running<'a>,
+    pub run: for<'a> fn(Call<'a>) -> Running<'a>,
+    /// A call and its answer, for the documentation.
+    pub example: Example,
+}
+
+impl Version {
+    /// What most commands have, to be completed: `Version { args, result, run, ..Version::FIRST }`.
+    pub const FIRST: Self = Self {
+        since: 0,
+        args: &[],
+        result: field("res", Shape::Rescode),
+        run: |_| Box::pin(async { Err(CommandError::failed("a command without action")) }),
+        example: Example::NONE,
+    };
+}
+
+/// A call as somebody would type it, and what would be printed.
+#[derive(Clone, Copy, Debug)]
+pub struct Example {
+    /// The words after the command's name.
+    pub args: &'static [&'static str],
+    /// Standard output of the control tool, without the last line end.
+    pub prints: &'static str,
+}
+
+impl Example {
+    /// For commands that explain themselves.
+    pub const NONE: Self = Self { args: &[], prints: "" };
+}
+
+/// Whom ejabberd's documentation names as the caller of a command. Access is decided by `api_permissions` alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Anybody who has been let in.
+    Open,
+    /// Whoever has been given the command.
+    Restricted,
+    /// Administrators.
+    Admin,
+    /// Users for themselves: they leave out `user` and `host`.
+    User,
 }
 
 /// A command. One record feeds the control tool, the HTTP API, ad-hoc commands and the documentation.
@@ -184,6 +259,10 @@ pub struct Command {
     pub tags: &'static [&'static str],
     /// One line for people.
     pub about: &'static str,
+    /// What one line cannot say: paragraphs divided by an empty line; may be empty.
+    pub detail: &'static str,
+    /// Who is meant to call it.
+    pub policy: Policy,
     /// Which arguments are secret and never logged.
     pub secrets: &'static [&'static str],
     /// Oldest first; at least one.
@@ -191,6 +270,17 @@ pub struct Command {
 }
 
 impl Command {
+    /// What most commands have, to be completed: `Command { name, tags, about, versions, ..Command::PLAIN }`.
+    pub const PLAIN: Self = Self {
+        name: "",
+        tags: &[],
+        about: "",
+        detail: "",
+        policy: Policy::Restricted,
+        secrets: &[],
+        versions: &[],
+    };
+
     /// The newest behaviour that a caller of API version `version` knows.
     pub fn version(&self, version: u8) -> Option<&Version> {
         self.versions.iter().rev().find(|candidate| candidate.since <= version)

@@ -396,14 +396,13 @@ fn disco_lists_what_was_declared_in_order() {
 
 const fn version(since: u8) -> Version {
     const RESULT: Field = field("res", Shape::Rescode);
-    Version { since, args: &[], result: RESULT, run: |_, _| Box::pin(async { Ok(Value::OK) }) }
+    Version { since, result: RESULT, run: |_| Box::pin(async { Ok(Value::OK) }), ..Version::FIRST }
 }
 
 #[test]
 fn a_command_answers_in_the_newest_version_its_caller_knows() {
     static VERSIONS: &[Version] = &[version(1), version(3)];
-    let command =
-        Command { name: "b", tags: &[], about: "first", secrets: &[], versions: VERSIONS };
+    let command = Command { name: "b", about: "first", versions: VERSIONS, ..Command::PLAIN };
     let since = |version| command.version(version).map(|found| found.since);
     assert_eq!(
         [since(0), since(1), since(2), since(3), since(9)],

@@ -1,7 +1,7 @@
 //! Accounts and passwords.
 
 use accounts::AccountError;
-use kernel::commands::{Arguments, CommandError, Value};
+use kernel::commands::{Arguments, Call, CommandError, Value};
 use kernel::hooks::{AccountCreated, AccountRemoved, PasswordChanged};
 use kernel::{CloseReason, Control};
 use stdx::Secret;
@@ -27,11 +27,12 @@ pub(super) const REGISTER: Command = Command {
     about: "Register a user",
     secrets: &["password"],
     versions: &[Version {
-        since: 0,
         args: &[USER, HOST, PASSWORD],
         result: RESTUPLE,
-        run: |kernel, arguments| Box::pin(register(kernel, arguments)),
+        run: |Call { kernel, arguments, .. }| Box::pin(register(kernel, arguments)),
+        ..Version::FIRST
     }],
+    ..Command::PLAIN
 };
 
 async fn register(kernel: &Kernel, arguments: Arguments) -> Result<Value, CommandError> {
@@ -74,13 +75,13 @@ pub(super) const UNREGISTER: Command = Command {
     name: "unregister",
     tags: &["accounts"],
     about: "Unregister a user: the account, its sessions and everything kept for it",
-    secrets: &[],
     versions: &[Version {
-        since: 0,
         args: &[USER, HOST],
         result: RESTUPLE,
-        run: |kernel, arguments| Box::pin(unregister(kernel, arguments)),
+        run: |Call { kernel, arguments, .. }| Box::pin(unregister(kernel, arguments)),
+        ..Version::FIRST
     }],
+    ..Command::PLAIN
 };
 
 async fn unregister(kernel: &Kernel, arguments: Arguments) -> Result<Value, CommandError> {
@@ -111,13 +112,13 @@ pub(super) const REGISTERED_USERS: Command = Command {
     name: "registered_users",
     tags: &["accounts"],
     about: "List all registered users in HOST",
-    secrets: &[],
     versions: &[Version {
-        since: 0,
         args: &[HOST],
         result: field("users", Shape::List(&field("username", Shape::Text))),
-        run: |kernel, arguments| Box::pin(registered_users(kernel, arguments)),
+        run: |Call { kernel, arguments, .. }| Box::pin(registered_users(kernel, arguments)),
+        ..Version::FIRST
     }],
+    ..Command::PLAIN
 };
 
 async fn registered_users(kernel: &Kernel, arguments: Arguments) -> Result<Value, CommandError> {
@@ -143,11 +144,12 @@ pub(super) const CHANGE_PASSWORD: Command = Command {
     about: "Change the password of an account",
     secrets: &["newpass"],
     versions: &[Version {
-        since: 0,
         args: &[USER, HOST, field("newpass", Shape::Text)],
         result: RESCODE,
-        run: |kernel, arguments| Box::pin(change_password(kernel, arguments)),
+        run: |Call { kernel, arguments, .. }| Box::pin(change_password(kernel, arguments)),
+        ..Version::FIRST
     }],
+    ..Command::PLAIN
 };
 
 async fn change_password(kernel: &Kernel, arguments: Arguments) -> Result<Value, CommandError> {
@@ -176,11 +178,12 @@ pub(super) const CHECK_PASSWORD: Command = Command {
     about: "Check if a password is correct",
     secrets: &["password"],
     versions: &[Version {
-        since: 0,
         args: &[USER, HOST, PASSWORD],
         result: RESCODE,
-        run: |kernel, arguments| Box::pin(check_password(kernel, arguments)),
+        run: |Call { kernel, arguments, .. }| Box::pin(check_password(kernel, arguments)),
+        ..Version::FIRST
     }],
+    ..Command::PLAIN
 };
 
 async fn check_password(kernel: &Kernel, arguments: Arguments) -> Result<Value, CommandError> {
@@ -196,13 +199,13 @@ pub(super) const CHECK_ACCOUNT: Command = Command {
     name: "check_account",
     tags: &["accounts"],
     about: "Check if an account exists or not",
-    secrets: &[],
     versions: &[Version {
-        since: 0,
         args: &[USER, HOST],
         result: RESCODE,
-        run: |kernel, arguments| Box::pin(check_account(kernel, arguments)),
+        run: |Call { kernel, arguments, .. }| Box::pin(check_account(kernel, arguments)),
+        ..Version::FIRST
     }],
+    ..Command::PLAIN
 };
 
 async fn check_account(kernel: &Kernel, arguments: Arguments) -> Result<Value, CommandError> {

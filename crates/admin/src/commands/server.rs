@@ -1,7 +1,7 @@
 //! The server as a whole: its state, its end, its configuration, its log.
 
 use kernel::ServerControl;
-use kernel::commands::{Arguments, CommandError, Value};
+use kernel::commands::{Arguments, Call, CommandError, Value};
 use observe::LogLevel;
 
 use super::{Command, Kernel, RESCODE, RESTUPLE, Shape, Version, field};
@@ -21,18 +21,17 @@ macro_rules! asks_process {
             name: $word,
             tags: &[$tag],
             about: $about,
-            secrets: &[],
             versions: &[Version {
-                since: 0,
-                args: &[],
                 result: RESCODE,
-                run: |kernel, _| {
+                run: |Call { kernel, .. }| {
                     Box::pin(async move {
                         process(kernel)?.$method().await.map_err(CommandError::failed)?;
                         Ok(Value::OK)
                     })
                 },
+                ..Version::FIRST
             }],
+            ..Command::PLAIN
         };
     };
 }
@@ -64,13 +63,12 @@ pub(super) const RELOAD_CONFIG: Command = Command {
     name: "reload_config",
     tags: &["config"],
     about: "Put the configuration files in force as they are now, wholly or not at all",
-    secrets: &[],
     versions: &[Version {
-        since: 0,
-        args: &[],
         result: RESCODE,
-        run: |kernel, _| Box::pin(reload_config(kernel)),
+        run: |Call { kernel, .. }| Box::pin(reload_config(kernel)),
+        ..Version::FIRST
     }],
+    ..Command::PLAIN
 };
 
 async fn reload_config(kernel: &Kernel) -> Result<Value, CommandError> {
@@ -83,13 +81,12 @@ pub(super) const STATUS: Command = Command {
     name: "status",
     tags: &["server"],
     about: "Get the status of the server",
-    secrets: &[],
     versions: &[Version {
-        since: 0,
-        args: &[],
         result: RESTUPLE,
-        run: |_, _| Box::pin(async { Ok(Value::Restuple(true, status())) }),
+        run: |_| Box::pin(async { Ok(Value::Restuple(true, status())) }),
+        ..Version::FIRST
     }],
+    ..Command::PLAIN
 };
 
 /// Scripts look for "is started with status: started" and "is running in that node".
@@ -104,44 +101,42 @@ pub(super) const REGISTERED_VHOSTS: Command = Command {
     name: "registered_vhosts",
     tags: &["server"],
     about: "List all registered vhosts of the server",
-    secrets: &[],
     versions: &[Version {
-        since: 0,
-        args: &[],
         result: field("vhosts", Shape::List(&field("vhost", Shape::Text))),
-        run: |kernel, _| Box::pin(async { Ok(Value::texts(kernel.config().hosts())) }),
+        run: |Call { kernel, .. }| Box::pin(async { Ok(Value::texts(kernel.config().hosts())) }),
+        ..Version::FIRST
     }],
+    ..Command::PLAIN
 };
 
 pub(super) const GET_LOGLEVEL: Command = Command {
     name: "get_loglevel",
     tags: &["logs"],
     about: "Get the current loglevel",
-    secrets: &[],
     versions: &[Version {
-        since: 0,
-        args: &[],
         result: field("levelatom", Shape::Word),
-        run: |kernel, _| {
+        run: |Call { kernel, .. }| {
             Box::pin(async {
                 let level = process(kernel)?.log_level().await.map_err(CommandError::failed)?;
                 Ok(Value::text(level.as_str()))
             })
         },
+        ..Version::FIRST
     }],
+    ..Command::PLAIN
 };
 
 pub(super) const SET_LOGLEVEL: Command = Command {
     name: "set_loglevel",
     tags: &["logs"],
     about: "Set the loglevel: none, emergency, alert, critical, error, warning, notice, info or debug",
-    secrets: &[],
     versions: &[Version {
-        since: 0,
         args: &[field("loglevel", Shape::Text)],
         result: RESCODE,
-        run: |kernel, arguments| Box::pin(set_loglevel(kernel, arguments)),
+        run: |Call { kernel, arguments, .. }| Box::pin(set_loglevel(kernel, arguments)),
+        ..Version::FIRST
     }],
+    ..Command::PLAIN
 };
 
 async fn set_loglevel(kernel: &Kernel, arguments: Arguments) -> Result<Value, CommandError> {

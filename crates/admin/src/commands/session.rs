@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kernel::commands::{Arguments, CommandError, Value};
+use kernel::commands::{Arguments, Call, CommandError, Value};
 use kernel::{CloseReason, Control, SessionHandle};
 use xmpp_wire::ns;
 
@@ -39,57 +39,54 @@ pub(super) const CONNECTED_USERS: Command = Command {
     name: "connected_users",
     tags: &["session"],
     about: "List all established sessions",
-    secrets: &[],
     versions: &[Version {
-        since: 0,
-        args: &[],
         result: field("connected_users", SESSIONS),
-        run: |kernel, _| Box::pin(async { Ok(addresses(kernel.sessions().all())) }),
+        run: |Call { kernel, .. }| Box::pin(async { Ok(addresses(kernel.sessions().all())) }),
+        ..Version::FIRST
     }],
+    ..Command::PLAIN
 };
 
 pub(super) const CONNECTED_USERS_NUMBER: Command = Command {
     name: "connected_users_number",
     tags: &["session", "statistics"],
     about: "Get the number of established sessions",
-    secrets: &[],
     versions: &[Version {
-        since: 0,
-        args: &[],
         result: field("num_sessions", Shape::Integer),
-        run: |kernel, _| Box::pin(async { Ok(integer(kernel.sessions().count())) }),
+        run: |Call { kernel, .. }| Box::pin(async { Ok(integer(kernel.sessions().count())) }),
+        ..Version::FIRST
     }],
+    ..Command::PLAIN
 };
 
 pub(super) const CONNECTED_USERS_VHOST: Command = Command {
     name: "connected_users_vhost",
     tags: &["session"],
     about: "Get the list of established sessions in a vhost",
-    secrets: &[],
     versions: &[Version {
-        since: 0,
         args: &[HOST],
         result: field("connected_users_vhost", SESSIONS),
-        run: |kernel, arguments| {
+        run: |Call { kernel, arguments, .. }| {
             Box::pin(async move {
                 let host = served(kernel, arguments.text("host"))?;
                 Ok(addresses(kernel.sessions().of_host(&host)))
             })
         },
+        ..Version::FIRST
     }],
+    ..Command::PLAIN
 };
 
 pub(super) const CONNECTED_USERS_INFO: Command = Command {
     name: "connected_users_info",
     tags: &["session"],
     about: "List all established sessions and their information",
-    secrets: &[],
     versions: &[Version {
-        since: 0,
-        args: &[],
         result: field("connected_users_info", Shape::List(&field("session", Shape::Tuple(INFO)))),
-        run: |kernel, _| Box::pin(async { Ok(connected_users_info(kernel)) }),
+        run: |Call { kernel, .. }| Box::pin(async { Ok(connected_users_info(kernel)) }),
+        ..Version::FIRST
     }],
+    ..Command::PLAIN
 };
 
 fn connected_users_info(kernel: &Kernel) -> Value {
@@ -106,12 +103,10 @@ pub(super) const USER_SESSIONS_INFO: Command = Command {
     name: "user_sessions_info",
     tags: &["session"],
     about: "Get information about all sessions of a user",
-    secrets: &[],
     versions: &[Version {
-        since: 0,
         args: &[USER, HOST],
         result: field("sessions_info", Shape::List(&field("session", Shape::Tuple(ACCOUNT_INFO)))),
-        run: |kernel, arguments| {
+        run: |Call { kernel, arguments, .. }| {
             Box::pin(async move {
                 let sessions = sessions_of(kernel, &arguments);
                 Ok(Value::List(
@@ -119,68 +114,71 @@ pub(super) const USER_SESSIONS_INFO: Command = Command {
                 ))
             })
         },
+        ..Version::FIRST
     }],
+    ..Command::PLAIN
 };
 
 pub(super) const USER_RESOURCES: Command = Command {
     name: "user_resources",
     tags: &["session"],
     about: "List user's connected resources",
-    secrets: &[],
     versions: &[Version {
-        since: 0,
         args: &[USER, HOST],
         result: field("resources", Shape::List(&field("resource", Shape::Text))),
-        run: |kernel, arguments| {
+        run: |Call { kernel, arguments, .. }| {
             Box::pin(async move {
                 let sessions = sessions_of(kernel, &arguments);
                 Ok(Value::texts(sessions.iter().map(|session| session.jid().resource().as_str())))
             })
         },
+        ..Version::FIRST
     }],
+    ..Command::PLAIN
 };
 
 pub(super) const NUM_RESOURCES: Command = Command {
     name: "num_resources",
     tags: &["session"],
     about: "Get the number of resources of a user",
-    secrets: &[],
     versions: &[Version {
-        since: 0,
         args: &[USER, HOST],
         result: field("resources", Shape::Integer),
-        run: |kernel, arguments| {
+        run: |Call { kernel, arguments, .. }| {
             Box::pin(async move { Ok(integer(sessions_of(kernel, &arguments).len())) })
         },
+        ..Version::FIRST
     }],
+    ..Command::PLAIN
 };
 
 pub(super) const KICK_USER: Command = Command {
     name: "kick_user",
     tags: &["session"],
     about: "Disconnect user's active sessions",
-    secrets: &[],
     versions: &[
         Version {
-            since: 0,
             args: &[USER, HOST],
             result: field("num_resources", Shape::Integer),
-            run: |kernel, arguments| {
+            run: |Call { kernel, arguments, .. }| {
                 Box::pin(async move { Ok(integer(kick_user(kernel, &arguments))) })
             },
+            ..Version::FIRST
         },
         Version {
             since: 2,
             args: &[USER, HOST],
             result: RESTUPLE,
-            run: |kernel, arguments| {
+            run: |Call { kernel, arguments, .. }| {
                 Box::pin(async move {
                     let count = kick_user(kernel, &arguments);
                     Ok(Value::Restuple(true, format!("Kicked sessions: {count}")))
                 })
             },
+            ..Version::FIRST
         },
     ],
+    ..Command::PLAIN
 };
 
 fn kick_user(kernel: &Kernel, arguments: &Arguments) -> usize {
@@ -192,13 +190,13 @@ pub(super) const KICK_SESSION: Command = Command {
     name: "kick_session",
     tags: &["session"],
     about: "Kick a user session",
-    secrets: &[],
     versions: &[Version {
-        since: 0,
         args: &[USER, HOST, field("resource", Shape::Text), field("reason", Shape::Text)],
         result: RESCODE,
-        run: |kernel, arguments| Box::pin(kick_session(kernel, arguments)),
+        run: |Call { kernel, arguments, .. }| Box::pin(kick_session(kernel, arguments)),
+        ..Version::FIRST
     }],
+    ..Command::PLAIN
 };
 
 /// COMPAT: kicking a session that is not there is a success too.

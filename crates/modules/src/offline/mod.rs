@@ -14,8 +14,8 @@ use ::store::TableSet;
 use access::{ShaperRef, Subject};
 use jid::{BareJid, Jid};
 use kernel::hooks::{
-    AccountEvent, AccountRemoved, Offline, OwnPresence, SelfPresence, SessionClosed, Stage, Step,
-    Undelivered,
+    AccountEvent, AccountRemoved, Offline, OwnPresence, SelfPresence, SessionClosed,
+    SessionResumed, Stage, Step, Undelivered,
 };
 use kernel::{At, Delivery, Host, Kernel, Module, Register, Session, Start, Xep, xep, xmpp_stamp};
 use settings::{Problem, Section};
@@ -91,6 +91,7 @@ impl Module for OfflineMessages {
     fn register(on: &mut Register<'_, Self>) {
         on.hook::<Offline>(Stage::Archive, Self::undelivered);
         on.hook::<SelfPresence>(Stage::Observe, Self::presence);
+        on.hook::<SessionResumed>(Stage::Observe, Self::resumed);
         on.hook::<SessionClosed>(Stage::Observe, Self::closed);
         on.hook::<AccountRemoved>(Stage::Observe, Self::removed);
         on.feature(At::Server, ns::MSGOFFLINE);
@@ -236,6 +237,15 @@ impl OfflineMessages {
             && let Some(owner) = owner(event.session.account())
         {
             self.spool.flush(event.session.kernel(), &owner);
+        }
+        Step::CONTINUE
+    }
+
+    /// A crash may have come between the storing of a message and its delivery. The session goes on without a new
+    /// presence then, so what is left must be looked for here.
+    fn resumed<'a>(&'a self, session: &'a mut &mut Session) -> Step<'a> {
+        if let Some(owner) = owner(session.account()) {
+            self.spool.flush(session.kernel(), &owner);
         }
         Step::CONTINUE
     }

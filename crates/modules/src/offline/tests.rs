@@ -142,6 +142,19 @@ async fn what_comes_back_from_a_dead_session_stays_stored_once() {
 }
 
 #[tokio::test]
+async fn what_a_crash_left_behind_comes_when_the_session_is_resumed() {
+    let server = Server::start(OFFLINE, &["romeo"]).await;
+    let (handle, mut session) = come_online(&server, "one").await;
+    settle(&server).await;
+    let xml = "<message from='juliet@example.org/x'><body>hi</body></message>";
+    server.kernel.store().write(move |tx| store::insert(tx, &romeo(), xml)).await.unwrap();
+    let generation = session.generation();
+    let mut resumed = &mut session;
+    generation.chains().run::<SessionResumed>(&mut resumed).await;
+    assert_eq!(bodies(&arrived(&handle, 1).await), ["hi"]);
+}
+
+#[tokio::test]
 async fn two_resources_at_once_get_a_message_once() {
     let server = Server::start(OFFLINE, &["romeo"]).await;
     server.kernel.route(message("romeo@example.org", "<body>hi</body>").into()).await;
