@@ -13,9 +13,6 @@ pub use awaited::{AWAITED, Awaited};
 pub use commands::COMMANDS;
 pub use kernel::ServerControl;
 
-/// The name of the server where ejabberd shows its Erlang node. There are no nodes here yet, so it is always this one.
-pub const NODE: &str = "rookery@localhost";
-
 /// The newest API version, `v3` of ejabberd 24.12.
 pub const API_VERSION: u8 = 3;
 

@@ -144,7 +144,7 @@ fn failed(target: &Target, error: &CallError) -> Outcome {
         }
         CallError::Broken(why) => ("nodedown", format!("The control socket {socket} broke: {why}")),
     };
-    let out = format!("Failed RPC connection to the node {}: {reason}\n", target.node);
+    let out = format!("Failed RPC connection to the node {}: {reason}\n", target.places.node);
     (out, format!("{hint}\n"), STATUS_NO_SERVER)
 }
 

@@ -4,10 +4,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use settings::{PlaceHints, Places, ctlcfg};
-
-/// The name of a server that was not named otherwise; only shown.
-const NODE: &str = "rookery@localhost";
+use settings::{NodeName, PlaceHints, Places, ctlcfg};
 
 /// What stands in front of the command, and the command.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -51,7 +48,6 @@ impl Options {
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) places: Places,
-    pub(crate) node: String,
 }
 
 /// Finds the server's places as the server itself does: the command line wins over the environment, which wins over
@@ -82,6 +78,13 @@ pub(crate) fn target(
         None => None,
     };
     let said = |name: &str| read.as_ref().and_then(|read| read.get(name)).map(str::to_owned);
+    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let named = || environment("ERLANG_NODE").and_then(|name| name.into_string().ok());
+    let node = options.node.clone().or_else(named).or_else(|| said("ERLANG_NODE"));
+    let node = match node.filter(|name| !name.is_empty()) {
+        Some(name) => Some(NodeName::parse(&name, &machine).map_err(|error| error.to_string())?),
+        None => None,
+    };
     let hints = PlaceHints {
         config,
         spool: options
@@ -94,13 +97,13 @@ pub(crate) fn target(
             .clone()
             .or_else(|| path("LOGS_DIR"))
             .or_else(|| said("LOGS_DIR").map(PathBuf::from)),
+        node,
+        machine,
         home: path("HOME"),
         state_home: path("XDG_STATE_HOME"),
         superuser,
     };
-    let named = || environment("ERLANG_NODE").and_then(|name| name.into_string().ok());
-    let node = options.node.clone().or_else(|| said("ERLANG_NODE")).or_else(named);
-    Ok(Target { places: Places::resolve(&hints), node: node.unwrap_or_else(|| NODE.to_owned()) })
+    Ok(Target { places: Places::resolve(&hints) })
 }
 
 #[cfg(test)]
@@ -139,7 +142,7 @@ mod tests {
             let environment =
                 |name: &str| spool.filter(|_| name == "SPOOL_DIR").map(OsString::from);
             let target = target(&parsed(line), environment, false).unwrap();
-            (target.places.control_socket().display().to_string(), target.node)
+            (target.places.control_socket().display().to_string(), target.places.node.to_string())
         };
         assert_eq!(
             socket(&line, None),

@@ -7,7 +7,7 @@ use accounts::Accounts;
 use arc_swap::ArcSwap;
 use jid::BareJid;
 use netio::CertStore;
-use settings::{Config, Problem};
+use settings::{Config, NodeName, Problem};
 use store::Store;
 
 use crate::clock::Clock;
@@ -41,6 +41,8 @@ pub struct Parts {
     pub modules: &'static [&'static [ModuleEntry]],
     /// The commands that need no module.
     pub commands: Vec<Command>,
+    /// The name of the server where ejabberd has its Erlang node.
+    pub node: NodeName,
 }
 
 struct Inner {
@@ -166,6 +168,11 @@ impl Kernel {
     /// The clocks.
     pub fn clock(&self) -> &Clock {
         &self.0.parts.clock
+    }
+
+    /// The name of the server where ejabberd has its Erlang node.
+    pub fn node(&self) -> &NodeName {
+        &self.0.parts.node
     }
 
     /// The known modules.

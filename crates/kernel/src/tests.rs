@@ -30,8 +30,15 @@ async fn kernel() -> (Kernel, ScratchStore) {
     let clock = Clock::starting_at(Timestamp::UNIX_EPOCH);
     let certs = CertOptions { certfiles: Vec::new(), hosts: Vec::new(), self_signed_dir: None };
     let (certs, _) = CertStore::open(&certs, clock.wall().into());
-    let parts =
-        Parts { store: store.clone(), accounts, certs, clock, modules: &[], commands: Vec::new() };
+    let parts = Parts {
+        store: store.clone(),
+        accounts,
+        certs,
+        clock,
+        modules: &[],
+        commands: Vec::new(),
+        node: settings::NodeName::default(),
+    };
     (Kernel::start(parts, config).unwrap(), store)
 }
 

@@ -53,6 +53,7 @@ impl Server {
             clock: Clock::starting_at(jiff::Timestamp::UNIX_EPOCH),
             modules: LISTS,
             commands: Vec::new(),
+            node: settings::NodeName::default(),
         };
         let kernel = Kernel::start(parts, config).unwrap_or_else(|found| panic!("{found:?}"));
         Self { kernel, _store: scratch }

@@ -38,6 +38,9 @@ pub(crate) struct PlaceArguments {
     /// /etc/ejabberd/ejabberd.yml]
     #[arg(long, short = 'l', value_name = "DIR", env = "LOGS_DIR", global = true)]
     pub(crate) logs: Option<PathBuf>,
+    /// The server's name, NAME@HOST [default: rookery@ and the machine's name]
+    #[arg(long, short = 'n', value_name = "NAME", env = "ERLANG_NODE", global = true)]
+    pub(crate) node: Option<String>,
     /// Write the log as JSON, one object a line
     #[arg(long, env = "ROOKERY_LOG_JSON", global = true)]
     pub(crate) log_json: bool,

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use settings::{FileChecks, Inputs, Loaded, PlaceHints, Places, Problems, Source, ctlcfg};
+use settings::{
+    FileChecks, Inputs, Loaded, NodeName, PlaceHints, Places, Problem, Problems, Source, Sources,
+    ctlcfg,
+};
 
 use crate::arguments::Arguments;
 use crate::{lists, say};
@@ -68,10 +71,13 @@ fn places(arguments: &Arguments) -> Result<Places, BootError> {
     let said = arguments.places();
     let beside =
         said.config.as_deref().and_then(Path::parent).map(|folder| folder.join("ejabberdctl.cfg"));
+    let mut node = said.node.clone();
     let mut hints = PlaceHints {
         config: said.config.clone(),
         spool: said.spool.clone(),
         logs: said.logs.clone(),
+        node: None,
+        machine: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         home: std::env::var_os("HOME").map(PathBuf::from),
         state_home: std::env::var_os("XDG_STATE_HOME").map(PathBuf::from),
         superuser: rustix::process::geteuid().is_root(),
@@ -81,6 +87,14 @@ fn places(arguments: &Arguments) -> Result<Places, BootError> {
         let read = ctlcfg::parse("ejabberdctl.cfg", &text, &HashMap::new())?;
         hints.spool = hints.spool.or_else(|| read.get("SPOOL_DIR").map(PathBuf::from));
         hints.logs = hints.logs.or_else(|| read.get("LOGS_DIR").map(PathBuf::from));
+        node = node.or_else(|| read.get("ERLANG_NODE").map(str::to_owned));
+    }
+    if let Some(node) = node.filter(|node| !node.is_empty()) {
+        hints.node = Some(NodeName::parse(&node, &hints.machine).map_err(|error| {
+            let mut problems = Problems::new(Sources::none());
+            problems.push(Problem::general(error.to_string()));
+            problems
+        })?);
     }
     Ok(Places::resolve(&hints))
 }

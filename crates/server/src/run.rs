@@ -172,7 +172,15 @@ async fn start_kernel(
     let (certs, problems) = CertStore::open(&options, clock.wall().into());
     say_certificates(&problems);
     let commands = admin::COMMANDS.to_vec();
-    let parts = Parts { store, accounts, certs, clock, modules: lists::MODULES, commands };
+    let parts = Parts {
+        store,
+        accounts,
+        certs,
+        clock,
+        modules: lists::MODULES,
+        commands,
+        node: places.node.clone(),
+    };
     Kernel::start(parts, config).map_err(|found| wrong(found, sources))
 }
 

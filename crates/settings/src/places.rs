@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::NodeName;
+
 /// Where packages keep their configuration, and with it their data and logs.
 const PACKAGED: [(&str, &str, &str); 2] = [
     ("/etc/ejabberd", "/var/lib/ejabberd", "/var/log/ejabberd"),
@@ -21,6 +23,10 @@ pub struct PlaceHints {
     pub spool: Option<PathBuf>,
     /// `--logs`, or `LOGS_DIR` of the environment or of `ejabberdctl.cfg`.
     pub logs: Option<PathBuf>,
+    /// `--node`, or `ERLANG_NODE` of the environment or of `ejabberdctl.cfg`.
+    pub node: Option<NodeName>,
+    /// The machine's own name; may be empty.
+    pub machine: String,
     /// `HOME`.
     pub home: Option<PathBuf>,
     /// `XDG_STATE_HOME`.
@@ -38,6 +44,8 @@ pub struct Places {
     pub spool: PathBuf,
     /// The log folder; `None` means that the log goes to the terminal.
     pub logs: Option<PathBuf>,
+    /// The name of the server where ejabberd has its Erlang node.
+    pub node: NodeName,
 }
 
 impl Places {
@@ -53,7 +61,8 @@ impl Places {
             (None, None) => own_state(hints),
         });
         let logs = hints.logs.clone().or_else(|| packaged.map(|(_, _, logs)| logs.into()));
-        Self { config, spool, logs }
+        let node = hints.node.clone().unwrap_or_else(|| NodeName::of_machine(&hints.machine));
+        Self { config, spool, logs, node }
     }
 
     /// The database of a configuration that names none.

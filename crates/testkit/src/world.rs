@@ -242,6 +242,7 @@ impl Server {
             clock,
             modules: MODULES,
             commands: admin::COMMANDS.to_vec(),
+            node: settings::NodeName::default(),
         };
         let kernel = Kernel::start(parts, config.clone()).map_err(|found| problems(&found))?;
         xmpp::restore_sessions(&kernel).await.map_err(failure)?;

@@ -10,7 +10,6 @@ use super::{
     Command, Field, HOST, Kernel, RESCODE, RESTUPLE, Shape, UNKNOWN_HOST, USER, Version, address,
     field,
 };
-use crate::NODE;
 
 /// ejabberd's code for an account that exists already.
 const CODE_EXISTS: i32 = 10_090;
@@ -67,7 +66,8 @@ async fn register(kernel: &Kernel, arguments: Arguments) -> Result<Value, Comman
         Err(AccountError::NotAllowed { .. }) => "Not allowed".to_owned(),
         Err(other) => other.to_string(),
     };
-    let text = format!("Can't register user {user}@{host} at node {NODE}: {why}");
+    let node = kernel.node();
+    let text = format!("Can't register user {user}@{host} at node {node}: {why}");
     Err(CommandError::Failed { code: CODE_CANNOT_REGISTER, text })
 }
 

@@ -5,7 +5,6 @@ use kernel::commands::{Arguments, Call, CommandError, Value};
 use observe::LogLevel;
 
 use super::{Command, Kernel, RESCODE, RESTUPLE, Shape, Version, field};
-use crate::NODE;
 
 /// What is said where commands run without a process, in tests.
 const NO_PROCESS: &str = "there is no server process around these commands";
@@ -83,17 +82,18 @@ pub(super) const STATUS: Command = Command {
     about: "Get the status of the server",
     versions: &[Version {
         result: RESTUPLE,
-        run: |_| Box::pin(async { Ok(Value::Restuple(true, status())) }),
+        run: |Call { kernel, .. }| Box::pin(async { Ok(Value::Restuple(true, status(kernel))) }),
         ..Version::FIRST
     }],
     ..Command::PLAIN
 };
 
 /// Scripts look for "is started with status: started" and "is running in that node".
-fn status() -> String {
+fn status(kernel: &Kernel) -> String {
+    let node = kernel.node();
     let version = env!("CARGO_PKG_VERSION");
     format!(
-        "The node {NODE} is started with status: started\nrookery {version} is running in that node"
+        "The node {node} is started with status: started\nrookery {version} is running in that node"
     )
 }
 

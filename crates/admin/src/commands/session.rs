@@ -9,7 +9,6 @@ use xmpp_wire::ns;
 use super::{
     Command, Field, HOST, Kernel, RESCODE, RESTUPLE, Shape, USER, Version, address, field, served,
 };
-use crate::NODE;
 
 /// What a session is told when nobody gave a reason.
 const KICKED: &str = "kicked by an administrator";
@@ -259,7 +258,7 @@ fn describe(kernel: &Kernel, session: &SessionHandle) -> Vec<Value> {
         Value::Integer(port.into()),
         // COMPAT: a session without presence counts as -1.
         Value::Integer(session.priority().unwrap_or(-1).into()),
-        Value::text(NODE),
+        Value::text(kernel.node().as_str()),
         Value::Integer((kernel.clock().unix_seconds() - info.since.as_second()).max(0)),
         Value::text(status),
         Value::text(session.jid().resource().as_str()),

@@ -81,7 +81,15 @@ impl Bench {
         let clock = Clock::system();
         let (certs, _) = CertStore::open(&CertOptions::default(), clock.wall().into());
         let commands = crate::COMMANDS.to_vec();
-        let parts = Parts { store: store.clone(), accounts, certs, clock, modules: &[], commands };
+        let parts = Parts {
+            store: store.clone(),
+            accounts,
+            certs,
+            clock,
+            modules: &[],
+            commands,
+            node: settings::NodeName::default(),
+        };
         let kernel = Kernel::start(parts, config).map_err(|found| found.len()).unwrap();
         Self { kernel, process: Arc::default(), store }
     }

@@ -115,6 +115,7 @@ async fn boot(scratch: &ScratchStore) -> Kernel {
         clock,
         modules: LISTS,
         commands: Vec::new(),
+        node: settings::NodeName::default(),
     };
     Kernel::start(parts, config).unwrap()
 }

@@ -56,6 +56,7 @@ impl Bench {
             clock: Clock::system(),
             modules: LISTS,
             commands: Vec::new(),
+            node: settings::NodeName::default(),
         };
         let kernel = Kernel::start(parts, config).unwrap_or_else(|problems| panic!("{problems:?}"));
         for user in ["romeo", "juliet", "nurse"] {
