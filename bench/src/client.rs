@@ -109,6 +109,7 @@ pub(crate) struct Connection {
     tls: Option<Box<ClientConnection>>,
     inbox: Vec<u8>,
     peer: String,
+    /// Waits for bytes by asking again and again.
     busy_waiting: bool,
 }
 
@@ -135,7 +136,7 @@ impl Connection {
             tls: None,
             inbox: Vec::new(),
             peer: target.to_string(),
-            busy_waiting: false,
+            busy_waiting: true,
         })
     }
 
@@ -197,9 +198,9 @@ impl Connection {
         self.element(&["enabled"], "enabling stream management").map(drop)
     }
 
-    /// From now on waits for bytes by asking again and again, so that the other end does not pay for waking this one.
-    pub(crate) fn wait_busily(&mut self) {
-        self.busy_waiting = true;
+    /// From now on sleeps while it waits for bytes, so that the other end pays for waking this one.
+    pub(crate) fn wait_asleep(&mut self) {
+        self.busy_waiting = false;
     }
 
     /// Sends bytes in one write.
@@ -262,6 +263,9 @@ impl Connection {
         let reading = || "read an answer".to_owned();
         let mut chunk = [0_u8; 16 * 1024];
         let Some(tls) = &mut self.tls else {
+            if self.busy_waiting {
+                wait_readable(&self.tcp).doing(reading)?;
+            }
             let count = self.tcp.read(&mut chunk).doing(reading)?;
             self.inbox.extend_from_slice(&chunk[..count]);
             return if count == 0 {
@@ -301,10 +305,15 @@ impl Connection {
         let broken = |source| BenchError::Tls { peer: self.peer.clone(), source };
         let mut session = ClientConnection::new(Arc::clone(&tls.0), name).map_err(broken)?;
         self.inbox.clear();
+        let doing = || format!("TLS handshake with {}", self.peer);
         while session.is_handshaking() || session.wants_write() {
-            session
-                .complete_io(&mut self.tcp)
-                .doing(|| format!("TLS handshake with {}", self.peer))?;
+            while session.wants_write() {
+                session.write_tls(&mut self.tcp).doing(doing)?;
+            }
+            if session.is_handshaking() {
+                wait_readable(&self.tcp).doing(doing)?;
+                session.complete_io(&mut self.tcp).doing(doing)?;
+            }
         }
         self.tls = Some(Box::new(session));
         Ok(())

@@ -308,7 +308,7 @@ fn machine_facts(results: &mut Results, options: &Options, descriptors: u64) {
         results.fact("Priority", options.nice.to_string());
     }
     let waiting = if options.sleeping_clients { "sleeping" } else { "by polling" };
-    results.fact("Chat clients wait", waiting);
+    results.fact("Clients wait", waiting);
     results.fact(
         "TLS begins",
         if options.direct_tls { "directly" } else { "by STARTTLS (relay: directly)" },

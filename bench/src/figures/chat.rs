@@ -103,9 +103,9 @@ impl Talk {
         };
         let (mut sender, _) = connect(1, security)?;
         let (mut receiver, to) = connect(2, security)?;
-        if !effort.sleeping_clients {
-            sender.wait_busily();
-            receiver.wait_busily();
+        if effort.sleeping_clients {
+            sender.wait_asleep();
+            receiver.wait_asleep();
         }
         Ok(Self { sender, receiver, to, managed, sent: 0, received: 0, unanswered_requests: 0 })
     }

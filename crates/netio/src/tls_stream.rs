@@ -27,12 +27,17 @@ const SHRINK_ABOVE_BYTES: usize = 4096;
 /// What one read takes during the handshake.
 const HANDSHAKE_READ_BYTES: usize = 8192;
 
+/// What may wait for the system together with tickets.
+const BESIDE_TICKETS_BYTES_MAX: usize = 8192;
+
 pub(crate) struct TlsStream {
     raw: Raw,
     tls: ServerConnection,
     certificate: Arc<CertEntry>,
     client_roots: Option<Arc<ClientRoots>>,
     close_notify_sent: bool,
+    /// Session tickets wait for the first bytes to go out with; they leave before the next read otherwise.
+    holds_tickets: bool,
 }
 
 /// Lets the library write into a polled stream.
@@ -90,7 +95,14 @@ impl TlsStream {
                 poll_fn(|cx| poll_hello(&mut raw, &mut acceptor, (endpoint, host), cx)).await?;
             if let Some((tls, certificate)) = step {
                 let client_roots = endpoint.client_roots();
-                break Self { raw, tls, certificate, client_roots, close_notify_sent: false };
+                break Self {
+                    raw,
+                    tls,
+                    certificate,
+                    client_roots,
+                    close_notify_sent: false,
+                    holds_tickets: false,
+                };
             }
         };
         poll_fn(|cx| stream.poll_handshake(cx)).await?;
@@ -100,8 +112,14 @@ impl TlsStream {
 
     fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TlsError>> {
         loop {
+            let done = !self.tls.is_handshaking();
+            if done && self.tls.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3) {
+                // All that is left to send are tickets (RFC 8446 §4.6.1), which nobody waits for.
+                self.holds_tickets = self.tls.wants_write();
+                return Poll::Ready(Ok(()));
+            }
             ready!(self.poll_flush(cx))?;
-            if !self.tls.is_handshaking() {
+            if done {
                 return Poll::Ready(Ok(()));
             }
             // What the client sends right behind its Finished message stays in the library, whose plaintext buffer is
@@ -188,10 +206,14 @@ impl TlsStream {
         }
         loop {
             // Answers to key updates and alerts; when the socket is full they wait for the next chance.
-            if self.tls.wants_write()
-                && let Poll::Ready(Err(error)) = self.poll_flush(cx)
-            {
-                return Poll::Ready(Err(error));
+            if self.tls.wants_write() {
+                // A client that does not take its tickets may still have said something.
+                let needed = !self.holds_tickets;
+                if let Poll::Ready(Err(error)) = self.poll_flush(cx)
+                    && needed
+                {
+                    return Poll::Ready(Err(error));
+                }
             }
             let (count, given) = ready!(with_scratch(|scratch| {
                 let count = ready!(self.raw.poll_read_slice(cx, scratch))?;
@@ -263,12 +285,7 @@ impl TlsStream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_flush(cx))?;
-        if bytes.is_empty() {
-            return Poll::Ready(Ok(0));
-        }
-        let record = bytes.get(..TLS_RECORD_BYTES_MAX).unwrap_or(bytes);
-        let accepted = self.tls.writer().write(record)?;
+        let accepted = ready!(self.poll_accept(cx, bytes))?;
         // What does not leave now leaves with the next write or flush.
         match self.poll_flush(cx) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
@@ -276,7 +293,25 @@ impl TlsStream {
         }
     }
 
+    /// Makes one record of `bytes` as soon as the one before has left, and keeps it for the next flush.
+    pub(crate) fn poll_accept(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if !self.holds_tickets || bytes.len() > BESIDE_TICKETS_BYTES_MAX {
+            ready!(self.poll_flush(cx))?;
+        }
+        if bytes.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        self.holds_tickets = false;
+        let record = bytes.get(..TLS_RECORD_BYTES_MAX).unwrap_or(bytes);
+        Poll::Ready(self.tls.writer().write(record))
+    }
+
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.holds_tickets = false;
         while self.tls.wants_write() {
             match self.tls.write_tls(&mut PolledWriter { raw: &mut self.raw, cx }) {
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),

@@ -251,13 +251,29 @@ impl Transport {
     ///
     /// Takes `limit` at most, because a peer that does not read would hold it for ever.
     pub async fn shutdown(&mut self, limit: Duration) -> io::Result<()> {
-        let closing = poll_fn(|cx| match &mut self.layer {
-            Layer::Clear(raw) => raw.poll_shutdown_write(cx),
-            Layer::Tls(tls) => tls.poll_shutdown(cx),
+        self.finish(&[], limit).await
+    }
+
+    /// Sends the last bytes before [`Self::shutdown`], in the same system call where they fit.
+    pub async fn finish(&mut self, bytes: &[u8], limit: Duration) -> io::Result<()> {
+        let mut sent = 0;
+        let closing = poll_fn(|cx| {
+            while let Some(rest) = bytes.get(sent..)
+                && !rest.is_empty()
+            {
+                let accepted = ready!(match &mut self.layer {
+                    Layer::Clear(raw) => raw.poll_write_slice(cx, rest),
+                    Layer::Tls(tls) => tls.poll_accept(cx, rest),
+                })?;
+                if accepted == 0 {
+                    return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+                }
+                sent += accepted;
+            }
+            Pin::new(&mut *self).poll_shutdown(cx)
         });
-        tokio::time::timeout(limit, closing)
-            .await
-            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        let ended = tokio::time::timeout(limit, closing).await;
+        ended.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// Makes this connection a TLS one, as the server (RFC 6120 §5.4.3, RFC 7590), within `limit`.

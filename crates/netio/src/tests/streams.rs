@@ -126,9 +126,11 @@ async fn a_burst_is_one_record_and_one_write() {
     let (client, mut server) = connected().await;
     let (mut raw, _) = client.into_inner();
     let mut buffer = vec![0; 64 << 10];
-    // The ticket that follows the handshake.
+    // The ticket that follows the handshake goes out with the first burst.
+    server.write_all(&pattern(9)).await.unwrap();
     let count = raw.read(&mut buffer).await.unwrap();
-    assert_eq!(records(&buffer[..count]).len(), 1);
+    let first = records(&buffer[..count]);
+    assert_eq!((first.len(), first[1]), (2, 9 + 17));
     for length in [1, 500, TLS_RECORD_BYTES_MAX] {
         server.write_all(&pattern(length)).await.unwrap();
         let count = raw.read(&mut buffer).await.unwrap();
@@ -137,6 +139,21 @@ async fn a_burst_is_one_record_and_one_write() {
     server.write_all(&pattern(TLS_RECORD_BYTES_MAX + 1)).await.unwrap();
     let count = raw.read(&mut buffer).await.unwrap();
     assert_eq!(records(&buffer[..count]), [TLS_RECORD_BYTES_MAX + 17, 18]);
+    server.finish(&pattern(5), Duration::from_secs(1)).await.unwrap();
+    let count = raw.read(&mut buffer).await.unwrap();
+    // The last words and `close_notify`, which has two bytes.
+    assert_eq!(records(&buffer[..count]), [5 + 17, 2 + 17]);
+}
+
+#[tokio::test]
+async fn tickets_do_not_wait_for_a_server_that_only_listens() {
+    let (client, mut server) = connected().await;
+    let (mut raw, _) = client.into_inner();
+    let listening = tokio::spawn(async move { server.read_burst(|_| {}).await });
+    let mut buffer = vec![0; 4096];
+    let count = tokio::time::timeout(Duration::from_secs(10), raw.read(&mut buffer)).await;
+    assert_eq!(records(&buffer[..count.unwrap().unwrap()]).len(), 1);
+    listening.abort();
 }
 
 #[tokio::test]

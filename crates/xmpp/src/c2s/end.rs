@@ -70,16 +70,14 @@ impl ClientSession {
 
     /// Closes the stream and the connection, if there is one.
     async fn farewell(&mut self, ending: Ending) {
-        let Some(mut carrier) = self.carrier.take() else { return };
+        let Some(carrier) = self.carrier.take() else { return };
         let mut out = Vec::new();
         if let Ending::WithError(error) = &ending {
             tracing::debug!(session = %self.session.jid(), %error, "closing with a stream error");
             error.write(&mut out);
         }
         write_close(&mut out);
-        if carrier.write(&out, CLOSE_PATIENCE).await.is_ok() {
-            carrier.shutdown(CLOSE_PATIENCE).await;
-        }
+        carrier.finish(&out, CLOSE_PATIENCE).await;
     }
 
     /// RFC 6121 §4.5.4: the server sends unavailable presence for a client that is gone.

@@ -295,7 +295,7 @@ impl Negotiating {
 
     /// Tells the client why there will be no session (RFC 6120 §4.9).
     async fn refuse(&mut self, error: &StreamError) {
-        let Some(mut carrier) = self.carrier.take() else { return };
+        let Some(carrier) = self.carrier.take() else { return };
         let mut out = Vec::new();
         if !self.header_sent {
             // RFC 6120 §4.9.1.2: an error needs a stream to be in.
@@ -313,8 +313,6 @@ impl Negotiating {
         }
         error.write(&mut out);
         write_close(&mut out);
-        if carrier.write(&out, WRITE_PATIENCE).await.is_ok() {
-            carrier.shutdown(CLOSE_PATIENCE).await;
-        }
+        carrier.finish(&out, CLOSE_PATIENCE).await;
     }
 }

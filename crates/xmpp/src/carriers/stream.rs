@@ -151,10 +151,10 @@ impl Carrier {
         written.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// Closes the connection in order, within `patience`.
-    pub(crate) async fn shutdown(mut self, patience: Duration) {
+    /// Says the last words and closes the connection in order, within `patience`.
+    pub(crate) async fn finish(mut self, last: &[u8], patience: Duration) {
         // The peer may be gone already; there is nobody to tell.
-        drop(self.transport.shutdown(patience).await);
+        drop(self.transport.finish(last, patience).await);
     }
 }
 
