@@ -10,11 +10,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use netio::Transport;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::net::TcpStream;
 use xmlstream::{Element, Event, Limits, Reader, StreamHeader};
 use xmpp_wire::ns;
 
 /// Bytes of stanzas that a client keeps unread at most, by what one read takes.
 const READ_BYTES: usize = 16 * 1024;
+
+/// How long, in real time, a client of a server behind a socket waits before it looks again.
+const SOCKET_BREATH: Duration = Duration::from_millis(2);
 
 /// How long, in real time, a client that sends waits for the server to read.
 const WRITE_PATIENCE: Duration = Duration::from_secs(10);
@@ -74,6 +78,8 @@ pub struct Client {
     reader: Reader,
     items: VecDeque<Item>,
     ended: bool,
+    /// Whether the server runs elsewhere, so that waiting for it takes real time.
+    remote: bool,
     /// Whether what comes is read at once; a client that does not read lets its connection fill up.
     pub reading: bool,
     /// The full JID, once bound.
@@ -101,10 +107,21 @@ impl Client {
             reader: Reader::new(Limits::standard()),
             items: VecDeque::new(),
             ended: false,
+            remote: false,
             reading: true,
             jid: String::new(),
             sm: None,
         }
+    }
+
+    /// A client of a server behind a socket.
+    pub fn over_socket(socket: TcpStream) -> Self {
+        Self { remote: true, ..Self::over_bytes(socket) }
+    }
+
+    /// Lets the server work for a moment.
+    pub(crate) async fn breathe(&self) {
+        breathe(self.remote).await;
     }
 
     /// Reads whatever has arrived, without waiting; says whether there was anything.
@@ -186,7 +203,7 @@ impl Client {
             if began.elapsed() >= patience {
                 return None;
             }
-            crate::world::breathe().await;
+            self.breathe().await;
         }
     }
 
@@ -223,7 +240,7 @@ impl Client {
                 if began.elapsed() > WRITE_PATIENCE {
                     return Err(Failure("cannot send: the server does not read".to_owned()));
                 }
-                crate::world::breathe().await;
+                breathe(self.remote).await;
             }
         }
         io.flush().await.map_err(gone)
@@ -346,6 +363,13 @@ impl Client {
     /// Drops the connection without a word.
     pub fn cut(&mut self) {
         self.io = None;
+    }
+}
+
+async fn breathe(remote: bool) {
+    match remote {
+        true => tokio::time::sleep(SOCKET_BREATH).await,
+        false => crate::world::breathe().await,
     }
 }
 

@@ -38,7 +38,12 @@ pub fn base() -> String {
 /// A top-level key of `over` replaces that of the base; under `modules` each module replaces its own,
 /// and `mod_x: absent` takes one out.
 pub fn merged(over: &str) -> String {
-    let mut blocks = blocks_of(&base(), 0);
+    merged_over(&base(), over)
+}
+
+/// As [`merged`], over another base.
+pub fn merged_over(base: &str, over: &str) -> String {
+    let mut blocks = blocks_of(base, 0);
     for (key, text) in blocks_of(over, 0) {
         let place = blocks.iter().position(|(present, _)| *present == key);
         match place {
@@ -76,8 +81,8 @@ fn indent_of(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }
 
-/// The mapping's entries at an indentation: the key and all its lines.
-fn blocks_of(text: &str, indent: usize) -> Vec<(String, String)> {
+/// The entries of a YAML mapping at an indentation: the key and all its lines.
+pub fn blocks_of(text: &str, indent: usize) -> Vec<(String, String)> {
     let mut blocks: Vec<(String, String)> = Vec::new();
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         let starts = indent_of(line) == indent && !line.trim_start().starts_with('-');

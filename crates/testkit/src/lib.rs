@@ -10,6 +10,6 @@ mod runtime;
 mod world;
 
 pub use client::{Client, Failure, Item, StreamManagement};
-pub use config::{base, merged};
-pub use runtime::run;
+pub use config::{base, blocks_of, merged, merged_over};
+pub use runtime::{run, run_in_real_time};
 pub use world::{HOST, MODULES, World, password_of};

@@ -26,3 +26,15 @@ pub fn run<T>(test: impl Future<Output = T>) -> T {
     runtime.shutdown_timeout(END_PATIENCE);
     result
 }
+
+/// Runs a test on the calling thread, in real time: for servers that are elsewhere.
+///
+/// # Panics
+/// When the system gives no runtime.
+pub fn run_in_real_time<T>(test: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("the system gives a runtime");
+    runtime.block_on(test)
+}

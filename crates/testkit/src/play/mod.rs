@@ -3,13 +3,15 @@
 mod parse;
 mod pattern;
 mod run;
+mod stage;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use parse::{Action, Deed, Play, Statement};
 pub use pattern::Pattern;
-pub use run::run;
+pub use run::{run, run_at};
+pub use stage::Place;
 
 /// Why a play failed: where, and what came instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,5 +1,6 @@
 //! From the text of a play to its statements.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -141,6 +142,28 @@ impl Play {
         }
         Ok(Self { file: file.to_owned(), title, config, statements })
     }
+
+    /// Every account that the play may use.
+    pub(super) fn users(&self) -> BTreeSet<String> {
+        let mut users = BTreeSet::new();
+        for statement in &self.statements {
+            let Action::Cast { actors, deed } = &statement.action else { continue };
+            let jid = match deed {
+                Deed::Authenticates(jid) | Deed::Connects(jid) | Deed::Online(jid) => {
+                    jid.as_deref()
+                }
+                _ => None,
+            };
+            users.extend(actors.iter().map(|name| account_of(name, jid).0.to_owned()));
+        }
+        users
+    }
+}
+
+/// The account of a name in a play, and the resource if one is said; `jid` is what stands behind `as`.
+pub(super) fn account_of<'a>(name: &'a str, jid: Option<&'a str>) -> (&'a str, Option<&'a str>) {
+    let said = jid.unwrap_or(name);
+    said.split_once('/').map_or((said, None), |(user, resource)| (user, Some(resource)))
 }
 
 /// Lines that are not indented, each with its number and the indented lines below it.

@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 use xmlstream::Element;
 use xmpp_wire::ns;
 
+use super::parse::account_of;
 use super::pattern::{Captures, Pattern};
+use super::stage::{Place, Stage};
 use super::{Action, Deed, Play, PlayError, Statement};
 use crate::client::{Client, Failure, Item, shown};
-use crate::world::{HOST, World, breathe, password_of};
-
-/// How long, in real time, an expected stanza may take when the server seems at rest.
-const PATIENCE: Duration = Duration::from_millis(400);
+use crate::world::{HOST, World, password_of};
 
 /// Rounds of waiting without asking the store; most stanzas come within them.
 const QUICK_ROUNDS: u32 = 20;
@@ -22,18 +21,38 @@ const QUICK_ROUNDS: u32 = 20;
 /// # Errors
 /// The first statement that does not hold.
 pub async fn run(play: &Play) -> Result<(), PlayError> {
-    let fail = |line: usize, text: String| PlayError { file: play.file.clone(), line, text };
-    let world = World::new(&play.config)
+    let config = play.config.replace("{host}", HOST);
+    let world = World::new(&config)
         .await
-        .map_err(|why| fail(1, format!("the configuration: {why}")))?;
-    let mut running = Running { world, actors: BTreeMap::new(), captures: Captures::new() };
+        .map_err(|why| failed(play, 1, format!("the configuration: {why}")))?;
+    perform_on(Stage::World(Box::new(world)), play).await
+}
+
+/// Runs a play against a server behind a socket, in real time.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_at(place: &Place, play: &Play) -> Result<(), PlayError> {
+    let stage = Stage::sockets(place)
+        .await
+        .map_err(|why| failed(play, 1, format!("the server cannot be watched: {why}")))?;
+    perform_on(stage, play).await
+}
+
+async fn perform_on(stage: Stage, play: &Play) -> Result<(), PlayError> {
+    let mut running = Running { stage, actors: BTreeMap::new(), captures: Captures::new() };
     for statement in &play.statements {
         let done = running.perform(statement).await;
         done.map_err(|why| {
-            fail(statement.line, format!("{}\n    {}\n  {why}", play.title, statement.text))
+            let text = format!("{}\n    {}\n  {why}", play.title, statement.text);
+            failed(play, statement.line, text)
         })?;
     }
     Ok(())
+}
+
+fn failed(play: &Play, line: usize, text: String) -> PlayError {
+    PlayError { file: play.file.clone(), line, text }
 }
 
 /// A name in a play.
@@ -47,7 +66,7 @@ struct Actor {
 }
 
 struct Running {
-    world: World,
+    stage: Stage,
     actors: BTreeMap<String, Actor>,
     captures: Captures,
 }
@@ -98,11 +117,11 @@ impl Running {
             Action::Wait(time) => self.advance(*time).await,
             Action::Restart => {
                 self.settle().await?;
-                self.world.restart().await?;
+                self.stage.restart().await?;
                 self.actors.values_mut().for_each(Actor::cut);
                 Ok(())
             }
-            Action::Reload(over) => self.world.reload(over),
+            Action::Reload(over) => self.stage.reload(over),
         }
     }
 
@@ -128,11 +147,11 @@ impl Running {
     async fn one(&mut self, name: &str, deed: &Deed) -> Done {
         match deed {
             Deed::Registered => {
-                let user = name.split('/').next().unwrap_or(name).to_owned();
-                self.world.register(&user).await
+                let (user, _) = account_of(name, None);
+                self.stage.register(user).await
             }
             Deed::Opens => {
-                let client = self.world.connect();
+                let client = self.stage.connect().await?;
                 self.actors.entry(name.to_owned()).or_default().client = Some(client);
                 Ok(())
             }
@@ -180,11 +199,8 @@ impl Running {
 
     /// Enters an actor with the account and resource it uses; both are its name unless it says otherwise.
     async fn appear(&mut self, name: &str, jid: Option<&str>, resource: Option<&str>) -> Done {
-        let (user, own) = jid
-            .unwrap_or(name)
-            .split_once('/')
-            .map_or((jid.unwrap_or(name), None), |(user, own)| (user, Some(own)));
-        self.world.register(user).await?;
+        let (user, own) = account_of(name, jid);
+        self.stage.register(user).await?;
         let actor = self.actors.entry(name.to_owned()).or_default();
         actor.user = user.to_owned();
         actor.resource = own.or(resource).unwrap_or(name).to_owned();
@@ -193,8 +209,8 @@ impl Running {
 
     async fn authenticated(&mut self, name: &str) -> Result<Client, Failure> {
         let user = self.actor(name)?.user.clone();
-        let mut client = self.world.connect();
-        client.authenticate(&user, HOST, &password_of(&user)).await?;
+        let mut client = self.stage.connect().await?;
+        client.authenticate(&user, self.stage.host(), &password_of(&user)).await?;
         Ok(client)
     }
 
@@ -254,7 +270,7 @@ impl Running {
                 client.unread().remove(place);
                 return Ok(());
             }
-            if began.elapsed() > PATIENCE {
+            if began.elapsed() > self.stage.patience() {
                 return Err(Failure(format!(
                     "expected {text}, sooner or later{}",
                     self.unread(actor)?
@@ -280,11 +296,11 @@ impl Running {
                 return Ok(Some(item));
             }
             if round < QUICK_ROUNDS {
-                breathe().await;
+                client.breathe().await;
                 continue;
             }
             self.settle().await?;
-            if began.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
+            if began.get_or_insert_with(Instant::now).elapsed() > self.stage.patience() {
                 break;
             }
         }
@@ -292,11 +308,11 @@ impl Running {
     }
 
     async fn settle(&mut self) -> Done {
-        self.world.settle(&mut clients(&mut self.actors)).await
+        self.stage.settle(&mut clients(&mut self.actors)).await
     }
 
     async fn advance(&mut self, time: Duration) -> Done {
-        self.world.advance(time, &mut clients(&mut self.actors)).await
+        self.stage.advance(time, &mut clients(&mut self.actors)).await
     }
 
     fn unread(&mut self, name: &str) -> Result<String, Failure> {
@@ -315,7 +331,7 @@ impl Running {
     fn bare(&self, name: &str) -> String {
         let user =
             self.actors.get(name).map(|actor| actor.user.as_str()).filter(|user| !user.is_empty());
-        format!("{}@{HOST}", user.unwrap_or(name))
+        format!("{}@{}", user.unwrap_or(name), self.stage.host())
     }
 
     /// Fills placeholders in; what is to be caught, or absent, stays for the pattern.
@@ -338,7 +354,7 @@ impl Running {
             return Ok(format!("{{{name}}}"));
         }
         if name == "host" {
-            return Ok(HOST.to_owned());
+            return Ok(self.stage.host().to_owned());
         }
         if let Some(actor) = name.strip_suffix(".bare") {
             return Ok(self.bare(actor));
