@@ -78,17 +78,23 @@ impl Kernel {
         drop(receipt);
     }
 
+    /// RFC 6120 §10.5.1, §10.5.2: a stanza to the server itself, or to a resource of it.
     async fn deliver_to_host(&self, host: &Arc<Host>, delivery: Delivery) {
+        let resource = delivery.stanza.to().is_some_and(|to| to.resource().is_some());
         match delivery.stanza.kind() {
-            StanzaKind::Iq(IqType::Get | IqType::Set) => {
+            StanzaKind::Iq(IqType::Get | IqType::Set) if !resource => {
                 self.answer_iq(host, At::Server, delivery).await
             }
             StanzaKind::Iq(IqType::Result | IqType::Error) => {
                 // A late or forged reply means nothing to anybody.
                 drop(self.pending_replies().resolve(delivery.stanza));
             }
-            // COMPAT: messages and presence to the server itself go nowhere and are not answered.
-            StanzaKind::Message(_) | StanzaKind::Presence(_) => {}
+            StanzaKind::Message(MessageType::Error) | StanzaKind::Presence(_) => {}
+            StanzaKind::Message(MessageType::Headline) if !resource => {}
+            // COMPAT: ejabberd answers in this way what no module of the host takes.
+            StanzaKind::Message(_) | StanzaKind::Iq(_) => {
+                self.refuse(delivery, StanzaCondition::ItemNotFound).await
+            }
         }
     }
 
@@ -201,8 +207,10 @@ impl Kernel {
         let mut left = Some(delivery);
         let mut event = Undelivered { kernel: self, host, account: &account, delivery: &mut left };
         generation.chains().run::<Offline>(&mut event).await;
-        if let Some(delivery) = left {
-            self.bounce(delivery, &StanzaError::new(StanzaCondition::ServiceUnavailable)).await;
+        let Some(delivery) = left else { return };
+        // RFC 6121 §8.5.2.2.1: nobody waits for an answer to a headline.
+        if delivery.stanza.kind() != StanzaKind::Message(MessageType::Headline) {
+            self.refuse(delivery, StanzaCondition::ServiceUnavailable).await;
         }
     }
 

@@ -224,6 +224,10 @@ impl Client {
     /// # Errors
     /// The connection is gone, or the server does not read.
     pub async fn send(&mut self, xml: &str) -> Result<(), Failure> {
+        if xml.starts_with("<stream:stream") {
+            // The server answers by a stream of its own (RFC 6120 §4.3.3).
+            self.reader.restart();
+        }
         let Some(io) = &mut self.io else { return Err(Failure("is not connected".to_owned())) };
         let gone = |error: std::io::Error| Failure(format!("cannot send: {error}"));
         let mut rest = xml.as_bytes();
@@ -251,7 +255,6 @@ impl Client {
     /// # Errors
     /// Something else came.
     pub async fn open(&mut self, host: &str) -> Result<Element, Failure> {
-        self.reader.restart();
         self.send(&header_to(host)).await?;
         match self.next_item(STEP_PATIENCE).await {
             Some(Item::Opened(_)) => {}

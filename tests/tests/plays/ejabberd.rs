@@ -5,10 +5,9 @@ mod configuration;
 mod process;
 
 use std::path::Path;
-use std::sync::OnceLock;
 use std::time::Instant;
 
-use testkit::play::{self, Place, PlayError};
+use testkit::play::{self, Place};
 
 use self::process::Process;
 use super::differences::{self, Differences};
@@ -19,9 +18,6 @@ const DIFFERENCES: &str = "tests/plays/ejabberd.txt";
 
 /// Plays at the same time: they mostly wait.
 const THREADS: usize = 12;
-
-/// A group's server once it was needed, or why it does not run.
-type Running = OnceLock<Result<Process, String>>;
 
 /// Runs plays against ejabberd; how many were as expected, and what was not. `all`: no play is left out.
 pub(super) fn run(root: &Path, plays: &[Named], all: bool) -> (usize, Vec<String>) {
@@ -42,24 +38,22 @@ pub(super) fn run(root: &Path, plays: &[Named], all: bool) -> (usize, Vec<String
         Ok(groups) => groups,
         Err(problem) => return (0, vec![problem]),
     };
-    let servers: Vec<Running> = groups.iter().map(|_| OnceLock::new()).collect();
+    let servers: Vec<Result<Process, String>> = std::thread::scope(|scope| {
+        let starts = groups.iter().map(|group| scope.spawn(|| Process::start(&ejabberd, group)));
+        let starts: Vec<_> = starts.collect();
+        starts.into_iter().map(|start| start.join().expect("a start does not panic")).collect()
+    });
+    if let Some(why) = servers.iter().find_map(|server| server.as_ref().err()) {
+        let hint = "a play with settings that it does not know is kept from it by `path:- reason`";
+        return (0, vec![format!("ejabberd does not start; {hint} in {DIFFERENCES}:\n{why}")]);
+    }
     let verdicts = run_all(plays, THREADS, |number, play| {
         if let Some(reason) = refusals.get(number).cloned().flatten() {
             return Verdict::NotForThisSubject(reason);
         }
-        let mut all = groups.iter().zip(&servers);
-        let found =
-            all.find_map(|(group, server)| Some((group, server, group.places.get(&number)?)));
-        let (group, server, place) = found.expect("every play that is not refused has a place");
-        let started = server.get_or_init(|| Process::start(&ejabberd, group));
-        let result = match started {
-            Ok(_) => testkit::run_in_real_time(play::run_at(place, play)),
-            Err(why) => Err(PlayError {
-                file: play.file.clone(),
-                line: 1,
-                text: format!("ejabberd does not start: {why}"),
-            }),
-        };
+        let place = groups.iter().find_map(|group| group.places.get(&number));
+        let place = place.expect("every play that is not refused has a place");
+        let result = testkit::run_in_real_time(play::run_at(place, play));
         result.map_or_else(Verdict::Failed, |()| Verdict::Passed)
     });
     drop(servers);
