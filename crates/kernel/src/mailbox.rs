@@ -131,6 +131,11 @@ impl Mailbox {
         Self { lanes: Mutex::default(), waker: AtomicWaker::new(), bounds }
     }
 
+    /// How much it holds.
+    pub fn bounds(&self) -> MailboxBounds {
+        self.bounds
+    }
+
     /// Puts a stanza in, or gives it back.
     ///
     /// # Errors

@@ -133,9 +133,11 @@ impl Flush {
             // Taken before the rows are read: what was on its way then may be gone by now, although it is read.
             let moving = self.spool.moving(&self.owner);
             let owner = self.owner.clone();
-            let read = self.kernel.store().read(move |query| {
-                store::page(query, &owner, after, PAGE_COUNT_MAX, PAGE_BYTES_MAX)
-            });
+            let Some((count, bytes)) = self.page_size() else { return Ok(()) };
+            let read = self
+                .kernel
+                .store()
+                .read(move |query| store::page(query, &owner, after, count, bytes));
             let (rows, last) = read.await?;
             let Some(end) = rows.last() else { return Ok(()) };
             after = end.seq;
@@ -152,6 +154,14 @@ impl Flush {
             // The sender is dropped with the last message of the page, which is what is waited for.
             drop(done.await);
         }
+    }
+
+    /// How much goes out at a time: half of what the session's mailbox holds leaves room for what is new. A page that
+    /// does not fit would end every session of the account, for ever.
+    fn page_size(&self) -> Option<(usize, usize)> {
+        let bounds = self.spool.target(&self.kernel, &self.owner)?.mailbox().bounds();
+        let count = PAGE_COUNT_MAX.min(bounds.count_max / 2).max(1);
+        Some((count, PAGE_BYTES_MAX.min(bounds.bytes_max / 2).max(1)))
     }
 
     /// Hands one message out; says whether the flush goes on.
