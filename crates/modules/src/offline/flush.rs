@@ -7,6 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use ::store::{Store, StoreError, Tx};
 use kernel::{Acceptance, Delivery, Kernel, Receipt, Refused, SessionHandle, message_targets};
@@ -20,6 +21,9 @@ use super::store::{self, Owner, Row};
 const PAGE_COUNT_MAX: usize = 500;
 /// Bytes of messages on the way to a client at a time; one message more may be on its way.
 const PAGE_BYTES_MAX: usize = 1 << 20;
+
+/// Time between looks at a mailbox that has no room.
+const ROOM_INTERVAL: Duration = Duration::from_millis(50);
 
 /// What is on its way, for all accounts of a host. It outlives reloads.
 #[derive(Default)]
@@ -133,7 +137,7 @@ impl Flush {
             // Taken before the rows are read: what was on its way then may be gone by now, although it is read.
             let moving = self.spool.moving(&self.owner);
             let owner = self.owner.clone();
-            let Some((count, bytes)) = self.page_size() else { return Ok(()) };
+            let Some((count, bytes)) = self.page_size().await else { return Ok(()) };
             let read = self
                 .kernel
                 .store()
@@ -156,12 +160,23 @@ impl Flush {
         }
     }
 
-    /// How much goes out at a time: half of what the session's mailbox holds leaves room for what is new. A page that
-    /// does not fit would end every session of the account, for ever.
-    fn page_size(&self) -> Option<(usize, usize)> {
-        let bounds = self.spool.target(&self.kernel, &self.owner)?.mailbox().bounds();
-        let count = PAGE_COUNT_MAX.min(bounds.count_max / 2).max(1);
-        Some((count, PAGE_BYTES_MAX.min(bounds.bytes_max / 2).max(1)))
+    /// How much goes out at a time: what is free in the half of the session's mailbox that is not left to what is new.
+    ///
+    /// A page that does not fit would end the session, and the next one by the next flush. It waits for a session that
+    /// has other things to read first, and ends with it.
+    async fn page_size(&self) -> Option<(usize, usize)> {
+        loop {
+            let session = self.spool.target(&self.kernel, &self.owner)?;
+            let mailbox = session.mailbox();
+            let bounds = mailbox.bounds();
+            let half = PAGE_COUNT_MAX.min(bounds.count_max / 2).max(1);
+            let count = half.saturating_sub(mailbox.len());
+            if count > 0 {
+                return Some((count, PAGE_BYTES_MAX.min(bounds.bytes_max / 2).max(1)));
+            }
+            drop(session);
+            tokio::time::sleep(ROOM_INTERVAL).await;
+        }
     }
 
     /// Hands one message out; says whether the flush goes on.

@@ -228,6 +228,11 @@ impl Running {
     async fn online(&mut self, name: &str, jid: Option<&str>) -> Done {
         self.log_in(name, jid).await?;
         self.client(name)?.send("<presence/>").await?;
+        // The server's copy of one's own presence says that it has been handled (RFC 6121 §4.2.2).
+        let jid = format!("{}/{}", self.bare(name), self.actor(name)?.resource);
+        let own =
+            Pattern::parse(&format!("<presence from='{jid}'>...</presence>")).map_err(Failure)?;
+        self.hears_anywhere(name, &own, "one's own presence").await?;
         self.settle().await
     }
 
@@ -262,9 +267,9 @@ impl Running {
     async fn hears_anywhere(&mut self, actor: &str, pattern: &Pattern, text: &str) -> Done {
         let began = Instant::now();
         loop {
-            self.settle().await?;
             let captures = &mut self.captures;
             let client = client_of(&mut self.actors, actor)?;
+            client.pump().await;
             let fits = |item: &Item| matches!(item, Item::Element(element) if pattern.matches(element, captures).is_ok());
             if let Some(place) = client.unread().iter().position(fits) {
                 client.unread().remove(place);
@@ -276,6 +281,7 @@ impl Running {
                     self.unread(actor)?
                 )));
             }
+            self.settle().await?;
         }
     }
 

@@ -17,10 +17,10 @@ const REAL_WAIT_MAX: Duration = Duration::from_secs(2);
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Rounds without anything new after which a server behind a socket counts as at rest.
-const QUIET_ROUNDS: u32 = 3;
+const QUIET_ROUNDS: u32 = 4;
 
 /// Time between such rounds.
-const ROUND: Duration = Duration::from_millis(8);
+const ROUND: Duration = Duration::from_millis(10);
 
 /// How long a server behind a socket may keep working before it counts as never resting.
 const SETTLE_PATIENCE: Duration = Duration::from_secs(20);
