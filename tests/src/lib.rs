@@ -1,1 +1,4 @@
-//! Tests of the whole server: the plays of `tests/plays` and of the modules' folders.
+//! What tests of the whole server share: the functions that `fuzz/` feeds. The plays are in `tests/plays` and in the
+//! modules' folders.
+
+pub mod fuzz;

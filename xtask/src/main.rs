@@ -12,9 +12,10 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask tidy             check the house rules (STYLE.md)
 cargo xtask needs            install what the tests need (tests/needs.txt)
-cargo xtask plays [PART ...] run the plays, or those with a part of their path (crates/testkit/PLAYS.md)
+cargo xtask plays [PART ...] run the plays, or those with a part of their path (crates/testkit/PLAYS.md);
+                             with SUBJECT=ejabberd in the environment against ejabberd
 cargo xtask test [STEP ...]  run every check and every test, or only the named steps:
-                             needs tidy fmt clippy deny unit clients oracle kill
+                             needs tidy fmt clippy deny unit clients oracle plays kill
 ";
 
 fn main() -> ExitCode {

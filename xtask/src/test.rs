@@ -12,7 +12,7 @@ type Step = (&'static str, fn(&Path) -> Result<(), String>);
 /// How often the server is killed under load in an ordinary run; by hand, `--kills` says more.
 const KILLS: &str = "100";
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     ("needs", needs::install),
     ("tidy", tidy),
     ("fmt", fmt),
@@ -21,6 +21,7 @@ const STEPS: [Step; 9] = [
     ("unit", unit),
     ("clients", clients),
     ("oracle", oracle),
+    ("plays", plays_of_ejabberd),
     ("kill", kill),
 ];
 
@@ -88,10 +89,19 @@ fn unit(root: &Path) -> Result<(), String> {
     run::visible(cargo(root, &["test", "--locked", "--workspace"]).env("INSTA_UPDATE", "no"))
 }
 
-/// Plays alone; each is a test of the whole server in one file.
+/// Plays alone; each is a test of the whole server in one file. `SUBJECT=ejabberd` in the environment runs them there.
 pub(crate) fn plays(root: &Path, parts: &[&str]) -> Result<(), String> {
-    let arguments = ["test", "--locked", "--quiet", "--package", "tests", "--test", "plays", "--"];
-    run::visible(cargo(root, &arguments).args(parts))
+    run::visible(plays_command(root).args(parts))
+}
+
+/// The same plays against ejabberd: what they say must be so there too, or be listed as a difference. Against Rookery
+/// they ran among the tests of the step `unit`.
+fn plays_of_ejabberd(root: &Path) -> Result<(), String> {
+    run::visible(plays_command(root).env("SUBJECT", "ejabberd"))
+}
+
+fn plays_command(root: &Path) -> Command {
+    cargo(root, &["test", "--locked", "--quiet", "--package", "tests", "--test", "plays", "--"])
 }
 
 /// Real clients against the binaries, black box.

@@ -14,6 +14,8 @@ impl Stanza {
         }
         let mut reply = self.reply_of_kind(self.kind.to_error());
         reply.content = self.content.clone();
+        // Who reads the answer takes the first error for ours.
+        reply.remove_children(|child| child.is("error", ns::CLIENT));
         reply.content.push(&error.to_element(ns::CLIENT), ns::CLIENT);
         Some(reply)
     }

@@ -135,6 +135,11 @@ fn replies() {
     assert!(result.result_reply(None).is_none());
     assert!(result.error_reply(&StanzaError::new(StanzaCondition::Forbidden)).is_none());
     assert!(Stanza::message(MessageType::Chat).result_reply(None).is_none());
+    let forged =
+        parse("<message id='1'><error type='cancel'><gone/></error><body>x</body></message>");
+    let reply = forged.unwrap().error_reply(&StanzaError::new(StanzaCondition::Forbidden)).unwrap();
+    assert_eq!(reply.error().map(|error| error.condition), Some(StanzaCondition::Forbidden));
+    assert_eq!(reply.children().count(), 2);
 }
 
 #[test]
