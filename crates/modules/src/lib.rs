@@ -18,6 +18,7 @@ mod vcard;
 mod vcard_xupdate;
 mod version;
 
+use jid::BareJid;
 use kernel::{ModuleEntry, entry};
 
 /// Every module of this crate, in the order in which they run within a stage of a hook.
@@ -38,3 +39,8 @@ pub static MODULES: &[ModuleEntry] = &[
 /// Top-level options that modules honour through the defaults of their own.
 pub static OPTIONS: &[&str] =
     &["cache_life_time", "cache_missed", "cache_size", "default_db", "use_cache"];
+
+/// What ejabberd's tables of accounts are keyed by: `server_host` and `username`.
+fn host_and_user(account: &BareJid) -> (&str, &str) {
+    (account.domain().as_str(), account.node().map_or("", |node| node.as_str()))
+}

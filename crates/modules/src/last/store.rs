@@ -3,6 +3,8 @@
 use jid::BareJid;
 use store::{Column, Index, Query, StoreError, Table, TableSet, Tx};
 
+use crate::host_and_user;
+
 /// Last activity.
 static LAST: Table = Table::new("last", "mod_last", COLUMNS).indexes(INDEXES);
 
@@ -26,15 +28,11 @@ pub(super) struct Activity {
     pub(super) status: String,
 }
 
-fn key(account: &BareJid) -> (&str, &str) {
-    (account.domain().as_str(), account.node().map_or("", |node| node.as_str()))
-}
-
 pub(super) fn read(
     query: &mut Query<'_>,
     account: &BareJid,
 ) -> Result<Option<Activity>, StoreError> {
-    let (host, user) = key(account);
+    let (host, user) = host_and_user(account);
     let found = query.query_opt(
         "SELECT seconds, state FROM last WHERE server_host = ?1 AND username = ?2",
         &[&host, &user],
@@ -50,7 +48,7 @@ pub(super) fn replace(
     account: &BareJid,
     activity: &Activity,
 ) -> Result<(), StoreError> {
-    let (host, user) = key(account);
+    let (host, user) = host_and_user(account);
     tx.execute(
         "INSERT INTO last (username, server_host, seconds, state) VALUES (?1, ?2, ?3, ?4) \
          ON CONFLICT (server_host, username) DO UPDATE SET seconds = excluded.seconds, state = excluded.state",
@@ -60,7 +58,7 @@ pub(super) fn replace(
 }
 
 pub(super) fn delete(tx: &mut Tx<'_>, account: &BareJid) -> Result<(), StoreError> {
-    let (host, user) = key(account);
+    let (host, user) = host_and_user(account);
     tx.execute("DELETE FROM last WHERE server_host = ?1 AND username = ?2", &[&host, &user])?;
     Ok(())
 }

@@ -3,6 +3,8 @@
 use jid::BareJid;
 use store::{Column, Index, Query, StoreError, Table, TableSet, Tx};
 
+use crate::host_and_user;
+
 /// Private XML storage.
 static PRIVATE_STORAGE: Table =
     Table::new("private_storage", "mod_private", COLUMNS).indexes(INDEXES);
@@ -19,16 +21,12 @@ const INDEXES: &[Index] = &[Index::unique(&["server_host", "username", "namespac
 pub(super) static TABLES: TableSet =
     TableSet { module: "mod_private", version: 1, tables: &[&PRIVATE_STORAGE], updates: &[] };
 
-fn key(account: &BareJid) -> (&str, &str) {
-    (account.domain().as_str(), account.node().map_or("", |node| node.as_str()))
-}
-
 pub(super) fn read(
     query: &mut Query<'_>,
     account: &BareJid,
     namespace: &str,
 ) -> Result<Option<String>, StoreError> {
-    let (host, user) = key(account);
+    let (host, user) = host_and_user(account);
     query.query_opt(
         "SELECT data FROM private_storage WHERE server_host = ?1 AND username = ?2 AND namespace = ?3",
         &[&host, &user, &namespace],
@@ -37,7 +35,7 @@ pub(super) fn read(
 }
 
 pub(super) fn count(query: &mut Query<'_>, account: &BareJid) -> Result<i64, StoreError> {
-    let (host, user) = key(account);
+    let (host, user) = host_and_user(account);
     query.query_one(
         "SELECT count(*) FROM private_storage WHERE server_host = ?1 AND username = ?2",
         &[&host, &user],
@@ -51,7 +49,7 @@ pub(super) fn replace(
     namespace: &str,
     data: &str,
 ) -> Result<(), StoreError> {
-    let (host, user) = key(account);
+    let (host, user) = host_and_user(account);
     tx.execute(
         "INSERT INTO private_storage (username, server_host, namespace, data) VALUES (?1, ?2, ?3, ?4) \
          ON CONFLICT (server_host, username, namespace) DO UPDATE SET data = excluded.data",
@@ -61,7 +59,7 @@ pub(super) fn replace(
 }
 
 pub(super) fn delete_all(tx: &mut Tx<'_>, account: &BareJid) -> Result<(), StoreError> {
-    let (host, user) = key(account);
+    let (host, user) = host_and_user(account);
     tx.execute(
         "DELETE FROM private_storage WHERE server_host = ?1 AND username = ?2",
         &[&host, &user],

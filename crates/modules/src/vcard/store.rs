@@ -3,6 +3,8 @@
 use jid::BareJid;
 use store::{Column, Index, Kind, Query, StoreError, Table, TableSet, Tx};
 
+use crate::host_and_user;
+
 /// The vCards.
 static VCARD: Table = Table::new("vcard", "mod_vcard", VCARD_COLUMNS).indexes(VCARD_INDEXES);
 
@@ -67,12 +69,8 @@ pub(super) static TABLES: TableSet =
 /// locality, email, orgname, orgunit.
 pub(super) type Fields = [String; 11];
 
-fn key(account: &BareJid) -> (&str, &str) {
-    (account.domain().as_str(), account.node().map_or("", |node| node.as_str()))
-}
-
 pub(super) fn read(query: &mut Query<'_>, account: &BareJid) -> Result<Option<String>, StoreError> {
-    let (host, user) = key(account);
+    let (host, user) = host_and_user(account);
     query.query_opt(
         "SELECT vcard FROM vcard WHERE server_host = ?1 AND username = ?2",
         &[&host, &user],
@@ -86,7 +84,7 @@ pub(super) fn replace(
     vcard: &str,
     fields: &Fields,
 ) -> Result<(), StoreError> {
-    let (host, user) = key(account);
+    let (host, user) = host_and_user(account);
     tx.execute(
         "INSERT INTO vcard (username, server_host, vcard) VALUES (?1, ?2, ?3) \
          ON CONFLICT (server_host, username) DO UPDATE SET vcard = excluded.vcard",
@@ -112,7 +110,7 @@ pub(super) fn replace(
 }
 
 pub(super) fn delete(tx: &mut Tx<'_>, account: &BareJid) -> Result<(), StoreError> {
-    let (host, user) = key(account);
+    let (host, user) = host_and_user(account);
     tx.execute("DELETE FROM vcard WHERE server_host = ?1 AND username = ?2", &[&host, &user])?;
     tx.execute(
         "DELETE FROM vcard_search WHERE server_host = ?1 AND lusername = ?2",
