@@ -127,7 +127,9 @@ fn run_all(
                 Verdict::NotForThisSubject(_) => "not for this subject",
                 Verdict::Failed(_) => "FAILED",
             };
-            say(&format!("play {name} ... {word} ({} ms)", began.elapsed().as_millis()));
+            if !matches!(verdict, Verdict::NotForThisSubject(_)) {
+                say(&format!("play {name} ... {word} ({} ms)", began.elapsed().as_millis()));
+            }
             verdicts.push((place, verdict));
         }
     };

@@ -165,13 +165,16 @@ impl Sockets {
     /// The answers stretch the time on a busy machine, where a fixed one would be too short.
     async fn settle(&mut self, clients: &mut [&mut Client]) -> Done {
         let began = Instant::now();
-        let mut quiet = 0;
+        let (mut quiet, mut pause) = (0, ROUND);
         while quiet < QUIET_ROUNDS {
             if began.elapsed() > SETTLE_PATIENCE {
                 return Err(Failure("the server does not come to rest".to_owned()));
             }
-            tokio::time::sleep(ROUND).await;
+            tokio::time::sleep(pause).await;
+            let asked = Instant::now();
             self.ask().await?;
+            // A server that takes long to answer takes long for the rest too.
+            pause = ROUND.max(asked.elapsed() * 2);
             let mut moved = false;
             for client in clients.iter_mut() {
                 moved |= client.pump().await;

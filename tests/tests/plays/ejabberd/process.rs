@@ -99,7 +99,7 @@ impl Process {
             .stderr(out)
             .spawn()
             .map_err(|error| format!("erl: {error}"))?;
-        let mut process = Self { child, folder: folder };
+        let mut process = Self { child, folder };
         let addresses = group.places.values().map(|place| place.address).collect();
         process.wait_until_ready(&addresses)?;
         Ok(process)
