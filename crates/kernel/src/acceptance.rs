@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use store::{Durable, StoreError, Tx};
 
@@ -22,27 +23,49 @@ pub trait Acceptance: Any + Send + Sync {
 
     /// Counts the stanza as handled. Called once, when the last effect is over.
     fn handled(&self);
+
+    /// Learns, instead of [`handled`](Acceptance::handled), that a panic took the last effect: nobody knows how far it
+    /// came, so the sender must not be told that the stanza is handled.
+    fn abandoned(&self);
 }
 
 /// Travels with a stanza from a sender that expects an acknowledgement.
 ///
 /// Clone it for each effect that must be durable first. When the last clone is dropped the stanza counts
-/// as handled: either stored, or delivered, or refused with an error that the sender got.
+/// as handled: either stored, or delivered, or refused with an error that the sender got. What a panic drops does not
+/// count (see [`Acceptance::abandoned`]).
 #[derive(Clone)]
 pub struct Receipt(Arc<Token>);
 
-struct Token(Box<dyn Acceptance>);
+struct Token {
+    acceptance: Box<dyn Acceptance>,
+    /// A panic took one of the effects, whatever the others did.
+    abandoned: AtomicBool,
+}
 
 impl Drop for Token {
     fn drop(&mut self) {
-        self.0.handled();
+        if *self.abandoned.get_mut() {
+            self.acceptance.abandoned();
+        } else {
+            self.acceptance.handled();
+        }
+    }
+}
+
+impl Drop for Receipt {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.abandoned.store(true, Ordering::Relaxed);
+        }
     }
 }
 
 impl Receipt {
     /// A receipt for one stanza.
     pub fn new(acceptance: impl Acceptance + 'static) -> Self {
-        Self(Arc::new(Token(Box::new(acceptance))))
+        let acceptance = Box::new(acceptance);
+        Self(Arc::new(Token { acceptance, abandoned: AtomicBool::new(false) }))
     }
 
     /// Records the handling in the transaction which stores the effect, if this is the only effect left.
@@ -52,18 +75,18 @@ impl Receipt {
     /// # Errors
     /// Those of the store.
     pub fn record(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        if Arc::strong_count(&self.0) == 1 { self.0.0.record(tx) } else { Ok(()) }
+        if Arc::strong_count(&self.0) == 1 { self.0.acceptance.record(tx) } else { Ok(()) }
     }
 
     /// The sender's side, if it is of this type: for a store that gets back what it handed out itself.
     pub fn acceptance<A: Acceptance>(&self) -> Option<&A> {
-        let acceptance: &dyn Any = self.0.0.as_ref();
+        let acceptance: &dyn Any = self.0.acceptance.as_ref();
         acceptance.downcast_ref()
     }
 
     /// Says that the transaction in which [`record`](Self::record) was called has been committed, as the proof shows.
     pub fn recorded(&self, _proof: &Durable) {
-        self.0.0.recorded();
+        self.0.acceptance.recorded();
     }
 
     /// Ends this effect by the proof that it is durable.

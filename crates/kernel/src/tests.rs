@@ -227,7 +227,7 @@ fn messages_to_the_bare_jid_find_their_targets() {
 }
 
 #[derive(Clone, Default)]
-struct Counts(Arc<[AtomicUsize; 3]>);
+struct Counts(Arc<[AtomicUsize; 4]>);
 
 impl Counts {
     /// Recorded, known to be committed, handled.
@@ -249,6 +249,25 @@ impl Acceptance for Counts {
     fn handled(&self) {
         self.0[2].fetch_add(1, Ordering::SeqCst);
     }
+
+    fn abandoned(&self) {
+        self.0[3].fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_stanza_that_a_panic_takes_does_not_count_even_if_it_arrived_elsewhere() {
+    let counts = Counts::default();
+    let receipt = Receipt::new(counts.clone());
+    let copy = receipt.clone();
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+        let _taken = copy;
+        panic!("on purpose")
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(counts.now(), [0, 0, 0]);
+    receipt.settle();
+    assert_eq!((counts.now(), counts.0[3].load(Ordering::SeqCst)), ([0, 0, 0], 1));
 }
 
 #[tokio::test]

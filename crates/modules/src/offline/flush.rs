@@ -250,6 +250,11 @@ impl SpoolRow {
 }
 
 impl Acceptance for SpoolRow {
+    fn abandoned(&self) {
+        // Its row stays, and goes out again with the next flush.
+        self.page.spool.release(&self.page.owner, self.seq);
+    }
+
     fn record(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         store::delete(tx, &self.page.owner, self.seq).map(drop)
     }

@@ -43,6 +43,8 @@ impl Acceptance for Sender {
     fn handled(&self) {
         self.0.lock().1 += 1;
     }
+
+    fn abandoned(&self) {}
 }
 
 async fn come_online(server: &Server, resource: &str) -> (Arc<kernel::SessionHandle>, Session) {

@@ -1,6 +1,5 @@
 //! To the client: hooks, stream management, one write a burst.
 
-use jid::Jid;
 use kernel::Delivery;
 use kernel::hooks::{Flow, Incoming, UserReceive};
 use tokio::time::Instant;
@@ -13,24 +12,24 @@ use super::session::{ClientSession, Ending, Next};
 use super::sm::{JournalEntry, Kept, Sm};
 
 impl ClientSession {
-    /// Hands deliveries to the client, behind what is rendered already.
-    pub(super) async fn deliver(&mut self, deliveries: Vec<Delivery>, mut out: Vec<u8>) -> Next {
-        let deliveries = self.filter(deliveries).await;
+    /// Hands what was taken to the client, behind what is rendered already.
+    pub(super) async fn deliver(&mut self, mut out: Vec<u8>) -> Next {
+        self.filter().await;
         if let end @ Next::End(_) = self.effects(&mut out).await {
-            self.leftover.extend(deliveries);
             return self.finish(out, end).await;
         }
         if self.sm.is_some() {
-            return self.deliver_managed(deliveries, out).await;
+            return self.deliver_managed(out).await;
         }
-        for delivery in &deliveries {
+        for delivery in &self.taken {
             delivery.stanza.write(&mut out);
         }
         if !self.write(&out).await {
-            self.leftover.extend(deliveries);
             return Next::End(Ending::ByClient);
         }
         // The receipts go here: what was written to a client without acknowledgements counts as delivered.
+        self.taken = Vec::new();
+        self.passed = 0;
         Next::Go
     }
 
@@ -40,17 +39,21 @@ impl ClientSession {
     }
 
     /// Runs the hooks of receiving; what they stop is gone.
-    async fn filter(&mut self, mut deliveries: Vec<Delivery>) -> Vec<Delivery> {
+    ///
+    /// They act in place: whatever a hook does, a panic included, the others stay with the session.
+    async fn filter(&mut self) {
         let generation = self.session.generation();
-        let Some(chain) = generation.chains().get::<UserReceive>() else { return deliveries };
-        let mut kept = Vec::with_capacity(deliveries.len());
-        for mut delivery in deliveries.drain(..) {
+        let Some(chain) = generation.chains().get::<UserReceive>() else { return };
+        while let Some(delivery) = self.taken.get_mut(self.passed) {
+            self.in_hand = true;
             let mut event = Incoming { stanza: &mut delivery.stanza, session: &mut self.session };
             if chain.run(&mut event).await == Flow::Continue {
-                kept.push(delivery);
+                self.passed += 1;
+            } else {
+                self.taken.remove(self.passed);
             }
+            self.in_hand = false;
         }
-        kept
     }
 
     /// Renders stanzas that are already past the hooks, with stream management if it is on.
@@ -65,7 +68,9 @@ impl ClientSession {
         self.enqueue(deliveries, out).await
     }
 
-    async fn deliver_managed(&mut self, deliveries: Vec<Delivery>, mut out: Vec<u8>) -> Next {
+    async fn deliver_managed(&mut self, mut out: Vec<u8>) -> Next {
+        self.passed = 0;
+        let deliveries = std::mem::take(&mut self.taken);
         if let end @ Next::End(_) = self.enqueue(deliveries, &mut out).await {
             return self.finish(out, end).await;
         }
@@ -167,19 +172,6 @@ impl ClientSession {
         match sm.acknowledged(h) {
             Ok(()) => Next::Go,
             Err(too_high) => Next::End(Ending::WithError(too_high.to_stream_error())),
-        }
-    }
-
-    /// What could not be written goes back to the account: to another session, or to be kept.
-    pub(super) async fn give_back(&mut self, deliveries: Vec<Delivery>) {
-        let kernel = self.session.kernel().clone();
-        let host = self.session.host().clone();
-        let own = Jid::from(self.session.jid().clone());
-        for mut delivery in deliveries {
-            if delivery.stanza.to().is_none() {
-                delivery.stanza.set_to(Some(own.clone()));
-            }
-            kernel.deliver_to_sessions(&host, delivery).await;
         }
     }
 }

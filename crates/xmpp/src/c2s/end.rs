@@ -1,9 +1,11 @@
 //! The end of a session: the client is told, contacts see it go, nothing undelivered is lost.
 
-use jid::Jid;
+use std::sync::Arc;
+
+use jid::{FullJid, Jid};
 use kernel::contracts::Roster;
 use kernel::hooks::{OwnPresence, SelfPresence, SessionClosed};
-use kernel::{Delivery, Effect, Kernel, xmpp_stamp};
+use kernel::{Delivery, Effect, Host, Kernel, xmpp_stamp};
 use tokio::time::Instant;
 use xmpp_wire::negotiation::write_close;
 use xmpp_wire::payload::delay::Delay;
@@ -29,6 +31,7 @@ impl ClientSession {
         generation.chains().run::<SessionClosed>(&mut session).await;
         self.route_effects().await;
         let (_, left) = self.session.handle().mailbox().close();
+        let estate = Estate::of(&self);
         if let Some(sm) = self.sm.take() {
             if sm.resume_for.is_some()
                 && let Some(module) = StreamMgmt::of(&generation)
@@ -40,11 +43,11 @@ impl ClientSession {
                     Instant::now(),
                 );
             }
-            self.route_unacknowledged(*sm).await;
+            estate.route_unacknowledged(*sm).await;
         }
-        let taken = std::mem::take(&mut self.leftover);
-        self.give_back(taken).await;
-        self.give_back(left).await;
+        let taken = std::mem::take(&mut self.taken);
+        estate.give_back(taken).await;
+        estate.give_back(left).await;
         tracing::debug!(session = %self.session.jid(), "session closed");
     }
 
@@ -59,7 +62,7 @@ impl ClientSession {
     /// Contacts see nothing of it, as they see nothing of a crash.
     async fn suspend(&mut self, ending: Ending) {
         let (_, left) = self.session.handle().mailbox().close();
-        let mut undelivered = std::mem::take(&mut self.leftover);
+        let mut undelivered = std::mem::take(&mut self.taken);
         undelivered.extend(left);
         let mut out = Vec::new();
         drop(self.enqueue(undelivered, &mut out).await);
@@ -106,11 +109,38 @@ impl ClientSession {
             }
         }
     }
+}
+
+/// What deals with the messages that an ended session leaves.
+pub(super) struct Estate {
+    kernel: Kernel,
+    host: Arc<Host>,
+    jid: FullJid,
+}
+
+impl Estate {
+    pub(super) fn of(client: &ClientSession) -> Self {
+        let session = &client.session;
+        Self {
+            kernel: session.kernel().clone(),
+            host: session.host().clone(),
+            jid: session.jid().clone(),
+        }
+    }
+
+    /// What could not be written goes back to the account: to another session, or to be kept.
+    pub(super) async fn give_back(&self, deliveries: Vec<Delivery>) {
+        for mut delivery in deliveries {
+            if delivery.stanza.to().is_none() {
+                delivery.stanza.set_to(Some(Jid::from(self.jid.clone())));
+            }
+            self.kernel.deliver_to_sessions(&self.host, delivery).await;
+        }
+    }
 
     /// What the client has not acknowledged (XEP-0198 §5, §9; `resend_on_timeout`).
-    async fn route_unacknowledged(&mut self, sm: Sm) {
-        let kernel = self.session.kernel().clone();
-        let online = kernel.sessions().is_online(self.session.account());
+    pub(super) async fn route_unacknowledged(&self, sm: Sm) {
+        let online = self.kernel.sessions().is_online(&self.jid.to_bare());
         let resend = match sm.policy.resend_on_timeout {
             ResendOnTimeout::No => false,
             ResendOnTimeout::Yes => true,
@@ -118,30 +148,30 @@ impl ClientSession {
         };
         let (journal, unacknowledged) = sm.into_unacknowledged();
         let ending = journal.end();
-        let stamp = xmpp_stamp(kernel.clock().wall());
+        let stamp = xmpp_stamp(self.kernel.clock().wall());
         for kept in unacknowledged {
             let delivery = match kept.row {
                 Some(row) => journal.hand_over(&ending, row, kept.stanza),
                 None => Delivery::new(kept.stanza),
             };
-            self.route_one(&kernel, delivery, resend, &stamp).await;
+            self.route_one(delivery, resend, &stamp).await;
         }
     }
 
-    async fn route_one(&self, kernel: &Kernel, mut delivery: Delivery, resend: bool, stamp: &str) {
+    async fn route_one(&self, mut delivery: Delivery, resend: bool, stamp: &str) {
         match delivery.stanza.kind() {
             StanzaKind::Message(MessageType::Error) | StanzaKind::Presence(_) => {}
             StanzaKind::Message(_) if resend => {
                 if delivery.stanza.child("delay", xmpp_wire::ns::DELAY).is_none() {
-                    let from = Some(self.session.host().jid());
+                    let from = Some(self.host.jid());
                     let delay =
                         Delay { from, stamp: stamp.to_owned(), reason: Some("Resent".to_owned()) };
                     delivery.stanza.push(&delay.to_element());
                 }
-                kernel.deliver_to_sessions(self.session.host(), delivery).await;
+                self.kernel.deliver_to_sessions(&self.host, delivery).await;
             }
             StanzaKind::Message(_) | StanzaKind::Iq(IqType::Get | IqType::Set) => {
-                kernel
+                self.kernel
                     .bounce(delivery, &StanzaError::new(StanzaCondition::ServiceUnavailable))
                     .await;
             }

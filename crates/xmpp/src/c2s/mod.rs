@@ -10,6 +10,7 @@ mod features;
 mod inbound;
 mod negotiate;
 mod options;
+mod panics;
 mod resume;
 mod session;
 mod sm;

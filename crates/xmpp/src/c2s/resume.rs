@@ -118,6 +118,7 @@ impl ClientSession {
             self.waiting = Some(Box::new(resumption));
             return Next::Go;
         };
+        sm.inbound.rewind();
         let Resumption { carrier, h, info, lang, ns } = resumption;
         self.carrier = Some(carrier);
         if let Err(error) = sm.settle(handled).await {

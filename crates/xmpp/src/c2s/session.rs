@@ -8,10 +8,10 @@ use std::time::Duration;
 use accounts::AnonymousSession;
 use kernel::hooks::{SessionPending, SessionResumed};
 use kernel::{CloseReason, Control, Delivery, Effect, Session};
-use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep};
 use xmpp_wire::{StreamCondition, StreamError};
 
+use super::panics::Survive;
 use super::sm::{Resumption, Sm};
 use crate::carriers::{Carrier, Inbound};
 
@@ -34,8 +34,12 @@ pub(crate) struct ClientSession {
     pub(super) waiting: Option<Box<Resumption>>,
     /// When waiting for resumption ends.
     pub(super) resume_deadline: Option<Instant>,
-    /// What the session took and could not hand to its client; it goes back to the account at the end.
-    pub(super) leftover: Vec<Delivery>,
+    /// What the session took and has not handed to its client; it goes back to the account at the end.
+    pub(super) taken: Vec<Delivery>,
+    /// How many of those the hooks of receiving have let pass.
+    pub(super) passed: usize,
+    /// Whether a hook has the next one at the moment.
+    pub(super) in_hand: bool,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -43,7 +47,8 @@ pub(crate) struct ClientSession {
 #[derive(Default)]
 struct Woken {
     control: Vec<Control>,
-    deliveries: Vec<Delivery>,
+    /// The burst before did not come to its end.
+    panic: bool,
     input: bool,
     timer: bool,
 }
@@ -81,7 +86,9 @@ impl ClientSession {
             anonymous: None,
             waiting: None,
             resume_deadline: None,
-            leftover: Vec::new(),
+            taken: Vec::new(),
+            passed: 0,
+            in_hand: false,
             timer: None,
         }
     }
@@ -105,9 +112,13 @@ impl ClientSession {
         let mut woken = Woken::default();
         let ending = loop {
             // Boxed, so that a task which only waits holds nothing of what a burst needs.
-            match Box::pin(self.burst(woken)).await {
-                Next::Go => {}
-                Next::End(ending) => break ending,
+            match Survive(Box::pin(self.burst(woken))).await {
+                Some(Next::Go) => {}
+                Some(Next::End(ending)) => break ending,
+                None => {
+                    woken = Woken { panic: true, ..Woken::default() };
+                    continue;
+                }
             }
             woken = poll_fn(|cx| self.poll_wake(cx)).await;
         };
@@ -117,8 +128,7 @@ impl ClientSession {
     fn poll_wake(&mut self, cx: &mut Context<'_>) -> Poll<Woken> {
         let mut woken = Woken::default();
         let mailbox = self.session.handle().mailbox();
-        let mail =
-            mailbox.poll_take(cx, BURST_STANZAS_MAX, &mut woken.control, &mut woken.deliveries);
+        let mail = mailbox.poll_take(cx, BURST_STANZAS_MAX, &mut woken.control, &mut self.taken);
         if let Some(carrier) = &mut self.carrier
             && carrier.paused_until().is_none()
         {
@@ -151,13 +161,13 @@ impl ClientSession {
 
     /// Everything that one wake-up brought, ended by one write.
     async fn burst(&mut self, woken: Woken) -> Next {
+        if woken.panic {
+            return Box::pin(self.after_panic()).await;
+        }
         let mut out = Vec::new();
         match self.act(woken.control, woken.timer, woken.input, &mut out).await {
-            Next::Go => self.output(woken.deliveries, out).await,
-            end @ Next::End(_) => {
-                self.leftover.extend(woken.deliveries);
-                self.written(out, end).await
-            }
+            Next::Go => self.output(out).await,
+            end @ Next::End(_) => self.written(out, end).await,
         }
     }
 
@@ -202,18 +212,17 @@ impl ClientSession {
     }
 
     /// Takes what came for the client meanwhile, and writes everything at once.
-    async fn output(&mut self, mut deliveries: Vec<Delivery>, mut out: Vec<u8>) -> Next {
+    async fn output(&mut self, mut out: Vec<u8>) -> Next {
         let mut control = Vec::new();
-        let room = BURST_STANZAS_MAX.saturating_sub(deliveries.len());
+        let room = BURST_STANZAS_MAX.saturating_sub(self.taken.len());
         // Replies of the server to what was just read go out with the same write.
-        self.session.handle().mailbox().take(room, &mut control, &mut deliveries);
+        self.session.handle().mailbox().take(room, &mut control, &mut self.taken);
         for control in control {
             if let end @ Next::End(_) = self.control(control, &mut out).await {
-                self.leftover.append(&mut deliveries);
                 return self.written(out, end).await;
             }
         }
-        self.deliver(deliveries, out).await
+        self.deliver(out).await
     }
 
     /// Writes what has been rendered before a burst ends the session.
@@ -244,6 +253,9 @@ impl ClientSession {
             // The count itself is in the ledger; this says that an acknowledgement is due.
             Control::Wake => match self.waiting.take() {
                 Some(resumption) => self.attach(*resumption, out).await,
+                None if self.sm.as_ref().is_some_and(|sm| sm.inbound.has_abandoned()) => {
+                    self.interrupt().await
+                }
                 None => {
                     self.acknowledge(out).await;
                     Next::Go
@@ -343,28 +355,6 @@ impl ClientSession {
                 return end;
             }
         }
-    }
-}
-
-impl Drop for ClientSession {
-    /// However the task ends, by a panic too, nobody must find the session any more, and what it was sent must go
-    /// elsewhere. After an orderly end there is nothing left to do.
-    fn drop(&mut self) {
-        let kernel = self.session.kernel();
-        kernel.sessions().remove(self.session.handle());
-        let (_, left) = self.session.handle().mailbox().close();
-        if left.is_empty()
-            || kernel.tasks().stopping().has_begun()
-            || Handle::try_current().is_err()
-        {
-            return;
-        }
-        let (kernel, host) = (kernel.clone(), self.session.host().clone());
-        self.session.kernel().tasks().spawn("give back", async move {
-            for delivery in left {
-                kernel.deliver_to_sessions(&host, delivery).await;
-            }
-        });
     }
 }
 

@@ -24,6 +24,8 @@ use super::sm::{
 };
 use crate::carriers::Carrier;
 
+mod panics;
+
 struct Bench {
     kernel: Kernel,
     scratch: ScratchStore,
@@ -95,7 +97,9 @@ impl Bench {
 }
 
 async fn boot(scratch: &ScratchStore) -> Kernel {
-    let text = "hosts: [example.org]\nlisten: []\nmodules:\n  mod_stream_mgmt: {}\n".to_owned();
+    let text =
+        "hosts: [example.org]\nlisten: []\nmodules:\n  mod_stream_mgmt: {}\n  mod_time: {}\n"
+            .to_owned();
     let source = settings::Source::Text { name: "test".to_owned(), text };
     let config = settings::load(&source, &settings::Inputs::default())
         .map_err(|_| "bad settings")
@@ -107,7 +111,8 @@ async fn boot(scratch: &ScratchStore) -> Kernel {
     let clock = Clock::system();
     let certs = CertOptions { certfiles: Vec::new(), hosts: Vec::new(), self_signed_dir: None };
     let (certs, _) = CertStore::open(&certs, clock.wall().into());
-    static LISTS: &[&[kernel::ModuleEntry]] = &[&[kernel::entry::<StreamMgmt>()]];
+    static LISTS: &[&[kernel::ModuleEntry]] =
+        &[&[kernel::entry::<StreamMgmt>(), kernel::entry::<panics::Faulty>()]];
     let parts = Parts {
         store: (*scratch).clone(),
         accounts,
@@ -366,7 +371,8 @@ async fn what_a_full_queue_does_not_take_goes_elsewhere_at_the_end() {
     let other = bench.handle("b@example.org/2");
     other.set_presence(Some((0, Stanza::presence(PresenceType::Available))));
     bench.kernel.sessions().add(other.clone());
-    let next = session.deliver(vec![message("m0").into(), message("m1").into()], Vec::new()).await;
+    session.taken = vec![message("m0").into(), message("m1").into()];
+    let next = session.deliver(Vec::new()).await;
     let Next::End(ending) = next else { panic!("one was allowed") };
     session.end(ending).await;
     assert_eq!(received(&other), ["m0", "m1"]);
@@ -419,7 +425,8 @@ async fn what_a_lost_connection_did_not_take_waits_for_the_next() {
     let (ours, theirs) = carrier();
     drop(theirs);
     session.carrier = Some(ours);
-    let next = session.deliver(vec![Delivery::new(message("m0"))], Vec::new()).await;
+    session.taken = vec![Delivery::new(message("m0"))];
+    let next = session.deliver(Vec::new()).await;
     assert!(matches!(next, Next::Go));
     assert!(session.carrier.is_none());
     let deadline = session.resume_deadline.unwrap();

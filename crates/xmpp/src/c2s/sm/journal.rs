@@ -5,6 +5,7 @@
 //! and nothing is sent twice.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ::store::{StoreError, Tx};
 use kernel::{Acceptance, Delivery, Kernel, Receipt};
@@ -134,7 +135,7 @@ impl Journal {
 
     /// The end of the session: its row goes when the last of its messages has been dealt with.
     pub(crate) fn end(&self) -> Arc<Ending> {
-        Arc::new(Ending(self.clone()))
+        Arc::new(Ending { journal: self.clone(), kept: AtomicBool::new(false) })
     }
 
     fn submit(
@@ -155,12 +156,20 @@ impl Journal {
 }
 
 /// Held by every message that is still to be dealt with; the last one removes the session from the journal.
-pub(crate) struct Ending(Journal);
+pub(crate) struct Ending {
+    journal: Journal,
+    /// A panic took one of the messages: its row stays until the server is started again and finds it.
+    kept: AtomicBool,
+}
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        let id = self.0.id.clone();
-        self.0.submit("the end of a session", move |tx| store::delete_session(tx, id.as_str()));
+        if self.kept.load(Ordering::Relaxed) {
+            return;
+        }
+        let id = self.journal.id.clone();
+        self.journal
+            .submit("the end of a session", move |tx| store::delete_session(tx, id.as_str()));
     }
 }
 
@@ -172,12 +181,16 @@ struct JournalRow {
 
 impl Acceptance for JournalRow {
     fn record(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        store::delete_stanza(tx, self.ending.0.id.as_str(), self.row)
+        store::delete_stanza(tx, self.ending.journal.id.as_str(), self.row)
     }
 
     fn handled(&self) {
         // Covers what needed no store, such as an error to the sender; a second deletion does no harm.
-        self.ending.0.forget(vec![self.row]);
+        self.ending.journal.forget(vec![self.row]);
+    }
+
+    fn abandoned(&self) {
+        self.ending.kept.store(true, Ordering::Relaxed);
     }
 }
 

@@ -87,8 +87,18 @@ impl Inbound {
     /// What the client may be told, if that is everything it sent; otherwise the session is woken when it is.
     pub(crate) fn handled_all(&self) -> Option<Handled> {
         let mut state = self.state.lock();
-        state.awaited = state.ledger.pending() > 0;
+        state.awaited = !state.ledger.is_settled();
         (!state.awaited).then(|| state.ledger.handled())
+    }
+
+    /// Whether the fate of a stanza is unknown, so that the client must be made to send it again.
+    pub(crate) fn has_abandoned(&self) -> bool {
+        self.state.lock().ledger.has_abandoned()
+    }
+
+    /// Expects the abandoned stanzas and what came after them once more; the client is about to be told so.
+    pub(crate) fn rewind(&self) {
+        self.state.lock().ledger.rewind();
     }
 
     /// Makes what the client is to be told durable, if it is not already. Free when every stanza was recorded with
@@ -115,6 +125,11 @@ impl Inbound {
         if !is_covered(state.durable, count) {
             state.durable = count;
         }
+    }
+
+    fn wake(&self) {
+        // A session that has ended needs no waking.
+        drop(self.handle.mailbox().control(Control::Wake));
     }
 
     /// What the client may be told now.
@@ -168,12 +183,19 @@ impl Acceptance for InboundStanza {
     fn handled(&self) {
         let mut state = self.inbound.state.lock();
         state.ledger.complete(self.seq);
-        if state.awaited && state.ledger.pending() == 0 {
+        if state.awaited && state.ledger.is_settled() {
             state.awaited = false;
             drop(state);
-            // A session that has ended needs no waking.
-            drop(self.inbound.handle.mailbox().control(Control::Wake));
+            self.inbound.wake();
         }
+    }
+
+    fn abandoned(&self) {
+        let mut state = self.inbound.state.lock();
+        state.ledger.abandon(self.seq);
+        state.awaited = false;
+        drop(state);
+        self.inbound.wake();
     }
 }
 
