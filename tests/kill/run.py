@@ -5,7 +5,7 @@
     run.py --subject ejabberd --kills 10
 
 Clients with stream management (XEP-0198) write to each other and to people who are offline while the server is
-killed and started again on the same data. Each message has an id of its own. At the end everything that the
+killed and started again on the same data. One person has two resources, and messages to the account go to both. Each message has an id of its own. At the end everything that the
 server acknowledged must have arrived exactly once: by `<a h=…/>` (or the h of a resumption), by the result of a
 roster change, by the exit code of `register`. For ejabberd the numbers are printed and judged by nobody.
 """
@@ -33,6 +33,7 @@ from harness.subject import Subject, make  # noqa: E402
 
 HOST = "talk.test"
 WINDOW = 40  # Unacknowledged messages per client.
+SECOND = "anna's other device"
 TOLD = 20  # Messages that a report names at most.
 LOST_CONNECTION = (Closed, StreamError, SaslFailure, OSError, TimeoutError)
 
@@ -51,11 +52,16 @@ class Ledger:
     problems: Counter[str] = field(default_factory=Counter)
     latest: dict[tuple[str, str], int] = field(default_factory=dict)
     late: list[str] = field(default_factory=list)
+    to_both: set[str] = field(default_factory=set)
 
     def take(self, receiver: str, ident: str) -> None:
         """A message arrived. Ids are `sender:receiver-group:number`."""
-        self.received[ident] += 1
         sender, group, number = ident.split(":")
+        if receiver == SECOND:
+            # A count of its own: it gets what was for the whole account.
+            group = SECOND
+            ident = f"{sender}:{group}:{number}"
+        self.received[ident] += 1
         key = (sender, group)
         if self.received[ident] == 1:
             if int(number) < self.latest.get(key, -1):
@@ -95,9 +101,12 @@ class State(Managed):
 class Person:
     """A client that stays in the same resumable session through all kills, and writes to `targets`."""
 
-    def __init__(self, subject: Subject, ledger: Ledger, account: Account, targets: list[tuple[str, str]]) -> None:
+    resource = "kill"
+
+    def __init__(self, subject: Subject, ledger: Ledger, account: Account, targets: list[tuple[str, str]],
+                 name: str = "") -> None:
         self.subject, self.ledger, self.account, self.targets = subject, ledger, account, targets
-        self.state = State(ledger, account.user)
+        self.state = State(ledger, name or account.user)
         self.numbers: Counter[str] = Counter()
         self.writing = False
         self.done = False
@@ -154,7 +163,7 @@ class Person:
         pending = deque(self.state.queue)
         self.leaving = False
         self.state.ident = ""
-        await stream.bind("kill")
+        await stream.bind(self.resource)
         enabled = await self.state.enable(stream)
         if enabled.tag != q(NS_SM, "enabled") or not self.state.ident:
             raise RuntimeError(f"stream management refused: {ET.tostring(enabled).decode()}")
@@ -181,6 +190,8 @@ class Person:
                 self.numbers[group] += 1
                 self.ledger.sent += 1
                 ident = f"{self.account.user}:{group}:{number}"
+                if group == "anna" and "/" not in target:
+                    self.ledger.to_both.add(ident)
                 self.state.send(f"<message type='chat' to='{target}' id='{ident}'><body>{ident}</body></message>")
                 if turn % 5 == 0:
                     stream.send(f"<r xmlns='{NS_SM}'/>")
@@ -221,6 +232,18 @@ class Napper(Person):
 
     async def write(self, stream: Stream) -> None:
         """Only listens."""
+
+
+class Second(Person):
+    """Another resource of somebody, which only listens."""
+
+    resource = "second"
+
+    async def write(self, stream: Stream) -> None:
+        """Only requests for acknowledgement, as its presence must have arrived."""
+        while True:
+            stream.send(f"<r xmlns='{NS_SM}'/>")
+            await asyncio.sleep(0.05)
 
 
 class Scribe(Person):
@@ -298,6 +321,7 @@ class Trial:
 
         self.people = [person("anna", "boris", "sleeper1", "napper"), person("boris", "anna", "sleeper2"),
                        person("carla", "dirk", "napper"), person("dirk", "carla", "sleeper1")]
+        self.people.append(Second(subject, self.ledger, accounts["anna"], [], SECOND))
         self.napper = Napper(subject, self.ledger, accounts["napper"], [])
         self.scribe = Scribe(subject, self.ledger, accounts["scribe"])
         self.sleepers = [Sleeper(subject, self.ledger, accounts[name], []) for name in ("sleeper1", "sleeper2")]
@@ -393,12 +417,14 @@ async def trial(subject: Subject, kills: int, seed: int, fault: str) -> list[str
     await one.run()
     ledger = one.ledger
     lost = sorted(ledger.acknowledged - set(ledger.received))
+    lost += [f"{ident} at {SECOND}" for ident in sorted(ledger.acknowledged & ledger.to_both)
+             if ident.replace(":anna:", f":{SECOND}:") not in ledger.received]
     doubled = sorted(ident for ident, count in ledger.received.items() if count > 1)
     pending = sum(len(person.state.queue) for person in one.people)
     wrong = {
         "acknowledged messages lost": len(lost), "messages doubled": len(doubled), # RFC 6120 §10.1; where a stored message meets a new one the order is told below, but not judged.
         "out of order between people online": sum(count for pair, count in ledger.out_of_order.items()
-                                                  if pair.split(":")[1] in {person.account.user for person in one.people}),
+                                                  if pair.split(":")[1] in {person.state.name for person in one.people}),
         "acknowledgements withdrawn": len(ledger.withdrawn), "resumptions refused": ledger.refused,
         "never acknowledged": pending, "confirmed roster changes lost": await one.scribe.missing(),
         "confirmed accounts lost": await one.lost_accounts(), **ledger.problems,

@@ -18,6 +18,20 @@ pub trait Acceptance: Any + Send + Sync {
     /// Those of the store; the whole closure is rolled back then.
     fn record(&self, tx: &mut Tx<'_>) -> Result<(), StoreError>;
 
+    /// Writes, in the transaction of one effect among several, that the stanza has reached `target`. A crash may come
+    /// before the others, and then the sender repeats it.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn record_part(&self, _tx: &mut Tx<'_>, _target: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Whether the stanza is such a repetition, and has reached `target` before.
+    fn has_reached(&self, _target: &str) -> bool {
+        false
+    }
+
     /// Learns that the transaction of [`record`](Acceptance::record) was committed. Not every effect calls it.
     fn recorded(&self) {}
 
@@ -76,6 +90,24 @@ impl Receipt {
     /// Those of the store.
     pub fn record(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         if Arc::strong_count(&self.0) == 1 { self.0.acceptance.record(tx) } else { Ok(()) }
+    }
+
+    /// The same for a stanza that may have several targets of which each has a name that survives a crash: what has
+    /// been stored for one of them is known by [`has_reached`](Self::has_reached) when the sender must repeat it.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn record_for(&self, tx: &mut Tx<'_>, target: &str) -> Result<(), StoreError> {
+        if Arc::strong_count(&self.0) == 1 {
+            self.0.acceptance.record(tx)
+        } else {
+            self.0.acceptance.record_part(tx, target)
+        }
+    }
+
+    /// Whether the stanza was stored for `target` before a crash, after which its sender repeats it.
+    pub fn has_reached(&self, target: &str) -> bool {
+        self.0.acceptance.has_reached(target)
     }
 
     /// The sender's side, if it is of this type: for a store that gets back what it handed out itself.

@@ -7,6 +7,7 @@ use accounts::Accounts;
 use arc_swap::ArcSwap;
 use jid::BareJid;
 use netio::CertStore;
+use parking_lot::Mutex;
 use settings::{Config, NodeName, Problem};
 use store::Store;
 
@@ -16,6 +17,7 @@ use crate::hooks::AccountEvent;
 use crate::hooks::HookPoint;
 use crate::host::{Generation, Host};
 use crate::iq::PendingReplies;
+use crate::mailbox::{CloseReason, Control};
 use crate::module::ModuleEntry;
 use crate::process::ServerControl;
 use crate::router::Routes;
@@ -49,6 +51,8 @@ struct Inner {
     parts: Parts,
     config: ArcSwap<Config>,
     hosts: ArcSwap<HashMap<String, Arc<Host>>>,
+    /// Held by a reload from its first look at the present to its last change.
+    reloading: Mutex<()>,
     commands: ArcSwap<CommandTable>,
     sessions: Sessions,
     routes: Routes,
@@ -67,6 +71,7 @@ impl Kernel {
             parts,
             config: ArcSwap::from_pointee(config.clone()),
             hosts: ArcSwap::default(),
+            reloading: Mutex::new(()),
             commands: ArcSwap::default(),
             sessions: Sessions::default(),
             routes: Routes::default(),
@@ -80,11 +85,13 @@ impl Kernel {
 
     /// Puts another configuration in force, or leaves everything as it is.
     ///
-    /// Sessions go on and meet their host's next generation at the next stanza.
+    /// Sessions go on and meet their host's next generation at the next stanza; those of a host that is served no
+    /// longer are told to end. Of two reloads at a time the second one waits.
     ///
     /// # Errors
     /// Every problem found; nothing has changed then.
     pub fn reload(&self, config: Config) -> Result<(), Vec<Problem>> {
+        let _alone = self.0.reloading.lock();
         let present = self.0.hosts.load_full();
         let mut built = Vec::new();
         let mut problems = Vec::new();
@@ -119,6 +126,12 @@ impl Kernel {
         self.0.hosts.store(Arc::new(hosts));
         self.0.parts.accounts.reconfigure(accounts);
         self.0.config.store(Arc::new(config));
+        for name in present.keys().filter(|name| self.host(name).is_none()) {
+            for session in self.sessions().of_host(name) {
+                // One that has ended already needs no telling.
+                drop(session.mailbox().control(Control::Close(CloseReason::HostGone)));
+            }
+        }
         Ok(())
     }
 

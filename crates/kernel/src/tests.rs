@@ -17,14 +17,16 @@ use xmpp_wire::{IqType, MessageType, PresenceType, Stanza, StanzaCondition};
 use crate::commands::{Command, CommandTable, Field, Shape, Value, Version, field};
 use crate::*;
 
+fn config(hosts: &str) -> settings::Config {
+    let text = format!("hosts: [{hosts}]\nlisten: []\nmodules: {{}}\n");
+    let source = settings::Source::Text { name: "test".to_owned(), text };
+    let loaded = settings::load(&source, &settings::Inputs::default());
+    loaded.map_err(|_| "bad settings").unwrap().config
+}
+
 async fn kernel() -> (Kernel, ScratchStore) {
     let store = ScratchStore::open(&accounts::TABLES).unwrap();
-    let text = "hosts: [example.org]\nlisten: []\nmodules: {}\n".to_owned();
-    let source = settings::Source::Text { name: "test".to_owned(), text };
-    let config = settings::load(&source, &settings::Inputs::default())
-        .map_err(|_| "bad settings")
-        .unwrap()
-        .config;
+    let config = config("example.org");
     let options = accounts::Options::from_config(&config);
     let accounts = Accounts::open(store.clone(), options, random::bytes).await.unwrap();
     let clock = Clock::starting_at(Timestamp::UNIX_EPOCH);
@@ -441,4 +443,35 @@ fn a_command_answers_in_the_newest_version_its_caller_knows() {
     assert_eq!(table.iter().map(|one| one.name).collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(table.get("b").unwrap().about, "first");
     assert!(table.get("c").is_none());
+}
+
+#[tokio::test]
+async fn a_reload_ends_the_sessions_of_hosts_that_are_gone_and_no_others() {
+    let (kernel, _store) = kernel().await;
+    kernel.reload(config("example.org, example.net")).unwrap();
+    let [stays, goes] =
+        ["a@example.org/1", "a@example.net/1"].map(|jid| session(jid, None, bounds(9, 999)));
+    kernel.sessions().add(stays.clone());
+    kernel.sessions().add(goes.clone());
+    kernel.reload(config("example.org")).unwrap();
+    assert!(taken(stays.mailbox()).0.is_empty());
+    assert!(matches!(taken(goes.mailbox()).0[..], [Control::Close(CloseReason::HostGone)]));
+}
+
+#[tokio::test]
+async fn reloads_at_the_same_time_leave_one_configuration_not_a_mixture() {
+    let (kernel, _store) = kernel().await;
+    for _ in 0..50 {
+        std::thread::scope(|scope| {
+            for other in ["one.example", "two.example", "three.example"] {
+                let kernel = &kernel;
+                scope.spawn(move || {
+                    kernel.reload(config(&format!("example.org, {other}"))).unwrap()
+                });
+            }
+        });
+        // Hosts without configuration, or the other way round, would be missing here.
+        assert_eq!(kernel.hosts().len(), 2, "{:?}", kernel.config().hosts());
+    }
+    assert_eq!(kernel.host("example.org").unwrap().generation().number(), 151);
 }

@@ -40,6 +40,10 @@ impl Negotiating {
         }
         let shaper = generation.access().shaper(&self.door.options.shaper, &subject).rate();
         let handle = self.register(&generation, jid);
+        if self.door.kernel.host(host.name()).is_none() {
+            // A reload removed the host, and may have told its sessions to end before this one was among them.
+            drop(handle.mailbox().control(Control::Close(CloseReason::HostGone)));
+        }
         let session = Session::new(self.door.kernel.clone(), host.clone(), handle);
         // From here on the session leaves the table when it is dropped, also if this negotiation is cut short.
         let mut session = Box::new(ClientSession::new(

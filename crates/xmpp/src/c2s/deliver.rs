@@ -1,7 +1,7 @@
 //! To the client: hooks, stream management, one write a burst.
 
-use kernel::Delivery;
 use kernel::hooks::{Flow, Incoming, UserReceive};
+use kernel::{Delivery, Receipt};
 use tokio::time::Instant;
 use xmpp_wire::sm::{Counter, Handled, SmReply};
 use xmpp_wire::{
@@ -86,7 +86,12 @@ impl ClientSession {
         let Some(sm) = &mut self.sm else { return Next::Go };
         let mut entries = Vec::new();
         let mut numbered = Vec::with_capacity(deliveries.len());
-        for (ahead, delivery) in (0..).zip(deliveries) {
+        // A sender that repeats a message after a crash means those who did not get it before.
+        let has_it = |receipt: &Receipt| receipt.has_reached(sm.id.as_str());
+        let fresh = deliveries
+            .into_iter()
+            .filter(|delivery| !delivery.receipt.as_ref().is_some_and(has_it));
+        for (ahead, delivery) in (0..).zip(fresh) {
             let Delivery { stanza, receipt } = delivery;
             let row = is_kept(stanza.kind()).then(|| sm.next_row(ahead));
             if let Some(row) = row {

@@ -24,6 +24,7 @@ use super::sm::{
 };
 use crate::carriers::Carrier;
 
+mod crashes;
 mod panics;
 
 struct Bench {
@@ -88,6 +89,19 @@ impl Bench {
 
     async fn ahead(&self, id: &'static str) -> Vec<u32> {
         self.scratch.read(move |query| store::ahead(query, id)).await.unwrap()
+    }
+
+    async fn reached(&self, id: &'static str) -> Vec<super::sm::Reached> {
+        self.scratch.read(move |query| store::reached(query, id)).await.unwrap()
+    }
+
+    /// The count of a sender as a restart finds it.
+    async fn restored_inbound(&self, id: &'static str) -> Arc<Inbound> {
+        let row = self.sessions().await.into_iter().find(|(name, _)| name == id).unwrap().1;
+        let ahead = self.ahead(id).await.into_iter().map(Counter::new);
+        let ledger = Ledger::resumed(Counter::new(row.handled), ahead);
+        let handle = self.kernel.sessions().find("a@example.org", "1").unwrap();
+        Inbound::resumed(SmId::new(id), ledger, self.reached(id).await, handle)
     }
 
     /// Waits until everything queued for the writer is committed.

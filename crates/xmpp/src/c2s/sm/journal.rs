@@ -12,13 +12,16 @@ use kernel::{Acceptance, Delivery, Kernel, Receipt};
 use xmpp_wire::Stanza;
 use xmpp_wire::sm::Counter;
 
-use super::{Row, SmId, store};
+use super::store::{self, Reached};
+use super::{Row, SmId};
 
 /// The journal of one session.
 #[derive(Clone)]
 pub(crate) struct Journal {
     kernel: Kernel,
     id: SmId,
+    /// What others got of this session's messages before a restart.
+    reached: Option<Arc<Vec<Reached>>>,
 }
 
 /// A message on its way into the journal.
@@ -31,7 +34,13 @@ pub(crate) struct Entry {
 
 impl Journal {
     pub(crate) fn new(kernel: Kernel, id: SmId) -> Self {
-        Self { kernel, id }
+        Self { kernel, id, reached: None }
+    }
+
+    /// The journal of a session of before a restart, during which its messages were being dealt with elsewhere.
+    pub(crate) fn with_reached(mut self, reached: Vec<Reached>) -> Self {
+        self.reached = (!reached.is_empty()).then(|| Arc::new(reached));
+        self
     }
 
     /// Enters the session; it can be resumed after a crash from now on.
@@ -62,7 +71,8 @@ impl Journal {
             acked.iter().try_for_each(|row| store::delete_stanza(tx, id.as_str(), *row))?;
             shared.iter().try_for_each(|entry| {
                 store::insert_stanza(tx, id.as_str(), entry.row, &entry.stanza)?;
-                entry.receipt.as_ref().map_or(Ok(()), |receipt| receipt.record(tx))
+                let record = |receipt: &Receipt| receipt.record_for(tx, id.as_str());
+                entry.receipt.as_ref().map_or(Ok(()), record)
             })?;
             // The receipts leave the closure with the commit: if this task is gone by then, they do not end before.
             Ok(shared)
@@ -187,6 +197,15 @@ impl Acceptance for JournalRow {
     fn handled(&self) {
         // Covers what needed no store, such as an error to the sender; a second deletion does no harm.
         self.ending.journal.forget(vec![self.row]);
+    }
+
+    fn record_part(&self, tx: &mut Tx<'_>, target: &str) -> Result<(), StoreError> {
+        store::insert_reached(tx, self.ending.journal.id.as_str(), -1 - self.row, target)
+    }
+
+    fn has_reached(&self, target: &str) -> bool {
+        let reached = self.ending.journal.reached.iter().flat_map(|all| all.iter());
+        reached.into_iter().any(|one| one.seq == -1 - self.row && *one.target == *target)
     }
 
     fn abandoned(&self) {

@@ -22,7 +22,7 @@ pub(crate) use module::StreamMgmt;
 pub(crate) use module::{Policy, ResendOnTimeout};
 pub(crate) use registry::Resumption;
 pub use restore::restore;
-pub(crate) use store::SessionRow;
+pub(crate) use store::{Reached, SessionRow};
 
 /// The bytes a session may have unacknowledged, beside the count of `max_ack_queue`.
 const QUEUE_BYTES_MAX: usize = 16 << 20;
@@ -57,13 +57,35 @@ struct InboundState {
     /// How many the journal is known to count as handled. The client must not be told more: after a crash it would
     /// be told less, and the two would count differently from then on.
     durable: Counter,
+    /// Which targets have stanzas that others are still to get; short, as it is emptied with every stanza handled.
+    reached: Vec<Reached>,
+    /// The journal may have some of those.
+    reached_stored: bool,
 }
 
 impl Inbound {
     pub(crate) fn new(id: SmId, ledger: Ledger, handle: Arc<SessionHandle>) -> Arc<Self> {
+        Self::resumed(id, ledger, Vec::new(), handle)
+    }
+
+    /// The count of a session of before a restart.
+    pub(crate) fn resumed(
+        id: SmId,
+        ledger: Ledger,
+        reached: Vec<Reached>,
+        handle: Arc<SessionHandle>,
+    ) -> Arc<Self> {
         let durable = ledger.handled().counter();
         // A session that goes on may have left some behind.
-        let state = InboundState { ledger, awaited: false, ahead_stored: true, durable };
+        let reached_stored = !reached.is_empty();
+        let state = InboundState {
+            ledger,
+            awaited: false,
+            ahead_stored: true,
+            durable,
+            reached,
+            reached_stored,
+        };
         Arc::new(Self { id, state: Mutex::new(state), handle })
     }
 
@@ -161,6 +183,8 @@ impl Acceptance for InboundStanza {
         let tidy = covered && state.ahead_stored;
         // Kept while stanzas are under way: one of them may be noted as ahead, or this transaction may fail.
         state.ahead_stored = !covered || (tidy && state.ledger.pending() > 1);
+        let forget = covered && state.reached_stored;
+        state.reached_stored &= !covered || state.ledger.pending() > 1;
         drop(state);
         let id = self.inbound.id.as_str();
         if !covered {
@@ -170,8 +194,26 @@ impl Acceptance for InboundStanza {
         if tidy {
             store::delete_ahead(tx, id, handled)?;
         }
+        if forget {
+            store::delete_reached(tx, id, handled)?;
+        }
         self.recorded.store(handled.get().into(), Ordering::Relaxed);
         store::update_handled(tx, id, handled)
+    }
+
+    fn record_part(&self, tx: &mut Tx<'_>, target: &str) -> Result<(), StoreError> {
+        let seq = self.seq.counter().get().into();
+        let mut state = self.inbound.state.lock();
+        state.reached.push(Reached { seq, target: target.into() });
+        state.reached_stored = true;
+        drop(state);
+        store::insert_reached(tx, self.inbound.id.as_str(), seq, target)
+    }
+
+    fn has_reached(&self, target: &str) -> bool {
+        let seq = i64::from(self.seq.counter().get());
+        let state = self.inbound.state.lock();
+        state.reached.iter().any(|one| one.seq == seq && *one.target == *target)
     }
 
     fn recorded(&self) {
@@ -183,6 +225,8 @@ impl Acceptance for InboundStanza {
     fn handled(&self) {
         let mut state = self.inbound.state.lock();
         state.ledger.complete(self.seq);
+        let seq = i64::from(self.seq.counter().get());
+        state.reached.retain(|one| one.seq != seq);
         if state.awaited && state.ledger.is_settled() {
             state.awaited = false;
             drop(state);

@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use ::store::StoreError;
-use jid::{BareJid, FullJid, NodePart, ResourcePart};
+use jid::{BareJid, NodePart, ResourcePart};
 use kernel::{CloseReason, ConnectionInfo, Control, Kernel, MailboxBounds, Session, SessionHandle};
 use std::sync::Arc;
-use xmpp_wire::Stanza;
-use xmpp_wire::ns;
 use xmpp_wire::sm::{Counter, Ledger};
+use xmpp_wire::{Stanza, StanzaCondition, ns};
 
-use super::store::{self, SessionRow};
-use super::{Inbound, Kept, Row, Sm, SmId, StreamMgmt};
+use super::store::{self, Reached, SessionRow};
+use super::{Inbound, Journal, Kept, Row, Sm, SmId, StreamMgmt};
 use crate::c2s::inbound::priority;
 use crate::c2s::session::ClientSession;
 
@@ -24,9 +23,10 @@ struct Journalled {
     row: SessionRow,
     queue: Vec<(Row, String)>,
     ahead: Vec<u32>,
+    reached: Vec<Reached>,
 }
 
-/// Brings back every session of the journal. To be called before the first connection is accepted.
+/// Brings back every session of the journal, and says how many. To be called before the first connection is accepted.
 ///
 /// # Errors
 /// Those of the store.
@@ -38,30 +38,53 @@ pub async fn restore(kernel: &Kernel) -> Result<usize, StoreError> {
             for (id, row) in store::sessions(query)? {
                 let queue = store::queue(query, &id)?;
                 let ahead = store::ahead(query, &id)?;
-                all.push(Journalled { id, row, queue, ahead });
+                let reached = store::reached(query, &id)?;
+                all.push(Journalled { id, row, queue, ahead, reached });
             }
             Ok(all)
         })
         .await?;
     let count = kept.len();
-    for one in kept {
-        revive(kernel, one);
+    let homeless: Vec<_> = kept.into_iter().filter_map(|one| revive(kernel, one)).collect();
+    let revived = count - homeless.len();
+    // Once everybody who may hear of it is there.
+    for one in homeless {
+        kernel.tasks().spawn("journal", wind_up(kernel.clone(), one));
     }
-    Ok(count)
+    Ok(revived)
 }
 
-fn revive(kernel: &Kernel, kept: Journalled) {
+/// Deals with the messages of a session that cannot go on, as its host is served no longer or without stream
+/// management: they go to the account, or back to their senders, and leave the journal.
+async fn wind_up(kernel: Kernel, kept: Journalled) {
+    let SessionRow { username, host, resource, .. } = &kept.row;
+    let messages = kept.queue.len();
+    tracing::warn!(username, host, resource, messages, "a session of before the restart is ended");
+    let journal = Journal::new(kernel.clone(), SmId::new(&kept.id)).with_reached(kept.reached);
+    let ending = journal.end();
+    let host = kernel.host(host);
+    for (row, text) in kept.queue {
+        let Some(stanza) = readable(&kept.id, &text) else { continue };
+        let delivery = journal.hand_over(&ending, row, stanza);
+        match &host {
+            Some(host) => kernel.deliver_to_sessions(host, delivery).await,
+            None => kernel.refuse(delivery, StanzaCondition::RemoteServerNotFound).await,
+        }
+    }
+}
+
+fn readable(id: &str, text: &str) -> Option<Stanza> {
+    Stanza::parse(text.as_bytes())
+        .inspect_err(|error| tracing::error!(id, %error, "a journalled message cannot be read"))
+        .ok()
+}
+
+/// Lets a session wait for its client; gives back what has no place here any more.
+fn revive(kernel: &Kernel, kept: Journalled) -> Option<Journalled> {
     let id = SmId::new(&kept.id);
-    let Some((jid, session)) = session_of(kernel, &kept.row) else {
-        tracing::warn!(
-            user = kept.row.username,
-            host = kept.row.host,
-            "a journalled session has no host any more"
-        );
-        return;
-    };
+    let Some(session) = session_of(kernel, &kept.row) else { return Some(kept) };
     let generation = session.generation();
-    let Some(module) = StreamMgmt::of(&generation) else { return };
+    let Some(module) = StreamMgmt::of(&generation) else { return Some(kept) };
     let handle = session.handle().clone();
     if let Some(presence) =
         kept.row.presence.as_deref().and_then(|text| Stanza::parse(text.as_bytes()).ok())
@@ -73,18 +96,16 @@ fn revive(kernel: &Kernel, kept: Journalled) {
     }
     let ledger =
         Ledger::resumed(Counter::new(kept.row.handled), kept.ahead.into_iter().map(Counter::new));
-    let inbound = Inbound::new(id.clone(), ledger, handle.clone());
+    let (sent, left) = kept.reached.into_iter().partition(|one| one.seq >= 0);
+    let inbound = Inbound::resumed(id.clone(), ledger, sent, handle.clone());
     let mut unconfirmed = Vec::new();
     for (row, text) in kept.queue {
-        match Stanza::parse(text.as_bytes()) {
-            Ok(stanza) => unconfirmed.push(Kept { stanza, row: Some(row) }),
-            Err(error) => {
-                tracing::error!(session = %jid, %error, "a journalled message cannot be read")
-            }
-        }
+        let stanza = readable(&kept.id, &text);
+        unconfirmed.extend(stanza.map(|stanza| Kept { stanza, row: Some(row) }));
     }
     let wait = Duration::from_secs(u64::try_from(kept.row.resume_seconds).unwrap_or(0));
     let mut sm = Sm::new(kernel, id.clone(), module.policy(), ns::SM, inbound);
+    sm.journal = sm.journal.with_reached(left);
     sm.resume_for = (!wait.is_zero()).then_some(wait);
     sm.unconfirmed = Some(unconfirmed);
     for replaced in kernel.sessions().add(handle.clone()) {
@@ -94,15 +115,16 @@ fn revive(kernel: &Kernel, kept: Journalled) {
     module.registry().add(&id, &handle);
     let waiting = ClientSession::waiting(session, SEND_TIMEOUT, sm, wait);
     kernel.tasks().spawn("session", Box::new(waiting).run());
+    None
 }
 
-fn session_of(kernel: &Kernel, row: &SessionRow) -> Option<(FullJid, Session)> {
+fn session_of(kernel: &Kernel, row: &SessionRow) -> Option<Session> {
     let host = kernel.host(&row.host)?;
     let node = NodePart::new(&row.username).ok()?;
     let resource = ResourcePart::new(&row.resource).ok()?;
     let account = BareJid::from_parts(Some(&node), host.bare().domain());
     let jid = account.with_resource(&resource);
     let info = ConnectionInfo { kind: "c2s_tls", peer: None, since: kernel.clock().wall() };
-    let handle = Arc::new(SessionHandle::new(jid.clone(), MailboxBounds::default(), info));
-    Some((jid, Session::new(kernel.clone(), host, handle)))
+    let handle = Arc::new(SessionHandle::new(jid, MailboxBounds::default(), info));
+    Some(Session::new(kernel.clone(), host, handle))
 }

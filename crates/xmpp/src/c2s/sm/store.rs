@@ -51,13 +51,32 @@ static AHEAD: Table = Table {
     )
 };
 
+/// Stanzas with several targets that some of them have. A stanza of the session has its number among those it sent; a
+/// message that it left at its end has -1 less its row.
+static REACHED: Table = Table {
+    indexes: &[Index::unique(&["session", "seq", "target"])],
+    clustered: true,
+    ..Table::new(
+        "rookery_sm_reached",
+        "mod_stream_mgmt",
+        &[Column::text("session"), Column::bigint("seq"), Column::text("target")],
+    )
+};
+
 /// The journal's tables.
 pub(crate) static TABLES: TableSet = TableSet {
     module: "mod_stream_mgmt",
-    version: 1,
-    tables: &[&SESSIONS, &QUEUE, &AHEAD],
+    version: 2,
+    tables: &[&SESSIONS, &QUEUE, &AHEAD, &REACHED],
     updates: &[],
 };
+
+/// A target that has a stanza already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reached {
+    pub(crate) seq: i64,
+    pub(crate) target: Box<str>,
+}
 
 /// A session as the journal has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +120,7 @@ pub(crate) fn delete_session(tx: &mut Tx<'_>, id: &str) -> Result<(), StoreError
     tx.execute("DELETE FROM rookery_sm_session WHERE id = ?", &[&id])?;
     tx.execute("DELETE FROM rookery_sm_queue WHERE session = ?", &[&id])?;
     tx.execute("DELETE FROM rookery_sm_ahead WHERE session = ?", &[&id])?;
+    tx.execute("DELETE FROM rookery_sm_reached WHERE session = ?", &[&id])?;
     Ok(())
 }
 
@@ -170,6 +190,48 @@ pub(crate) fn delete_ahead(tx: &mut Tx<'_>, id: &str, handled: Counter) -> Resul
         "DELETE FROM rookery_sm_ahead WHERE session = ? AND ((? - 1 - seq) & 4294967295) < 2147483648",
         &[&id, &i64::from(handled.get())],
     )?;
+    Ok(())
+}
+
+/// Writes that a target has a stanza which others are still to get.
+pub(crate) fn insert_reached(
+    tx: &mut Tx<'_>,
+    id: &str,
+    seq: i64,
+    target: &str,
+) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO rookery_sm_reached (session, seq, target) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        &[&id, &seq, &target],
+    )?;
+    Ok(())
+}
+
+/// Forgets which targets had the stanzas that are now among the `handled` (modulo 2^32).
+pub(crate) fn delete_reached(
+    tx: &mut Tx<'_>,
+    id: &str,
+    handled: Counter,
+) -> Result<(), StoreError> {
+    tx.execute(
+        "DELETE FROM rookery_sm_reached WHERE session = ? AND seq >= 0 \
+         AND ((? - 1 - seq) & 4294967295) < 2147483648",
+        &[&id, &i64::from(handled.get())],
+    )?;
+    Ok(())
+}
+
+/// Which targets have which stanzas already.
+pub(crate) fn reached(query: &mut Query<'_>, id: &str) -> Result<Vec<Reached>, StoreError> {
+    query.query("SELECT seq, target FROM rookery_sm_reached WHERE session = ?", &[&id], |row| {
+        Ok(Reached { seq: row.get(0)?, target: row.get(1)? })
+    })
+}
+
+/// Pretends that a session belongs to another host.
+#[cfg(test)]
+pub(crate) fn move_session(tx: &mut Tx<'_>, id: &str, host: &str) -> Result<(), StoreError> {
+    tx.execute("UPDATE rookery_sm_session SET server_host = ? WHERE id = ?", &[&host, &id])?;
     Ok(())
 }
 

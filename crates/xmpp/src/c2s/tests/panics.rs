@@ -48,7 +48,7 @@ async fn sender(bench: &Bench) -> (ClientSession, Arc<SessionHandle>) {
     (session, handle)
 }
 
-async fn until(mut done: impl AsyncFnMut() -> bool) {
+pub(super) async fn until(mut done: impl AsyncFnMut() -> bool) {
     for _ in 0..500 {
         if done().await {
             return;
