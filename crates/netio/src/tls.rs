@@ -66,8 +66,15 @@ impl fmt::Display for TlsNote {
 
 /// What is offered in a handshake, with the certificates of a [`CertStore`]; shared by all connections of a listener.
 pub struct TlsEndpoint {
-    base: ServerConfig,
     store: Arc<CertStore>,
+    /// For hosts without options of their own.
+    offer: Offer,
+    by_host: HashMap<String, Offer>,
+}
+
+/// What is offered to those who ask for one host.
+struct Offer {
+    base: ServerConfig,
     client_roots: Option<Arc<ClientRoots>>,
     verify_client: bool,
     /// One configuration per certificate, because the library does not tell which certificate it presented.
@@ -77,7 +84,8 @@ pub struct TlsEndpoint {
 impl fmt::Debug for TlsEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsEndpoint")
-            .field("alpn", &self.base.alpn_protocols)
+            .field("alpn", &self.offer.base.alpn_protocols)
+            .field("hosts", &self.by_host.keys())
             .finish_non_exhaustive()
     }
 }
@@ -112,6 +120,55 @@ impl TlsEndpoint {
         options: &TlsOptions,
         store: Arc<CertStore>,
     ) -> Result<(Self, Vec<TlsNote>), TlsError> {
+        let (offer, notes) = Offer::new(options)?;
+        Ok((Self { store, offer, by_host: HashMap::new() }, notes))
+    }
+
+    /// Gives a host options of its own: for clients that ask for its name (SNI), or else open a stream to it before
+    /// STARTTLS. The notes are as those of [`TlsEndpoint::new`].
+    ///
+    /// # Errors
+    /// Those of [`TlsEndpoint::new`].
+    pub fn add_host(&mut self, host: &str, options: &TlsOptions) -> Result<Vec<TlsNote>, TlsError> {
+        let (offer, notes) = Offer::new(options)?;
+        self.by_host.insert(host.to_ascii_lowercase(), offer);
+        Ok(notes)
+    }
+
+    /// What is offered for the first of these names that has options of its own.
+    fn offer<'n>(&self, names: impl IntoIterator<Item = Option<&'n str>>) -> &Offer {
+        if self.by_host.is_empty() {
+            return &self.offer;
+        }
+        let own = |name: &str| self.by_host.get(&name.to_ascii_lowercase());
+        names.into_iter().flatten().find_map(own).unwrap_or(&self.offer)
+    }
+
+    /// The authorities that clients of a host are judged by, whatever name they asked for in the handshake.
+    pub(crate) fn client_roots(&self, host: &str) -> Option<&ClientRoots> {
+        self.offer([Some(host)]).client_roots.as_deref()
+    }
+
+    /// Whether clients are asked for a certificate.
+    pub fn verifies_clients(&self) -> bool {
+        self.offer.verify_client
+    }
+
+    /// The certificate for a host name, and the configuration that presents it: `asked` by the client, or else the
+    /// `host` that it opened a stream to.
+    pub(crate) fn choose(
+        &self,
+        asked: Option<&str>,
+        host: Option<&str>,
+        schemes: &[SignatureScheme],
+    ) -> Result<(Arc<ServerConfig>, Arc<CertEntry>), TlsError> {
+        let entry = self.store.pick(asked.or(host), schemes).ok_or(TlsError::NoCertificate)?;
+        Ok((self.offer([asked, host]).config(&self.store, &entry), entry))
+    }
+}
+
+impl Offer {
+    fn new(options: &TlsOptions) -> Result<(Self, Vec<TlsNote>), TlsError> {
         let (protocols, mut notes) = Protocols::read("protocol_options", &options.protocol_options);
         let provider = Self::provider(options, protocols, &mut notes)?;
         let client_roots = Self::client_roots_of(options, &mut notes)?;
@@ -153,7 +210,7 @@ impl TlsEndpoint {
             ));
         }
         let verify_client = options.verify_client;
-        Ok((Self { base, store, client_roots, verify_client, configs: Mutex::default() }, notes))
+        Ok((Self { base, client_roots, verify_client, configs: Mutex::default() }, notes))
     }
 
     fn provider(
@@ -214,33 +271,19 @@ impl TlsEndpoint {
         }
     }
 
-    pub(crate) fn client_roots(&self) -> Option<Arc<ClientRoots>> {
-        self.client_roots.clone()
-    }
-
-    /// Whether clients are asked for a certificate.
-    pub fn verifies_clients(&self) -> bool {
-        self.verify_client
-    }
-
-    /// The certificate for a host name, and the configuration that presents it.
-    pub(crate) fn choose(
-        &self,
-        host: Option<&str>,
-        schemes: &[SignatureScheme],
-    ) -> Result<(Arc<ServerConfig>, Arc<CertEntry>), TlsError> {
-        let entry = self.store.pick(host, schemes).ok_or(TlsError::NoCertificate)?;
+    /// The configuration that presents a certificate.
+    fn config(&self, store: &CertStore, entry: &CertEntry) -> Arc<ServerConfig> {
         let mut configs = self.configs.lock();
         if let Some(config) = configs.get(&entry.fingerprint) {
-            return Ok((Arc::clone(config), entry));
+            return Arc::clone(config);
         }
-        if configs.len() >= self.store.count() + CONFIGS_SPARE {
-            configs.retain(|fingerprint, _| self.store.holds(fingerprint));
+        if configs.len() >= store.count() + CONFIGS_SPARE {
+            configs.retain(|fingerprint, _| store.holds(fingerprint));
         }
         let mut config = self.base.clone();
         config.cert_resolver = Arc::new(Only(Arc::clone(&entry.key)));
         let config = Arc::new(config);
         configs.insert(entry.fingerprint, Arc::clone(&config));
-        Ok((config, entry))
+        config
     }
 }

@@ -34,7 +34,6 @@ pub(crate) struct TlsStream {
     raw: Raw,
     tls: ServerConnection,
     certificate: Arc<CertEntry>,
-    client_roots: Option<Arc<ClientRoots>>,
     close_notify_sent: bool,
     /// Session tickets wait for the first bytes to go out with; they leave before the next read otherwise.
     holds_tickets: bool,
@@ -94,12 +93,10 @@ impl TlsStream {
             let step =
                 poll_fn(|cx| poll_hello(&mut raw, &mut acceptor, (endpoint, host), cx)).await?;
             if let Some((tls, certificate)) = step {
-                let client_roots = endpoint.client_roots();
                 break Self {
                     raw,
                     tls,
                     certificate,
-                    client_roots,
                     close_notify_sent: false,
                     holds_tickets: false,
                 };
@@ -360,9 +357,13 @@ impl TlsStream {
         }
     }
 
-    pub(crate) fn client_certificate(&self, now: SystemTime) -> ClientCertificate {
+    pub(crate) fn client_certificate(
+        &self,
+        roots: Option<&ClientRoots>,
+        now: SystemTime,
+    ) -> ClientCertificate {
         let chain = self.tls.peer_certificates().unwrap_or_default();
-        ClientCertificate::judge(chain, self.client_roots.as_deref(), now)
+        ClientCertificate::judge(chain, roots, now)
     }
 
     pub(crate) fn exporter(&self) -> Option<[u8; 32]> {
@@ -419,7 +420,7 @@ fn greet(
 ) -> Result<Greeted, TlsError> {
     let hello = accepted.client_hello();
     let (config, certificate) =
-        endpoint.choose(hello.server_name().or(host), hello.signature_schemes())?;
+        endpoint.choose(hello.server_name(), host, hello.signature_schemes())?;
     let mut tls = match accepted.into_connection(config) {
         Ok(tls) => tls,
         Err((error, mut alert)) => {

@@ -309,11 +309,18 @@ impl Transport {
         }
     }
 
-    /// Judges the client's certificate against the endpoint's CA file at the time `now`.
-    pub fn client_certificate(&self, now: SystemTime) -> ClientCertificate {
+    /// Judges the client's certificate against the CA file that the endpoint has for `host`, at the time `now`.
+    ///
+    /// The host is that of the stream: a client could have asked for another name in the handshake.
+    pub fn client_certificate(
+        &self,
+        endpoint: &TlsEndpoint,
+        host: &str,
+        now: SystemTime,
+    ) -> ClientCertificate {
         match &self.layer {
             Layer::Clear(_) => ClientCertificate::Absent,
-            Layer::Tls(tls) => tls.client_certificate(now),
+            Layer::Tls(tls) => tls.client_certificate(endpoint.client_roots(host), now),
         }
     }
 

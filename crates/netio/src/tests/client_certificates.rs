@@ -48,7 +48,8 @@ async fn every_certificate_is_let_in_and_judged_by_the_ca_file() {
         let (client, server) = handshake(&endpoint, config, "a.example", None).await;
         client.unwrap();
         let server = server.unwrap();
-        (server.client_certificate(now()), server.tls_info().unwrap().peer_certificates.len())
+        let verdict = server.client_certificate(&endpoint, "a.example", now());
+        (verdict, server.tls_info().unwrap().peer_certificates.len())
     };
     let romeo = user(&trusted, &["romeo@a.example", "romeo@a.example", "r@b.example"], |_| {});
     let config = with_certificate(&site, &trusted, &romeo);
@@ -81,7 +82,8 @@ async fn nothing_is_asked_for_unless_configured() {
     let config = with_certificate(&site, &site.authority, &romeo);
     let (client, server) = handshake(&endpoint, config, "a.example", None).await;
     client.unwrap();
-    assert_eq!(server.unwrap().client_certificate(now()), ClientCertificate::Absent);
+    let verdict = server.unwrap().client_certificate(&endpoint, "a.example", now());
+    assert_eq!(verdict, ClientCertificate::Absent);
 }
 
 #[test]
@@ -115,4 +117,26 @@ fn only_clean_addresses_count_and_garbage_has_none() {
         bytes[at] ^= 0x41;
         client_identities(&bytes);
     }
+}
+
+#[tokio::test]
+async fn a_client_is_judged_by_the_authorities_of_the_host_it_logs_in_to() {
+    let site = Site::with_certificates(&["a.example", "b.example"]);
+    let (of_a, of_b) = (Authority::new("A"), Authority::new("B"));
+    let with = |name: &str, authority: &Authority| {
+        let cafile = site.path(name);
+        write(&cafile, &authority.root);
+        TlsOptions { verify_client: true, cafile: Some(cafile), ..TlsOptions::default() }
+    };
+    let mut endpoint = site.endpoint(&with("a.ca", &of_a));
+    endpoint.add_host("b.example", &with("b.ca", &of_b)).unwrap();
+    // Its authority is that of a.example, and so is the name in the handshake; the address is the other host's.
+    let mallory = user(&of_a, &["romeo@b.example"], |_| {});
+    let config = with_certificate(&site, &of_a, &mallory);
+    let (client, server) = handshake(&endpoint, config, "a.example", None).await;
+    client.unwrap();
+    let server = server.unwrap();
+    let judge = |host| server.client_certificate(&endpoint, host, now());
+    assert!(matches!(judge("a.example"), ClientCertificate::Verified { .. }));
+    assert!(matches!(judge("b.example"), ClientCertificate::Rejected { .. }));
 }

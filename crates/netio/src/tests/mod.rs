@@ -4,6 +4,7 @@ mod certificates;
 mod client_certificates;
 mod configuration;
 mod handshakes;
+mod hosts;
 mod listeners;
 mod streams;
 

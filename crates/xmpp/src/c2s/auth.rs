@@ -51,7 +51,8 @@ impl Negotiating {
     fn certified(&self, host: &Host) -> Vec<BareJid> {
         let Some(carrier) = &self.carrier else { return Vec::new() };
         let now = self.door.kernel.clock().wall();
-        match carrier.transport().client_certificate(now.into()) {
+        let transport = carrier.transport();
+        match transport.client_certificate(&self.door.tls, host.name(), now.into()) {
             ClientCertificate::Verified { identities } => identities
                 .iter()
                 .filter_map(|identity| BareJid::new(identity).ok())

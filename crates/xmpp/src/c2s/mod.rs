@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use kernel::Kernel;
 use kernel::doors::{Door, Open};
-use netio::{Link, PeerAddr, TlsEndpoint};
+use netio::{Link, PeerAddr, TlsEndpoint, TlsError, TlsNote};
 use settings::Problem;
 
 pub(crate) use options::C2sOptions;
@@ -42,16 +42,8 @@ impl Door for C2s {
 
     fn open(open: &Open<'_>) -> Result<Self, Vec<Problem>> {
         let options = C2sOptions::read(open)?;
-        let (tls, notes) = TlsEndpoint::new(&options.tls, open.kernel.certs().clone())
+        let tls = endpoint(open, &options)
             .map_err(|error| vec![Problem::new(open.listener.pos, error.to_string())])?;
-        for note in notes {
-            tracing::warn!(
-                listener = open.listener.options.title(),
-                option = note.option,
-                "{}",
-                note.text
-            );
-        }
         Ok(Self { kernel: open.kernel.clone(), options, tls: Arc::new(tls) })
     }
 
@@ -65,6 +57,25 @@ impl Door for C2s {
             session.run().await;
         }
     }
+}
+
+/// TLS as the listener and each host want it.
+fn endpoint(open: &Open<'_>, options: &C2sOptions) -> Result<TlsEndpoint, TlsError> {
+    let listener = open.listener.options.title();
+    let say = |notes: Vec<TlsNote>, host: &str| {
+        for TlsNote { option, text } in notes {
+            tracing::warn!(listener, host, option, "{text}");
+        }
+    };
+    let (mut tls, notes) = TlsEndpoint::new(&options.tls, open.kernel.certs().clone())?;
+    say(notes, "");
+    for host in open.config.hosts() {
+        let own = options::tls(open, open.config.host(host));
+        if own != options.tls {
+            say(tls.add_host(host, &own)?, host);
+        }
+    }
+    Ok(tls)
 }
 
 fn socket_of(peer: &PeerAddr) -> Option<std::net::SocketAddr> {

@@ -91,11 +91,7 @@ impl C2sOptions {
             direct_tls: options.bool("tls"),
             starttls: options.bool("starttls") || required || verify,
             starttls_required: required,
-            tls: TlsOptions {
-                // COMPAT: the top-level `c2s_*` options win over the listener's.
-                alpn: vec![b"xmpp-client".to_vec()],
-                ..TlsOptions::for_c2s(options, global, global)
-            },
+            tls: tls(open, global),
             limits: Limits {
                 stanza_bytes_max: bytes("max_stanza_size", STANZA_BYTES_MAX),
                 elements_max: elements("max_stanza_elements"),
@@ -121,6 +117,16 @@ impl C2sOptions {
                 .finite()
                 .and_then(|count| usize::try_from(count).ok()),
         })
+    }
+}
+
+/// The TLS options for clients of one host; the top level stands for hosts without options of their own.
+///
+/// COMPAT: the top-level `c2s_*` options win over the listener's.
+pub(crate) fn tls(open: &Open<'_>, host: &Section) -> TlsOptions {
+    TlsOptions {
+        alpn: vec![b"xmpp-client".to_vec()],
+        ..TlsOptions::for_c2s(&open.listener.options, host, open.config.global())
     }
 }
 
