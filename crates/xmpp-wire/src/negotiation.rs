@@ -1,6 +1,7 @@
 //! What is said before stanzas flow (RFC 6120 §4.7, §5, §6, §7), as values: reading and writing, no decisions.
 
 mod bind;
+mod compress;
 mod features;
 mod open;
 mod sasl;
@@ -8,6 +9,7 @@ mod sasl;
 mod tests;
 
 pub use bind::{Bind, session_feature};
+pub use compress::Compression;
 pub use features::{ChannelBinding, Features, StartTls};
 pub use open::{StreamOpen, Version, write_close};
 pub use sasl::{SaslCondition, SaslFailure, SaslRequest, SaslResponse};

@@ -85,7 +85,9 @@ pub const CAPS: &str = "http://jabber.org/protocol/caps";
 /// XEP-0124: Bidirectional-streams Over Synchronous HTTP.
 pub const HTTP_BIND: &str = "http://jabber.org/protocol/httpbind";
 /// XEP-0138: Stream Compression.
-pub const COMPRESS: &str = "http://jabber.org/features/compress";
+pub const COMPRESS_FEATURE: &str = "http://jabber.org/features/compress";
+/// XEP-0138, the requests themselves.
+pub const COMPRESS: &str = "http://jabber.org/protocol/compress";
 /// XEP-0153: vCard-Based Avatars.
 pub const VCARD_UPDATE: &str = "vcard-temp:x:update";
 /// XEP-0160: Best Practices for Handling Offline Messages, as a feature.

@@ -193,3 +193,13 @@ fn binding() {
     assert_eq!(Bind::bound(&Bind::result(&jid)), Some(jid));
     assert_eq!(Bind::from_element(&Element::new("bind", ns::CLIENT)), None);
 }
+
+#[test]
+fn compression() {
+    for word in [Compression::Request, Compression::OtherRequest] {
+        assert_eq!(Compression::from_raw(&raw(&word.to_element())), Some(word));
+    }
+    let bare = Element::new("compress", ns::COMPRESS);
+    assert_eq!(Compression::from_raw(&raw(&bare)), Some(Compression::OtherRequest));
+    assert_eq!(Compression::from_raw(&raw(&Compression::Compressed.to_element())), None);
+}

@@ -26,8 +26,9 @@ pub(super) fn before_auth(
     features.to_element()
 }
 
-/// What is offered after authentication: binding, and what the modules of the host add.
-pub(super) fn after_auth(of_modules: &[Element]) -> Element {
-    let core = Features::new().with(Bind::feature()).with(session_feature());
+/// What is offered after authentication: compression, binding, and what the modules of the host add.
+pub(super) fn after_auth(compression: Option<Element>, of_modules: &[Element]) -> Element {
+    let compression = compression.into_iter().fold(Features::new(), Features::with);
+    let core = compression.with(Bind::feature()).with(session_feature());
     of_modules.iter().cloned().fold(core, Features::with).to_element()
 }

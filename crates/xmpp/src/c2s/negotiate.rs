@@ -9,7 +9,9 @@ use kernel::{Host, random};
 use netio::{Link, PeerAddr};
 use tokio::time::Instant;
 use xmlstream::{Element, RawElement, StreamHeader};
-use xmpp_wire::negotiation::{Bind, StartTls, StreamOpen, Version, write_close, write_in_stream};
+use xmpp_wire::negotiation::{
+    Bind, Compression, StartTls, StreamOpen, Version, write_close, write_in_stream,
+};
 use xmpp_wire::{
     EnvelopeError, IqType, Stanza, StanzaCondition, StanzaError, StanzaKind, StreamCondition,
     StreamError, ns,
@@ -211,7 +213,8 @@ impl Negotiating {
 
     fn features(&self, host: &Arc<Host>) -> Element {
         if self.account.is_some() {
-            return features::after_auth(host.generation().stream_features());
+            let compression = self.offers_compression().then(Compression::offer);
+            return features::after_auth(compression, host.generation().stream_features());
         }
         let may_start_tls = self.door.options.starttls && !self.is_tls();
         let starttls = may_start_tls.then(|| StartTls::offer(self.door.options.starttls_required));
@@ -226,6 +229,7 @@ impl Negotiating {
         match (element.ns(), element.name(), self.account.is_some()) {
             (ns::TLS, "starttls", false) => self.start_tls().await,
             (ns::SASL, "auth", false) => self.authenticate(host, &element).await,
+            (ns::COMPRESS, "compress", true) => self.compress(&element).await,
             (ns::SM | ns::SM_2, "resume", true) => self.resume(host, &element).await,
             (ns::SM | ns::SM_2, _, true) => {
                 self.sm_failed(&element, StanzaCondition::UnexpectedRequest, None).await
@@ -263,6 +267,28 @@ impl Negotiating {
                 Err(Stop::Quietly)
             }
         }
+    }
+
+    /// COMPAT: compression is offered after authentication only, as in ejabberd; before it, it would help attackers.
+    fn offers_compression(&self) -> bool {
+        let compressed = self.carrier.as_ref().is_some_and(Carrier::is_compressed);
+        self.door.options.zlib && !compressed
+    }
+
+    /// XEP-0138 §4: compresses the stream from here on, which begins anew.
+    async fn compress(&mut self, request: &RawElement) -> Result<Step, Stop> {
+        let refusal = match Compression::from_raw(request) {
+            _ if !self.offers_compression() => Compression::SetupFailed,
+            Some(Compression::Request) if !Carrier::may_compress() => Compression::SetupFailed,
+            Some(Compression::Request) => {
+                self.send(&Compression::Compressed.to_element()).await?;
+                let Some(carrier) = &mut self.carrier else { return Err(Stop::Quietly) };
+                return if carrier.compress() { Ok(Step::Restart) } else { Err(Stop::Quietly) };
+            }
+            _ => Compression::UnsupportedMethod,
+        };
+        self.send(&refusal.to_element()).await?;
+        Ok(Step::Continue)
     }
 
     async fn bind_request(&mut self, host: &Arc<Host>, element: RawElement) -> Result<Step, Stop> {

@@ -26,6 +26,7 @@ pub(crate) const LISTENER_OPTIONS: &[&str] = &[
     "tls",
     "tls_compression",
     "tls_verify",
+    "zlib",
 ];
 
 /// What is honoured of the top level.
@@ -59,6 +60,8 @@ pub(crate) struct C2sOptions {
     pub(crate) starttls: bool,
     pub(crate) starttls_required: bool,
     pub(crate) tls: TlsOptions,
+    /// Whether streams may be compressed (XEP-0138).
+    pub(crate) zlib: bool,
     pub(crate) limits: Limits,
     pub(crate) limits_before_auth: Limits,
     pub(crate) negotiation_timeout: Duration,
@@ -92,6 +95,7 @@ impl C2sOptions {
             starttls: options.bool("starttls") || required || verify,
             starttls_required: required,
             tls: tls(open, global),
+            zlib: options.bool("zlib"),
             limits: Limits {
                 stanza_bytes_max: bytes("max_stanza_size", STANZA_BYTES_MAX),
                 elements_max: elements("max_stanza_elements"),

@@ -11,6 +11,8 @@ use tokio::time::Instant;
 use xmlstream::{Event, Limits, RawElement, Reader, StreamHeader};
 use xmpp_wire::StreamError;
 
+use super::zlib::Zlib;
+
 /// What came in.
 pub(crate) enum Inbound {
     /// A stream header (RFC 6120 §4.2).
@@ -30,6 +32,8 @@ pub(crate) struct Carrier {
     transport: Transport,
     reader: Reader,
     shaper: Option<Box<Shaper>>,
+    /// Compression (XEP-0138), for the few that ask for it.
+    zlib: Option<Box<Zlib>>,
     /// Elements parsed and not yet taken; empty while the session is idle.
     pending: VecDeque<Inbound>,
     paused_until: Option<Instant>,
@@ -43,6 +47,7 @@ impl Carrier {
             transport,
             reader,
             shaper: None,
+            zlib: None,
             pending: VecDeque::new(),
             paused_until: None,
             ended: false,
@@ -69,6 +74,23 @@ impl Carrier {
         self.pending.clear();
     }
 
+    /// Compresses from now on; says whether it does. What the peer sent after its request is forgotten.
+    pub(crate) fn compress(&mut self) -> bool {
+        self.zlib = Zlib::new();
+        self.restart();
+        self.zlib.is_some()
+    }
+
+    /// Whether one connection more may compress.
+    pub(crate) fn may_compress() -> bool {
+        Zlib::has_room()
+    }
+
+    /// Whether it compresses.
+    pub(crate) fn is_compressed(&self) -> bool {
+        self.zlib.is_some()
+    }
+
     /// Goes on under TLS; whatever came in clear after the last element is dropped (command injection).
     pub(crate) async fn start_tls(
         self,
@@ -83,6 +105,7 @@ impl Carrier {
             transport,
             reader,
             shaper,
+            zlib: None,
             pending: VecDeque::new(),
             paused_until: None,
             ended: false,
@@ -108,12 +131,37 @@ impl Carrier {
                 self.pending.push_back(Inbound::Gone);
                 return Poll::Ready(());
             }
-            let Self { transport, reader, pending, .. } = self;
-            let read = transport.poll_read_burst(cx, &mut |bytes| parse(reader, bytes, pending));
+            if self.zlib.as_ref().is_some_and(|zlib| zlib.has_more()) {
+                self.inflate();
+                if self.pending.is_empty() {
+                    // However much nothing there is in it, others have their turn.
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                continue;
+            }
+            let Self { transport, reader, pending, zlib, .. } = self;
+            let read = transport.poll_read_burst(cx, &mut |bytes| match zlib {
+                None => parse(reader, bytes, pending),
+                Some(zlib) => zlib.feed(bytes),
+            });
             match read {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(0) | Err(_)) => self.ended = true,
                 Poll::Ready(Ok(count)) => self.charge(count),
+            }
+        }
+    }
+
+    /// Parses one piece of what came compressed. It counts for the shaper by what it is, not by what was sent.
+    fn inflate(&mut self) {
+        let Self { reader, pending, zlib: Some(zlib), .. } = self else { return };
+        match zlib.inflate(&mut |bytes| parse(reader, bytes, pending)) {
+            Ok(count) => self.charge(count),
+            Err(error) => {
+                // What is said about it is compressed still.
+                self.ended = true;
+                self.pending.push_back(Inbound::Broken(error));
             }
         }
     }
@@ -147,6 +195,8 @@ impl Carrier {
 
     /// Writes a burst: one record and one system call where it fits, within `patience`.
     pub(crate) async fn write(&mut self, bytes: &[u8], patience: Duration) -> io::Result<()> {
+        let deflated = self.zlib.as_mut().map(|zlib| zlib.deflate(bytes));
+        let bytes = deflated.as_deref().unwrap_or(bytes);
         let written = tokio::time::timeout(patience, self.transport.write_all(bytes)).await;
         written.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
