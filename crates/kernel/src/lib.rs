@@ -20,6 +20,7 @@ mod router;
 mod server;
 mod session;
 mod sessions;
+mod stats;
 mod tasks;
 #[cfg(test)]
 mod tests;

@@ -152,6 +152,7 @@ impl Mailbox {
         if full && !lanes.stanzas.is_empty() {
             if !lanes.control.iter().any(|c| matches!(c, Control::Close(_))) {
                 lanes.control.push(Control::Close(CloseReason::Stalled));
+                metrics::counter!(observe::names::MAILBOX_OVERFLOWS).increment(1);
             }
             drop(lanes);
             self.waker.wake();

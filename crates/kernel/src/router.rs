@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use jid::{BareJid, Jid};
+use observe::names;
 use parking_lot::RwLock;
 use xmpp_wire::{IqType, MessageType, Stanza, StanzaCondition, StanzaError, StanzaKind};
 
@@ -53,6 +54,7 @@ impl Kernel {
             tracing::debug!("a stanza without address was dropped by the router");
             return;
         };
+        self.stats().routed(delivery.stanza.kind());
         let domain = to.domain().as_str();
         if let Some(host) = self.host(domain) {
             match to.node() {
@@ -73,6 +75,8 @@ impl Kernel {
     pub async fn bounce(&self, delivery: Delivery, error: &StanzaError) {
         let Delivery { stanza, receipt } = delivery;
         if let Some(reply) = stanza.error_reply(error) {
+            metrics::counter!(names::STANZAS_BOUNCED, "condition" => error.condition.name())
+                .increment(1);
             Box::pin(self.route(reply.into())).await;
         }
         drop(receipt);

@@ -23,6 +23,7 @@ use crate::process::ServerControl;
 use crate::router::Routes;
 use crate::session::SessionHandle;
 use crate::sessions::Sessions;
+use crate::stats::Stats;
 use crate::tasks::Tasks;
 
 /// The server, for everything that runs in it: a cheap clone.
@@ -57,6 +58,7 @@ struct Inner {
     sessions: Sessions,
     routes: Routes,
     pending: PendingReplies,
+    stats: Stats,
     tasks: Tasks,
     control: OnceLock<Arc<dyn ServerControl>>,
 }
@@ -76,6 +78,7 @@ impl Kernel {
             sessions: Sessions::default(),
             routes: Routes::default(),
             pending: PendingReplies::default(),
+            stats: Stats::default(),
             tasks: Tasks::new(),
             control: OnceLock::new(),
         }));
@@ -201,6 +204,10 @@ impl Kernel {
     /// Destinations beside the hosts.
     pub fn routes(&self) -> &Routes {
         &self.0.routes
+    }
+
+    pub(crate) fn stats(&self) -> &Stats {
+        &self.0.stats
     }
 
     /// Replies that the server itself waits for.

@@ -36,7 +36,9 @@ pub struct SessionHandle {
     mailbox: Mailbox,
     priority: AtomicI32,
     presence: Mutex<Option<Box<Stanza>>>,
+    appeared: AtomicU64,
     interested: AtomicBool,
+    detached: AtomicBool,
     active_at: AtomicU32,
     info: Mutex<ConnectionInfo>,
 }
@@ -51,7 +53,9 @@ impl SessionHandle {
             mailbox: Mailbox::new(bounds),
             priority: AtomicI32::new(UNAVAILABLE),
             presence: Mutex::new(None),
+            appeared: AtomicU64::new(0),
             interested: AtomicBool::new(false),
+            detached: AtomicBool::new(false),
             active_at: AtomicU32::new(0),
             info: Mutex::new(info),
         }
@@ -89,8 +93,19 @@ impl SessionHandle {
             Some((priority, stanza)) => (i32::from(priority), Some(Box::new(stanza))),
             None => (UNAVAILABLE, None),
         };
+        if slot.is_none() && next.is_some() {
+            static NEXT: AtomicU64 = AtomicU64::new(1);
+            self.appeared.store(NEXT.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        }
         self.priority.store(priority, Ordering::Release);
         std::mem::replace(&mut *slot, next).map(|previous| *previous)
+    }
+
+    /// When it became available, as a place in the order of all sessions; 0 for one that never did.
+    ///
+    /// Of two resources that come online together the later one tells the earlier, and learns of it.
+    pub fn appeared(&self) -> u64 {
+        self.appeared.load(Ordering::Relaxed)
     }
 
     /// Whether it asked for the roster and so gets roster pushes (RFC 6121 §2.1.6).
@@ -101,6 +116,16 @@ impl SessionHandle {
     /// Marks it as asking for roster pushes.
     pub fn set_interested(&self) {
         self.interested.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has no connection and waits to be resumed.
+    pub fn is_detached(&self) -> bool {
+        self.detached.load(Ordering::Relaxed)
+    }
+
+    /// Says that its connection is gone, or that it has one again.
+    pub fn set_detached(&self, detached: bool) {
+        self.detached.store(detached, Ordering::Relaxed);
     }
 
     /// When the client last sent anything, in seconds since the server started.

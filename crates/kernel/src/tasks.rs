@@ -96,7 +96,7 @@ struct PanicReport(&'static str);
 impl Drop for PanicReport {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            metrics::counter!("rookery_task_panics_total").increment(1);
+            metrics::counter!(observe::names::TASK_PANICS).increment(1);
             tracing::error!(
                 task = self.0,
                 "a task panicked and was ended; this is a bug in the server"

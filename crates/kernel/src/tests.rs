@@ -475,3 +475,30 @@ async fn reloads_at_the_same_time_leave_one_configuration_not_a_mixture() {
     }
     assert_eq!(kernel.host("example.org").unwrap().generation().number(), 151);
 }
+
+#[tokio::test]
+async fn what_happens_is_told_to_the_metrics() {
+    let metrics = observe::Metrics::install().unwrap();
+    let (kernel, _store) = kernel().await;
+    let handle = session("b@example.org/1", Some(0), bounds(2, 9_999));
+    kernel.sessions().add(handle.clone());
+    let waiting = session("b@example.org/2", None, bounds(2, 9_999));
+    waiting.set_detached(true);
+    kernel.sessions().add(waiting);
+    for id in ["1", "2", "3"] {
+        kernel.route(chat("b@example.org", id).into()).await;
+    }
+    kernel.report_metrics();
+    metrics.upkeep();
+    let text = metrics.render();
+    for line in [
+        "rookery_stanzas_total{kind=\"message\"} 4",
+        "rookery_stanzas_bounced_total{condition=\"service-unavailable\"} 1",
+        "rookery_mailbox_overflows_total 1",
+        "rookery_sessions_open{host=\"example.org\"} 2",
+        "rookery_sessions_detached{host=\"example.org\"} 1",
+        "rookery_store_commits_total ",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+}

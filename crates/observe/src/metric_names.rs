@@ -34,8 +34,6 @@ pub mod names {
     pub const TLS_HANDSHAKES: &str = "rookery_tls_handshakes_total";
     /// Bytes of XML that clients have sent.
     pub const C2S_RECEIVED_BYTES: &str = "rookery_c2s_received_bytes_total";
-    /// Clients that failed to authenticate.
-    pub const C2S_AUTH_FAILURES: &str = "rookery_c2s_auth_failures_total";
     /// Tasks that ended in a panic.
     pub const TASK_PANICS: &str = "rookery_task_panics_total";
     /// Attempts to authenticate.
@@ -85,7 +83,6 @@ pub const METRICS: &[Metric] = &[
     ),
     metric(names::CONNECTIONS_OPEN, MetricKind::Gauge, &[], "Connections open now."),
     metric(names::C2S_RECEIVED_BYTES, MetricKind::Counter, &[], "Bytes of XML from clients."),
-    metric(names::C2S_AUTH_FAILURES, MetricKind::Counter, &[], "Clients that failed to log in."),
     metric(names::TASK_PANICS, MetricKind::Counter, &[], "Tasks that ended in a panic."),
     metric(
         names::TLS_HANDSHAKES,
@@ -115,7 +112,7 @@ pub const METRICS: &[Metric] = &[
     metric(
         names::STANZAS,
         MetricKind::Counter,
-        &["kind", "direction"],
+        &["kind"],
         "Stanzas routed, by message, presence or iq.",
     ),
     metric(
@@ -137,7 +134,12 @@ pub const METRICS: &[Metric] = &[
         "Messages kept for users who are away.",
     ),
     metric(names::STORE_COMMITS, MetricKind::Counter, &[], "Transactions committed."),
-    metric(names::STORE_COMMIT_SECONDS, MetricKind::Histogram, &[], "Time from request to commit."),
+    metric(
+        names::STORE_COMMIT_SECONDS,
+        MetricKind::Histogram,
+        &[],
+        "Time from the first change of a group to its commit.",
+    ),
     metric(
         names::LOG_LINES_DROPPED,
         MetricKind::Counter,

@@ -24,7 +24,7 @@ use crate::signals::{Asked, Signals};
 
 /// How long sessions may take to end at a shutdown.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
-/// How often histograms are condensed.
+/// How often histograms are condensed, and metrics told what the kernel has counted.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// How often certificates are looked at for change.
 const CERTS_INTERVAL: Duration = Duration::from_secs(60);
@@ -238,9 +238,11 @@ impl Server {
             Err(error) => return tracing::warn!(%error, "metrics are not served"),
         };
         let mut stopping = self.kernel.tasks().stopping();
+        let kernel = self.kernel.clone();
         self.kernel.tasks().spawn("metrics", async move {
             let upkeep = async {
                 loop {
+                    kernel.report_metrics();
                     tokio::time::sleep(UPKEEP_INTERVAL).await;
                     metrics.upkeep();
                 }

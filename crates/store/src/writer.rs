@@ -7,7 +7,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
+use observe::names;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::durable::Committed;
@@ -79,7 +81,10 @@ where
     }
 
     fn finish(self: Box<Self>) {
-        (self.done)(self.outcome.map(Committed::after_commit));
+        let Self { closure, done, outcome } = *self;
+        // What a closure that never ran holds is free before its asker hears of that.
+        drop(closure);
+        done(outcome.map(Committed::after_commit));
     }
 }
 
@@ -99,6 +104,8 @@ pub(crate) struct Writer {
     connection: Connection,
     /// Changes of the open transaction that wait for its commit.
     pending: Vec<Box<dyn Job>>,
+    /// When the open transaction began.
+    begun: Instant,
     /// Why the current group cannot have a transaction: the changes in it need not wait one by one for
     /// a lock that the first of them did not get.
     refused: Option<StoreError>,
@@ -115,7 +122,15 @@ impl Writer {
         counters: Arc<Counters>,
         lock: Lock,
     ) -> Self {
-        Self { connection, pending: Vec::new(), refused: None, group_max, counters, _lock: lock }
+        Self {
+            connection,
+            pending: Vec::new(),
+            begun: Instant::now(),
+            refused: None,
+            group_max,
+            counters,
+            _lock: lock,
+        }
     }
 
     /// Serves the queue until somebody asks to close or nobody is left, then closes the database.
@@ -220,6 +235,7 @@ impl Writer {
             return self.connection.control(Control::Savepoint);
         }
         self.roll_back();
+        self.begun = Instant::now();
         let begun = self.connection.control(Control::BeginWrite);
         self.refused = begun.clone().err();
         begun
@@ -235,6 +251,7 @@ impl Writer {
             self.roll_back();
             return self.fail_pending(&error);
         }
+        metrics::histogram!(names::STORE_COMMIT_SECONDS).record(self.begun.elapsed());
         self.counters.groups.fetch_add(1, Ordering::Relaxed);
         self.counters.changes.fetch_add(self.pending.len() as u64, Ordering::Relaxed);
         let mut pending = std::mem::take(&mut self.pending);

@@ -33,6 +33,7 @@ const OWNED: [Owned; 4] = [
             "crates/netio/src/shaper.rs",
             "crates/observe/src/line.rs",
             "crates/observe/src/log_queue.rs",
+            "crates/store/src/writer.rs",
         ],
         mend: "take the time as an argument, or from the kernel's clock",
         free_in_tests: true,

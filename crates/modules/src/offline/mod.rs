@@ -209,6 +209,8 @@ impl OfflineMessages {
             Ok(committed) if committed.0 => {
                 // Dropping the receipt completes it. Somebody may have come online meanwhile.
                 drop((committed, receipt));
+                let host = host.name().to_owned();
+                metrics::counter!(observe::names::OFFLINE_STORED, "host" => host).increment(1);
                 self.spool.flush(kernel, &owner);
                 return;
             }

@@ -130,7 +130,20 @@ async fn appear(session: &mut Session, presence: &Stanza, book: &Book, initial: 
     let account = session.account().clone();
     let view = book.view();
     // RFC 6121 §4.2.2: every resource of the account, this one included.
-    kernel.route(presence.clone().with_to(Jid::from(account.clone())).into()).await;
+    let to_own = presence.clone().with_to(Jid::from(account.clone()));
+    let appeared = session.handle().appeared();
+    if initial {
+        // Those that appeared meanwhile ask by themselves, below.
+        let others = kernel.account_sessions(&account).into_iter();
+        for other in others.filter(|other| other.priority().is_some()) {
+            if other.appeared() <= appeared {
+                // Presence is not kept for a session that does not read.
+                drop(other.mailbox().push(to_own.clone().into()));
+            }
+        }
+    } else {
+        kernel.route(to_own.into()).await;
+    }
     kernel
         .broadcast_presence(presence, chosen(&view, &account, |subscription| subscription.from()))
         .await;
@@ -138,8 +151,10 @@ async fn appear(session: &mut Session, presence: &Stanza, book: &Book, initial: 
         return;
     }
     let own = Jid::from(session.jid().clone());
-    for other in available(&kernel, &account) {
-        if other.from() != Some(&own) {
+    for other in kernel.account_sessions(&account) {
+        if other.appeared() < appeared
+            && let Some(other) = other.presence()
+        {
             kernel.route(other.with_to(own.clone()).into()).await;
         }
     }

@@ -42,6 +42,19 @@ async fn a_log_in_is_seen_and_sees() {
 }
 
 #[tokio::test]
+async fn resources_that_come_online_together_hear_of_each_other_once() {
+    let bench = Bench::new("").await;
+    let mut orchard = bench.connect("romeo@example.org/orchard");
+    let mut garden = bench.connect("romeo@example.org/garden");
+    // Both are available before either has its roster.
+    tokio::join!(orchard.send("<presence/>"), garden.send("<presence/>"));
+    for mut seen in [orchard.summary(), garden.summary()] {
+        seen.sort();
+        assert_eq!(seen, ["romeo/garden: available", "romeo/orchard: available"]);
+    }
+}
+
+#[tokio::test]
 async fn directed_presence_is_taken_back() {
     let bench = Bench::new("").await;
     bench.befriend(ROMEO, JULIET).await;

@@ -46,6 +46,8 @@ impl Connection {
         connection.keep_journal_on_close(true)?;
         connection.pragma("foreign_keys", "OFF")?;
         connection.pragma("synchronous", "FULL")?;
+        // What is deleted is overwritten, so that the file gives no secret or message away that its owner removed.
+        connection.pragma("secure_delete", "ON")?;
         Ok(connection)
     }
 

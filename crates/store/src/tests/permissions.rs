@@ -148,3 +148,25 @@ async fn a_backup_is_complete_alone_and_replaces_nothing() {
     copy.close().await.unwrap();
     assert!(!directory.path().join("copy.part").exists());
 }
+
+#[tokio::test]
+async fn what_is_deleted_is_gone_from_the_file() {
+    let directory = ScratchDirectory::new();
+    let store = open(&directory, |_| {});
+    // One that shares its page with others, and one that has pages of its own.
+    for (id, length) in [(1, 40), (2, 40), (3, 20_000)] {
+        let body = format!("{id}-secret-{}", "x".repeat(length));
+        store.write(move |tx| tx.execute(super::INSERT, &[&id, &body])).await.unwrap();
+    }
+    let delete = "DELETE FROM rookery_note WHERE id IN (?, ?)";
+    store.write(|tx| tx.execute(delete, &[&1, &3])).await.unwrap();
+    store.close().await.unwrap();
+    let file = std::fs::read(store.path()).unwrap();
+    let holds = |text: &str| file.windows(text.len()).any(|bytes| bytes == text.as_bytes());
+    assert!(holds("2-secret-"), "the file was looked into");
+    assert!(
+        !holds("1-secret-")
+            && !holds("3-secret-")
+            && !holds("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx")
+    );
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jid::BareJid;
 use kernel::{Host, random};
 use netio::ClientCertificate;
+use observe::names;
 use sasl::{
     BindingType, ChannelBinding, Condition, Context, Failure, Mechanism, Negotiation, Offer,
 };
@@ -82,6 +83,8 @@ impl Negotiating {
         let Some(mechanism) =
             Mechanism::from_name(&name).filter(|mechanism| offered.contains(mechanism))
         else {
+            metrics::counter!(names::AUTHENTICATIONS, "mechanism" => "none", "result" => "failed")
+                .increment(1);
             return self.failed(SaslCondition::InvalidMechanism.into()).await;
         };
         let mut negotiation = Negotiation::new(mechanism, self.context(host, offered));
@@ -100,6 +103,7 @@ impl Negotiating {
                 }
                 sasl::Step::Failure(failure) => {
                     tracing::info!(peer = %self.peer, %mechanism, host = host.name(), %failure, "authentication failed");
+                    count(mechanism, "failed");
                     return self.failed(said(&failure)).await;
                 }
                 asked => self.look_up(&mut negotiation, asked).await,
@@ -177,7 +181,6 @@ impl Negotiating {
     }
 
     async fn failed(&mut self, failure: SaslFailure) -> Result<Step, Stop> {
-        metrics::counter!("rookery_c2s_auth_failures_total").increment(1);
         self.send(&SaslResponse::Failure(failure).to_element()).await?;
         self.attempts += 1;
         if self.attempts >= ATTEMPTS_MAX {
@@ -194,6 +197,7 @@ impl Negotiating {
         data: Option<Vec<u8>>,
     ) -> Result<Step, Stop> {
         tracing::info!(peer = %self.peer, %mechanism, account = %identity, "authenticated");
+        count(mechanism, "ok");
         if mechanism == Mechanism::Anonymous {
             // The account exists as long as this value does.
             let opened = self
@@ -215,6 +219,11 @@ impl Negotiating {
         self.send(&SaslResponse::Success(data).to_element()).await?;
         Ok(Step::Restart)
     }
+}
+
+fn count(mechanism: Mechanism, result: &'static str) {
+    metrics::counter!(names::AUTHENTICATIONS, "mechanism" => mechanism.name(), "result" => result)
+        .increment(1);
 }
 
 /// The node of an identity; a mechanism proves no identity without one.

@@ -16,6 +16,10 @@ use super::negotiate::{Negotiating, Step, Stop};
 use super::session::ClientSession;
 use super::socket_of;
 
+/// A mailbox holds at least so many stanzas, whatever `max_fsm_queue` says: that many can come in one turn of the
+/// scheduler, before the session could read the first, and a client that reads must not be cut off by that.
+pub(super) const MAILBOX_COUNT_MIN: usize = 1_000;
+
 impl Negotiating {
     /// Binds a resource and lets the session begin.
     pub(super) async fn bind(
@@ -117,10 +121,7 @@ impl Negotiating {
             .options()
             .int_if_set("max_fsm_queue")
             .and_then(|count| usize::try_from(count).ok());
-        let mut bounds = MailboxBounds::default();
-        if let Some(count) = self.door.options.max_fsm_queue.or(top_level) {
-            bounds.count_max = count;
-        }
+        let bounds = mailbox_bounds(self.door.options.max_fsm_queue.or(top_level));
         let handle = Arc::new(SessionHandle::new(jid.clone(), bounds, info));
         let sessions = self.door.kernel.sessions();
         for replaced in sessions.add(handle.clone()) {
@@ -142,4 +143,24 @@ impl Negotiating {
 fn close(session: &SessionHandle) {
     // One that has ended already needs no telling.
     drop(session.mailbox().control(Control::Close(CloseReason::Replaced)));
+}
+
+/// `max_fsm_queue`, if it is set.
+fn mailbox_bounds(count_max: Option<usize>) -> MailboxBounds {
+    let mut bounds = MailboxBounds::default();
+    if let Some(count) = count_max {
+        bounds.count_max = count.max(MAILBOX_COUNT_MIN);
+    }
+    bounds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_queue_still_holds_what_comes_in_one_turn() {
+        let bounds = [None, Some(1), Some(20_000)].map(|count| mailbox_bounds(count).count_max);
+        assert_eq!(bounds, [MailboxBounds::default().count_max, MAILBOX_COUNT_MIN, 20_000]);
+    }
 }

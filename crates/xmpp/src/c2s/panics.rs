@@ -32,7 +32,7 @@ impl ClientSession {
     /// Goes on after a panic as if the connection had been lost, if one stanza was the cause and the client can come
     /// back for the rest; otherwise ends.
     pub(super) async fn after_panic(&mut self) -> Next {
-        metrics::counter!("rookery_task_panics_total").increment(1);
+        metrics::counter!(observe::names::TASK_PANICS).increment(1);
         tracing::error!(session = %self.session.jid(), "a session panicked; this is a bug in the server");
         if !std::mem::take(&mut self.in_hand) {
             return Next::End(broken());

@@ -8,6 +8,7 @@ use std::time::Duration;
 use accounts::AnonymousSession;
 use kernel::hooks::{SessionPending, SessionResumed};
 use kernel::{CloseReason, Control, Delivery, Effect, Session};
+use observe::names;
 use tokio::time::{Instant, Sleep};
 use xmpp_wire::{StreamCondition, StreamError};
 
@@ -103,6 +104,7 @@ impl ClientSession {
         let mut waiting = Self::new(session, send_timeout, None, None);
         waiting.sm = Some(Box::new(sm));
         waiting.resume_deadline = Some(Instant::now() + wait);
+        waiting.session.handle().set_detached(true);
         waiting
     }
 
@@ -322,6 +324,7 @@ impl ClientSession {
         sm.requests = 0;
         self.carrier = None;
         self.resume_deadline = Some(Instant::now() + wait);
+        self.session.handle().set_detached(true);
         tracing::debug!(session = %self.session.jid(), wait_s = wait.as_secs(), "waiting for resumption");
         Some(Next::Go)
     }
@@ -329,6 +332,9 @@ impl ClientSession {
     /// Runs the hooks of a resumption that has succeeded.
     pub(super) async fn resumed(&mut self) {
         self.resume_deadline = None;
+        self.session.handle().set_detached(false);
+        let host = self.session.host().name().to_owned();
+        metrics::counter!(names::SESSIONS_RESUMED, "host" => host).increment(1);
         let generation = self.session.generation();
         let mut session = &mut self.session;
         generation.chains().run::<SessionResumed>(&mut session).await;

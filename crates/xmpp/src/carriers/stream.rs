@@ -176,7 +176,7 @@ impl Carrier {
     }
 
     fn charge(&mut self, bytes: usize) {
-        metrics::counter!("rookery_c2s_received_bytes_total").increment(bytes as u64);
+        metrics::counter!(observe::names::C2S_RECEIVED_BYTES).increment(bytes as u64);
         let Some(shaper) = &mut self.shaper else { return };
         let now = Instant::now();
         let pause = shaper.update(now.into_std(), bytes);
