@@ -49,7 +49,7 @@ impl ClientSession {
 
     /// Closes the connection with an error. A client that can resume does, and sends again what was not acknowledged.
     pub(super) async fn interrupt(&mut self) -> Next {
-        let Some(mut carrier) = self.carrier.take() else { return Next::Go };
+        let Some(carrier) = self.carrier.take() else { return Next::Go };
         if self.sm.as_ref().is_none_or(|sm| sm.resume_for.is_none()) {
             self.carrier = Some(carrier);
             return Next::End(broken());
@@ -57,9 +57,7 @@ impl ClientSession {
         let mut bye = Vec::new();
         StreamError::new(StreamCondition::InternalServerError).write(&mut bye);
         write_close(&mut bye);
-        if carrier.write(&bye, CLOSE_PATIENCE).await.is_ok() {
-            carrier.shutdown(CLOSE_PATIENCE).await;
-        }
+        carrier.finish(&bye, CLOSE_PATIENCE).await;
         self.lost().await
     }
 }

@@ -203,6 +203,8 @@ impl Carrier {
 
     /// Says the last words and closes the connection in order, within `patience`.
     pub(crate) async fn finish(mut self, last: &[u8], patience: Duration) {
+        let deflated = self.zlib.as_mut().map(|zlib| zlib.deflate(last));
+        let last = deflated.as_deref().unwrap_or(last);
         // The peer may be gone already; there is nobody to tell.
         drop(self.transport.finish(last, patience).await);
     }
