@@ -16,9 +16,9 @@ use super::negotiate::{Negotiating, Step, Stop};
 use super::session::ClientSession;
 use super::socket_of;
 
-/// A mailbox holds at least so many stanzas, whatever `max_fsm_queue` says: that many can come in one turn of the
-/// scheduler, before the session could read the first, and a client that reads must not be cut off by that.
-pub(super) const MAILBOX_COUNT_MIN: usize = 1_000;
+/// A mailbox holds at least so many stanzas, whatever `max_fsm_queue` says: about as many come with one read of a sender,
+/// before the session had its turn, and a client that reads must not be cut off by that.
+pub(super) const MAILBOX_COUNT_MIN: usize = 256;
 
 impl Negotiating {
     /// Binds a resource and lets the session begin.
