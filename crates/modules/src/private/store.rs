@@ -63,7 +63,7 @@ pub(super) fn delete(
     account: &BareJid,
     namespace: &str,
 ) -> Result<(), StoreError> {
-    let (host, user) = key(account);
+    let (host, user) = host_and_user(account);
     tx.execute(
         "DELETE FROM private_storage WHERE server_host = ?1 AND username = ?2 AND namespace = ?3",
         &[&host, &user, &namespace],
