@@ -28,6 +28,7 @@ pub use crate::acl::Acls;
 pub use crate::api::{ApiDoor, ApiPermissions, Call, Caller};
 pub use crate::condition::{CONDITION_NAMES, LocalHosts, SharedGroups, Subject};
 pub use crate::network::Network;
+pub use crate::pattern::Glob;
 pub use crate::rules::{Rule, RuleRef};
 pub use crate::shapers::{Rate, ShaperRef, ShaperRule, ShaperValue, Shapers};
 

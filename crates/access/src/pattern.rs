@@ -44,6 +44,25 @@ impl Text {
     }
 }
 
+/// A shell glob: `*` for any text, `?` for any character, `[set]` for one of a set.
+#[derive(Debug, Clone)]
+pub struct Glob(Text);
+
+impl Glob {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// What is wrong with it, for people.
+    pub fn new(pattern: &str) -> Result<Self, String> {
+        Text::glob(pattern).map(Self)
+    }
+
+    /// Whether the whole of a text fits.
+    pub fn fits(&self, text: &str) -> bool {
+        self.0.fits(text)
+    }
+}
+
 fn compile(pattern: &str) -> Result<Regex, String> {
     RegexBuilder::new(pattern).size_limit(COMPILED_BYTES_MAX).build().map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => {

@@ -1,12 +1,13 @@
 //! Registering, changing and removing accounts. Every answer carries the receipt of its commit.
 
+use sasl::ScramHash;
 use stdx::Secret;
 use store::Committed;
 
 use crate::accounts::{Accounts, Named};
 use crate::backend::sql::Changed;
 use crate::check::prepare;
-use crate::{AccountError, Method, Stored};
+use crate::{AccountError, Form, Method, Stored};
 
 impl Accounts {
     /// Creates an account.
@@ -53,6 +54,30 @@ impl Accounts {
         let changed =
             self.0.sql.replace(&named.host, &named.user, &stored, self.forgetting(&named)).await?;
         done(changed, AccountError::NotFound)
+    }
+
+    /// Replaces the clear text of an account's password by the SCRAM verifiers that the host wants, SHA-1 if it wants
+    /// none. Says whether there was something to replace; durable when the answer comes.
+    ///
+    /// # Errors
+    /// As [`Self::register`], without those about passwords.
+    pub async fn convert_to_scram(&self, user: &str, host: &str) -> Result<bool, AccountError> {
+        let named = self.writable(user, host)?;
+        let entry = self.look_up(&named).await?;
+        let Some(before) = entry.stored.as_ref().filter(|_| entry.whole) else { return Ok(false) };
+        let Some(prepared) = before.plain().and_then(prepare) else { return Ok(false) };
+        let mut forms: Vec<Form> = named.options().stored.clone();
+        forms.retain(|form| matches!(form, Form::Scram(_)));
+        if forms.is_empty() {
+            forms.push(Form::Scram(ScramHash::Sha1));
+        }
+        forms.retain(|form| !before.forms().contains(form));
+        let mut stored = before.clone();
+        self.add_forms(&mut stored, &forms, &prepared).await?;
+        stored.set_plain(None);
+        let after = self.forgetting(&named);
+        let changed = self.0.sql.upgrade(&named.host, &named.user, before, &stored, after).await?;
+        Ok(*changed == Changed::Done)
     }
 
     /// Removes an account. What other parts of the server keep about it is theirs to remove.

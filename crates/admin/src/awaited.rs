@@ -23,37 +23,6 @@ pub const AWAITED: &[Awaited] = &[
         ],
     },
     Awaited {
-        capability: "a counterpart of Erlang's tools",
-        commands: &[
-            "compile",
-            "delete_mnesia",
-            "get_cookie",
-            "mnesia_change",
-            "mnesia_change_nodename",
-            "mnesia_info",
-            "mnesia_info_ctl",
-            "mnesia_list_tables",
-            "mnesia_table_change_storage",
-            "mnesia_table_info",
-            "restart_module",
-            "update",
-            "update_list",
-        ],
-    },
-    Awaited {
-        capability: "account maintenance (mod_admin_extra)",
-        commands: &[
-            "ban_account",
-            "check_password_hash",
-            "count_banned",
-            "delete_old_users",
-            "delete_old_users_vhost",
-            "get_ban_details",
-            "list_banned",
-            "unban_account",
-        ],
-    },
-    Awaited {
         capability: "announcements (mod_announce)",
         commands: &[
             "announce_motd_delete",
@@ -68,7 +37,6 @@ pub const AWAITED: &[Awaited] = &[
         capability: "backup and migration of databases",
         commands: &[
             "backup",
-            "convert_to_scram",
             "dump",
             "dump_table",
             "export2sql",
@@ -87,30 +55,24 @@ pub const AWAITED: &[Awaited] = &[
             "import_prosody",
             "install_fallback",
             "load",
-            "print_sql_schema",
             "restore",
-            "update_sql",
         ],
     },
     Awaited { capability: "banning of addresses (mod_fail2ban)", commands: &["unban_ip"] },
     Awaited {
         capability: "certificates by ACME",
-        commands: &["list_certificates", "request_certificate", "revoke_certificate"],
+        commands: &["request_certificate", "revoke_certificate"],
     },
     Awaited {
         capability: "clusters",
         commands: &[
-            "evacuate_kindly",
             "get_master",
             "join_cluster",
             "join_cluster_here",
             "leave_cluster",
-            "list_cluster",
-            "list_cluster_detailed",
             "set_master",
         ],
     },
-    Awaited { capability: "configuration tools", commands: &["convert_to_yaml", "dump_config"] },
     Awaited {
         capability: "contributed modules",
         commands: &[
@@ -182,7 +144,6 @@ pub const AWAITED: &[Awaited] = &[
             "list_invites",
         ],
     },
-    Awaited { capability: "last activity (mod_last)", commands: &["get_last", "set_last"] },
     Awaited {
         capability: "offline messages (mod_offline)",
         commands: &[
@@ -191,12 +152,7 @@ pub const AWAITED: &[Awaited] = &[
             "delete_old_messages",
             "delete_old_messages_batch",
             "delete_old_messages_status",
-            "get_offline_count",
         ],
-    },
-    Awaited {
-        capability: "private storage (mod_private)",
-        commands: &["private_get", "private_set"],
     },
     Awaited {
         capability: "publish-subscribe (mod_pubsub)",
@@ -207,45 +163,10 @@ pub const AWAITED: &[Awaited] = &[
         commands: &["delete_old_push_sessions"],
     },
     Awaited {
-        capability: "roster commands (mod_roster)",
-        commands: &[
-            "add_rosteritem",
-            "delete_rosteritem",
-            "get_roster",
-            "get_roster_count",
-            "process_rosteritems",
-            "push_alltoall",
-            "push_roster",
-            "push_roster_all",
-        ],
-    },
-    Awaited {
-        capability: "server maintenance",
-        commands: &["clear_cache", "gc", "halt", "restart_kindly", "stop_kindly"],
-    },
-    Awaited {
         capability: "server-to-server streams",
         commands: &["incoming_s2s_number", "outgoing_s2s_number", "stop_s2s_connections"],
     },
-    Awaited {
-        capability: "session and stanza commands (mod_admin_extra)",
-        commands: &[
-            "get_presence",
-            "kick_users",
-            "privacy_set",
-            "resource_num",
-            "send_message",
-            "send_stanza",
-            "send_stanza_c2s",
-            "set_presence",
-            "stats",
-            "stats_host",
-            "status_list",
-            "status_list_host",
-            "status_num",
-            "status_num_host",
-        ],
-    },
+    Awaited { capability: "privacy lists (mod_privacy)", commands: &["privacy_set"] },
     Awaited {
         capability: "shared roster groups (mod_shared_roster)",
         commands: &[
@@ -263,7 +184,6 @@ pub const AWAITED: &[Awaited] = &[
             "srg_user_del",
         ],
     },
-    Awaited { capability: "the command test suite", commands: &["echo", "echo3"] },
     Awaited {
         capability: "the message archive (mod_mam)",
         commands: &[
@@ -293,39 +213,76 @@ pub const AWAITED: &[Awaited] = &[
         capability: "the web admin pages",
         commands: &[
             "get_mam_messages",
-            "get_offline_messages",
-            "mnesia_table_clear",
-            "mnesia_table_destroy",
-            "mnesia_table_details",
             "webadmin_host_last_activity",
             "webadmin_host_srg",
             "webadmin_host_srg_group",
             "webadmin_host_user_queue",
             "webadmin_muc",
             "webadmin_node_contrib",
+        ],
+    },
+];
+
+/// Commands of ejabberd that will never be here.
+#[derive(Clone, Copy, Debug)]
+pub struct Refused {
+    /// Why, in words that follow "has no counterpart here:".
+    pub reason: &'static str,
+    /// The commands, under their names in ejabberd.
+    pub commands: &'static [&'static str],
+}
+
+/// All of them.
+pub const REFUSED: &[Refused] = &[
+    Refused {
+        reason: "there is no Mnesia, everything is in one SQL database",
+        commands: &[
+            "delete_mnesia",
+            "mnesia_change",
+            "mnesia_change_nodename",
+            "mnesia_info",
+            "mnesia_info_ctl",
+            "mnesia_list_tables",
+            "mnesia_table_change_storage",
+            "mnesia_table_clear",
+            "mnesia_table_destroy",
+            "mnesia_table_details",
+            "mnesia_table_info",
             "webadmin_node_db",
             "webadmin_node_db_table",
             "webadmin_node_db_table_page",
         ],
     },
-    Awaited {
-        capability: "vCards (mod_vcard)",
-        commands: &[
-            "get_vcard",
-            "get_vcard2",
-            "get_vcard2_multi",
-            "set_nickname",
-            "set_vcard",
-            "set_vcard2",
-            "set_vcard2_multi",
-        ],
+    Refused {
+        reason: "no code is loaded into a running server; install the new version and use restart",
+        commands: &["compile", "update", "update_list"],
+    },
+    Refused {
+        reason: "modules have no code of their own to load again; reload_config starts all of them with the options \
+                 of the file",
+        commands: &["restart_module"],
+    },
+    Refused {
+        reason: "the Erlang cookie is a secret; read it from the file .erlang.cookie as the user who may",
+        commands: &["get_cookie"],
+    },
+    Refused {
+        reason: "a configuration written as Erlang terms is not read; convert it with an old ejabberd",
+        commands: &["convert_to_yaml"],
+    },
+    Refused {
+        reason: "the server makes its tables, and brings those of ejabberd up to date, by itself at the start",
+        commands: &["print_sql_schema", "update_sql"],
     },
 ];
 
-/// What a command waits for, if it is one of ejabberd's that are not there yet.
-pub(crate) fn capability(command: &str) -> Option<&'static str> {
-    AWAITED
-        .iter()
-        .find(|awaited| awaited.commands.contains(&command))
-        .map(|awaited| awaited.capability)
+/// Why one of ejabberd's commands is not there, in words that follow its name.
+pub(crate) fn absence(command: &str) -> Option<String> {
+    let awaited = AWAITED.iter().find(|awaited| awaited.commands.contains(&command));
+    let waits =
+        awaited.map(|for_| format!("is not available yet: it waits for {}", for_.capability));
+    waits.or_else(|| {
+        let refused = REFUSED.iter().find(|refused| refused.commands.contains(&command))?;
+        Some(format!("has no counterpart here: {}", refused.reason))
+    })
 }

@@ -150,9 +150,8 @@ fn wrong_count(command: &Command, version: &Version, given: usize) -> Reply {
 }
 
 fn unknown(table: &CommandTable, word: &str, name: &str) -> Reply {
-    if let Some(capability) = awaited::capability(name) {
-        let text =
-            format!("Error: the command '{name}' is not available yet: it waits for {capability}.");
+    if let Some(absence) = awaited::absence(name) {
+        let text = format!("Error: the command '{name}' {absence}.");
         return Reply::says(STATUS_ERROR, text);
     }
     let nearest = table

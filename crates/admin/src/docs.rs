@@ -5,7 +5,7 @@ use std::fmt::Write;
 use kernel::commands::{Command, Shape};
 
 use crate::ctl::typed;
-use crate::{AWAITED, COMMANDS};
+use crate::{AWAITED, REFUSED, every_command};
 
 const HEAD: &str = "\
 # Commands
@@ -26,7 +26,9 @@ it is asked for and not shown.
 /// Writes the page.
 pub fn commands_page() -> String {
     let mut page = HEAD.to_owned();
-    for command in COMMANDS {
+    let mut commands: Vec<&Command> = every_command().collect();
+    commands.sort_by_key(|command| command.name);
+    for command in commands {
         one(&mut page, command).expect("writing to a text does not fail");
     }
     page.push_str("\n## Not available yet\n\nKnown by name; asked for one, the server says what it waits for.\n\n");
@@ -34,6 +36,12 @@ pub fn commands_page() -> String {
     for awaited in AWAITED {
         let names: Vec<String> = awaited.commands.iter().map(|name| format!("`{name}`")).collect();
         writeln!(page, "| {} | {} |", awaited.capability, names.join(" "))
+            .expect("writing to a text does not fail");
+    }
+    page.push_str("\n## Without counterpart\n\n| why | commands |\n| --- | --- |\n");
+    for refused in REFUSED {
+        let names: Vec<String> = refused.commands.iter().map(|name| format!("`{name}`")).collect();
+        writeln!(page, "| {} | {} |", refused.reason, names.join(" "))
             .expect("writing to a text does not fail");
     }
     page
@@ -47,6 +55,9 @@ fn one(page: &mut String, command: &Command) -> std::fmt::Result {
         command.about,
         command.tags.join(", ")
     )?;
+    if let Some(module) = command.needs {
+        writeln!(page, "Needs `{module}`.\n")?;
+    }
     for version in command.versions {
         let arguments: Vec<String> =
             version.args.iter().map(|field| format!(" `{}`", typed(field))).collect();

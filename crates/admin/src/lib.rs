@@ -8,10 +8,21 @@ mod commands;
 pub mod control;
 pub mod ctl;
 pub mod docs;
+mod extra;
 
-pub use awaited::{AWAITED, Awaited};
+pub use awaited::{AWAITED, Awaited, REFUSED, Refused};
 pub use commands::COMMANDS;
 pub use kernel::ServerControl;
+use kernel::commands::Command;
+use kernel::{ModuleEntry, entry};
+
+/// The modules of this crate.
+pub static MODULES: &[ModuleEntry] = &[entry::<extra::AdminExtra>()];
+
+/// Every command that this build knows, those of modules included, whether the modules run or not.
+pub fn every_command() -> impl Iterator<Item = &'static Command> {
+    COMMANDS.iter().chain(modules::MODULES.iter().flat_map(|module| module.commands))
+}
 
 /// The newest API version, `v3` of ejabberd 24.12.
 pub const API_VERSION: u8 = 3;

@@ -98,6 +98,20 @@ pub enum CommandError {
         /// For people.
         text: String,
     },
+    /// ejabberd throws a pair of a word and a text.
+    #[error("{text}")]
+    Thrown {
+        /// What scripts look at.
+        word: &'static str,
+        /// For people.
+        text: String,
+    },
+    /// ejabberd gives a word back in place of success.
+    #[error("{word}")]
+    Returned {
+        /// What scripts look at.
+        word: &'static str,
+    },
     /// The server could not do it.
     #[error("{text}")]
     Failed {
@@ -112,6 +126,16 @@ impl CommandError {
     /// The server's fault, for instance the database's.
     pub fn failed(text: impl std::fmt::Display) -> Self {
         Self::Failed { code: 1, text: text.to_string() }
+    }
+
+    /// A word in place of success.
+    pub const fn returned(word: &'static str) -> Self {
+        Self::Returned { word }
+    }
+
+    /// A pair that ejabberd throws.
+    pub fn thrown(word: &'static str, text: impl Into<String>) -> Self {
+        Self::Thrown { word, text: text.into() }
     }
 
     /// The caller's fault.
@@ -148,6 +172,15 @@ impl Arguments {
                 "argument {name} is declared as integer and checked before the call, found {other:?}"
             ),
         }
+    }
+
+    /// The texts of a list argument that the command declares.
+    pub fn texts(&self, name: &str) -> Vec<String> {
+        let text = |item: &Value| match item {
+            Value::Text(text) => text.clone(),
+            other => panic!("an item of argument {name} is declared as text, found {other:?}"),
+        };
+        self.list(name).iter().map(text).collect()
     }
 
     /// A list argument that the command declares.
@@ -265,6 +298,8 @@ pub struct Command {
     pub policy: Policy,
     /// Which arguments are secret and never logged.
     pub secrets: &'static [&'static str],
+    /// The module that must run on some host for the command to be there, besides the one that declares it.
+    pub needs: Option<&'static str>,
     /// Oldest first; at least one.
     pub versions: &'static [Version],
 }
@@ -278,6 +313,7 @@ impl Command {
         detail: "",
         policy: Policy::Restricted,
         secrets: &[],
+        needs: None,
         versions: &[],
     };
 
@@ -292,9 +328,10 @@ impl Command {
 pub struct CommandTable(BTreeMap<&'static str, Command>);
 
 impl CommandTable {
-    /// Adds commands; a name that is there already stays as it is, since a module may be loaded on many hosts.
-    pub fn add(&mut self, commands: &[Command]) {
-        for command in commands {
+    /// Adds the commands whose needs are met by the modules that `runs` knows; a name that is there already stays as
+    /// it is, since a module may be loaded on many hosts.
+    pub fn add(&mut self, commands: &[Command], runs: impl Fn(&str) -> bool) {
+        for command in commands.iter().filter(|command| command.needs.is_none_or(&runs)) {
             self.0.entry(command.name).or_insert(*command);
         }
     }

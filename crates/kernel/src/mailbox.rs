@@ -40,6 +40,8 @@ pub enum Control {
     Attach(Box<dyn std::any::Any + Send>),
     /// Send the present presence once more, through the hooks, as something that they add has changed.
     RepeatPresence,
+    /// Act as if the client had sent this presence, without address: an administrator asked for it.
+    Presence(Box<Stanza>),
     /// Something that the session waits for has happened; it knows what.
     Wake,
 }
@@ -47,7 +49,7 @@ pub enum Control {
 impl Control {
     fn supersedes(&self, waiting: &Self) -> bool {
         match (self, waiting) {
-            (Self::Attach(_), Self::Attach(_)) => true,
+            (Self::Attach(_), Self::Attach(_)) | (Self::Presence(_), Self::Presence(_)) => true,
             (Self::Close(_), Self::Close(reason)) => *reason == CloseReason::Stalled,
             _ => false,
         }
@@ -64,6 +66,7 @@ impl fmt::Debug for Control {
             Self::Close(reason) => write!(f, "Close({reason:?})"),
             Self::Attach(_) => f.write_str("Attach"),
             Self::RepeatPresence => f.write_str("RepeatPresence"),
+            Self::Presence(_) => f.write_str("Presence"),
             Self::Wake => f.write_str("Wake"),
         }
     }
@@ -168,7 +171,7 @@ impl Mailbox {
     /// Puts a control item in; these overtake stanzas. Returns it when the session has ended.
     ///
     /// At most one item of each kind waits: a later `Attach` takes the place of an earlier one, whose connection is
-    /// closed by that, and the first reason to close stays unless it was `Stalled`.
+    /// closed by that, a later presence that of an earlier one, and the first reason to close stays unless it was `Stalled`.
     ///
     /// # Errors
     /// The item, when the session has ended.

@@ -16,6 +16,11 @@ pub trait ServerControl: Send + Sync + 'static {
     fn stop(&self) -> Asking<'_, ()>;
     /// Like [`Self::stop`], and begins anew with the same arguments.
     fn restart(&self) -> Asking<'_, ()>;
+    /// Ends the process at once, with exit status 1: clients are not told, and find what they were promised at the
+    /// next start.
+    fn halt(&self) -> Asking<'_, ()>;
+    /// Accepts no new connections until the next reload; those that are there go on.
+    fn close_doors(&self) -> Asking<'_, ()>;
     /// Puts the configuration files in force as they are now: wholly, or not at all. The value holds notes, one a
     /// line; it may be empty.
     fn reload(&self) -> Asking<'_, String>;

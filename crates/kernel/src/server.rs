@@ -1,6 +1,6 @@
 //! The kernel's own state, and the reload that swaps it whole.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use accounts::Accounts;
@@ -13,8 +13,7 @@ use store::Store;
 
 use crate::clock::Clock;
 use crate::commands::{Command, CommandTable};
-use crate::hooks::AccountEvent;
-use crate::hooks::HookPoint;
+use crate::hooks::{AccountEvent, HookPoint, HostEvent, StoreReplaced};
 use crate::host::{Generation, Host};
 use crate::iq::PendingReplies;
 use crate::mailbox::{CloseReason, Control};
@@ -140,11 +139,14 @@ impl Kernel {
 
     /// COMPAT: a module's commands exist while it runs on any host.
     fn collect_commands(&self, hosts: &HashMap<String, Arc<Host>>) -> CommandTable {
+        let running: HashSet<&str> =
+            hosts.values().flat_map(|host| host.generation().module_names()).collect();
+        let runs = |module: &str| running.contains(module);
         let mut table = CommandTable::default();
-        table.add(&self.0.parts.commands);
+        table.add(&self.0.parts.commands, runs);
         for entry in self.0.parts.modules.iter().copied().flatten() {
-            if hosts.values().any(|host| host.generation().module_names().contains(&entry.name)) {
-                table.add(entry.commands);
+            if runs(entry.name) {
+                table.add(entry.commands, runs);
             }
         }
         table
@@ -218,6 +220,17 @@ impl Kernel {
     /// The tasks.
     pub fn tasks(&self) -> &Tasks {
         &self.0.tasks
+    }
+
+    /// Forgets everything that is kept in memory of the database, after its content was replaced or added to by
+    /// other ways than the modules' own.
+    pub async fn forget_stored(&self) {
+        self.accounts().forget_all();
+        for host in self.hosts() {
+            let generation = host.generation();
+            let mut event = HostEvent { kernel: self, host: &host };
+            generation.chains().run::<StoreReplaced>(&mut event).await;
+        }
     }
 
     /// Says what runs this kernel; the first one stays.

@@ -438,9 +438,13 @@ fn a_command_answers_in_the_newest_version_its_caller_knows() {
     );
 
     let mut table = CommandTable::default();
-    table.add(&[command, Command { name: "a", ..command }]);
-    table.add(&[Command { about: "second", ..command }]);
-    assert_eq!(table.iter().map(|one| one.name).collect::<Vec<_>>(), ["a", "b"]);
+    table.add(&[command, Command { name: "a", ..command }], |_| true);
+    let needy = Command { name: "needy", needs: Some("mod_x"), ..command };
+    table.add(&[Command { about: "second", ..command }, needy], |module| module == "mod_y");
+    assert!(table.get("needy").is_none());
+    table.add(&[needy], |module| module == "mod_x");
+    assert!(table.get("needy").is_some());
+    assert_eq!(table.iter().map(|one| one.name).collect::<Vec<_>>(), ["a", "b", "needy"]);
     assert_eq!(table.get("b").unwrap().about, "first");
     assert!(table.get("c").is_none());
 }

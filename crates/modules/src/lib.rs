@@ -2,6 +2,7 @@
 
 mod cache;
 mod caps;
+mod commands;
 mod disco;
 mod last;
 mod offline;

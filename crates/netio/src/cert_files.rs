@@ -67,6 +67,8 @@ pub(crate) struct CertEntry {
     pub(crate) not_before: SystemTime,
     pub(crate) not_after: SystemTime,
     pub(crate) key: Arc<CertifiedKey>,
+    /// Where it was read from.
+    pub(crate) file: PathBuf,
     /// Whether it was made by this server for want of a better one.
     pub(crate) self_made: bool,
 }
@@ -275,6 +277,7 @@ fn entry(
         not_before,
         not_after,
         key: Arc::new(CertifiedKey::new(chain, Arc::clone(key))),
+        file: leaf.path.to_owned(),
         self_made: false,
     }
 }

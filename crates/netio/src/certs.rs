@@ -237,6 +237,12 @@ impl CertStore {
         self.table.load().entries.len()
     }
 
+    /// The certificates that can be presented, by the names they are for, with the files they come from.
+    pub fn list(&self) -> Vec<(Vec<String>, PathBuf)> {
+        let table = self.table.load();
+        table.entries.iter().map(|entry| (entry.names.clone(), entry.file.clone())).collect()
+    }
+
     /// SHA-256 of the certificate that a client which asks for `host` gets.
     pub fn fingerprint(&self, host: Option<&str>) -> Option<[u8; 32]> {
         self.pick(host, &[]).map(|entry| entry.fingerprint)

@@ -14,6 +14,10 @@ pub(crate) enum Request {
     Stop,
     /// End, and begin anew.
     Restart,
+    /// End at once.
+    Halt,
+    /// Accept no new connections.
+    CloseDoors(oneshot::Sender<()>),
     /// Read the configuration again; the answer holds notes, or why nothing has changed.
     Reload(Option<oneshot::Sender<Result<String, String>>>),
     /// Change the log.
@@ -78,6 +82,14 @@ impl ServerControl for Requests {
 
     fn restart(&self) -> Asking<'_, ()> {
         Box::pin(self.send(Request::Restart))
+    }
+
+    fn halt(&self) -> Asking<'_, ()> {
+        Box::pin(self.send(Request::Halt))
+    }
+
+    fn close_doors(&self) -> Asking<'_, ()> {
+        Box::pin(self.ask(Request::CloseDoors))
     }
 
     fn reload(&self) -> Asking<'_, String> {

@@ -8,7 +8,7 @@ use settings::{Config, InForce};
 pub(crate) static DOORS: &[DoorEntry] = xmpp::DOORS;
 
 /// Every module; their order is the order within a stage of a hook.
-pub(crate) static MODULES: &[&[ModuleEntry]] = &[modules::MODULES, xmpp::MODULES];
+pub(crate) static MODULES: &[&[ModuleEntry]] = &[admin::MODULES, modules::MODULES, xmpp::MODULES];
 
 /// Top-level options that the server itself honours.
 const SERVER_OPTIONS: &[&str] = &[

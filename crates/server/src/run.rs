@@ -24,6 +24,8 @@ use crate::signals::{Asked, Signals};
 
 /// How long sessions may take to end at a shutdown.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
+/// Time for the answer to whoever asks for an end at once.
+const HALT_PAUSE: Duration = Duration::from_millis(100);
 /// How often histograms are condensed, and metrics told what the kernel has counted.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// How often certificates are looked at for change.
@@ -47,6 +49,11 @@ pub(crate) fn serve(arguments: &Arguments) -> ExitCode {
     match runtime.block_on(run(arguments, boot)) {
         Ok(End::Stop) => ExitCode::SUCCESS,
         Ok(End::Restart) => restart(),
+        Ok(End::Halt) => {
+            // Tasks and the store are left where they are.
+            runtime.shutdown_background();
+            ExitCode::FAILURE
+        }
         Err(why) => say::refused(&format!("rookery cannot start: {why}")),
     }
 }
@@ -55,6 +62,7 @@ pub(crate) fn serve(arguments: &Arguments) -> ExitCode {
 enum End {
     Stop,
     Restart,
+    Halt,
 }
 
 /// Why a server cannot start; each says what to do about it.
@@ -127,26 +135,14 @@ async fn run(arguments: &Arguments, boot: Boot) -> Result<End, StartError> {
             },
             request = asked.next() => request,
         };
-        match request {
-            Request::Stop => break End::Stop,
-            Request::Restart => break End::Restart,
-            Request::Reload(answer) => {
-                server.logging.reopen();
-                let result = server.reload().await;
-                if let Err(why) = &result {
-                    tracing::error!(
-                        "the configuration was not reloaded and nothing has changed:\n{why}"
-                    );
-                }
-                if let Some(answer) = answer {
-                    // The one who asked may be gone.
-                    drop(answer.send(result));
-                }
-            }
-            Request::Log(change) => change.apply(&server.logging),
+        if let Some(end) = server.deal_with(request).await {
+            break end;
         }
     };
-    server.stop().await;
+    match end {
+        End::Stop | End::Restart => server.stop().await,
+        End::Halt => server.halt().await,
+    }
     Ok(end)
 }
 
@@ -206,6 +202,36 @@ fn say_certificates(problems: &[netio::CertProblem]) {
 }
 
 impl Server {
+    /// Does what is asked of the process; says whether it is to end.
+    async fn deal_with(&self, request: Request) -> Option<End> {
+        match request {
+            Request::Stop => return Some(End::Stop),
+            Request::Restart => return Some(End::Restart),
+            Request::Halt => return Some(End::Halt),
+            Request::CloseDoors(answer) => {
+                self.doors.close();
+                if answer.send(()).is_err() {
+                    tracing::debug!("whoever closed the doors is gone");
+                }
+            }
+            Request::Reload(answer) => {
+                self.logging.reopen();
+                let result = self.reload().await;
+                if let Err(why) = &result {
+                    tracing::error!(
+                        "the configuration was not reloaded and nothing has changed:\n{why}"
+                    );
+                }
+                if let Some(answer) = answer {
+                    // The one who asked may be gone.
+                    drop(answer.send(result));
+                }
+            }
+            Request::Log(change) => change.apply(&self.logging),
+        }
+        None
+    }
+
     fn prepare_doors(
         &self,
         config: &Config,
@@ -312,6 +338,13 @@ impl Server {
         let notes: Vec<String> = notes.map(|note| note.render(&loaded.sources, false)).collect();
         tracing::info!("the configuration was reloaded");
         Ok(notes.join("\n"))
+    }
+
+    /// Nothing more than what whoever looks on must see.
+    async fn halt(&self) {
+        tracing::warn!("halting: an administrator asked for an end at once");
+        tokio::time::sleep(HALT_PAUSE).await;
+        self.logging.flush(Duration::from_secs(1));
     }
 
     /// No new connections, every client told, everything stored.

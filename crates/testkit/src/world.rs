@@ -17,7 +17,7 @@ use xmpp::C2s;
 use crate::client::{Client, Failure};
 
 /// Every module, in the order of the real server.
-pub static MODULES: &[&[ModuleEntry]] = &[modules::MODULES, xmpp::MODULES];
+pub static MODULES: &[&[ModuleEntry]] = &[admin::MODULES, modules::MODULES, xmpp::MODULES];
 
 /// The host of the base configuration.
 pub const HOST: &str = "localhost";

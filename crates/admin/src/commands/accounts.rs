@@ -6,9 +6,10 @@ use kernel::hooks::{AccountCreated, AccountRemoved, PasswordChanged};
 use kernel::{CloseReason, Control};
 use stdx::Secret;
 
+use super::bans::is_banned;
 use super::{
-    Command, Field, HOST, Kernel, RESCODE, RESTUPLE, Shape, UNKNOWN_HOST, USER, Version, address,
-    field,
+    ADMIN_EXTRA, Command, Field, HOST, Kernel, RESCODE, RESTUPLE, Shape, UNKNOWN_HOST, USER,
+    Version, address, field,
 };
 
 /// ejabberd's code for an account that exists already.
@@ -16,7 +17,7 @@ const CODE_EXISTS: i32 = 10_090;
 /// ejabberd's code for an account that cannot be made.
 pub(crate) const CODE_CANNOT_REGISTER: i32 = 10_001;
 /// Names that are read from the database at a time.
-const PAGE: u32 = 1_000;
+pub(super) const PAGE: u32 = 1_000;
 
 const PASSWORD: Field = field("password", Shape::Text);
 
@@ -87,18 +88,8 @@ pub(super) const UNREGISTER: Command = Command {
 async fn unregister(kernel: &Kernel, arguments: Arguments) -> Result<Value, CommandError> {
     let (user, host) = (arguments.text("user"), arguments.text("host"));
     let gone = Ok(Value::Restuple(true, String::new()));
-    match kernel.accounts().remove(user, host).await {
-        Ok(committed) => {
-            let ((), _receipt) = committed.split();
-            if let Some(account) = address(user, host) {
-                for session in kernel.account_sessions(&account) {
-                    // A session that has ended meanwhile needs no end.
-                    drop(session.mailbox().control(Control::Close(CloseReason::AccountGone)));
-                }
-                kernel.announce::<AccountRemoved>(&account).await;
-            }
-            gone
-        }
+    match remove(kernel, user, host).await {
+        Ok(()) => gone,
         // COMPAT: removing what is not there is no error.
         Err(
             AccountError::NotFound | AccountError::InvalidName(_) | AccountError::NotAllowed { .. },
@@ -106,6 +97,19 @@ async fn unregister(kernel: &Kernel, arguments: Arguments) -> Result<Value, Comm
         Err(AccountError::UnknownHost(_)) => Err(CommandError::bad_argument(UNKNOWN_HOST)),
         Err(other) => Err(CommandError::failed(other)),
     }
+}
+
+/// Removes an account with everything that is kept for it, and ends its sessions.
+pub(super) async fn remove(kernel: &Kernel, user: &str, host: &str) -> Result<(), AccountError> {
+    let ((), _receipt) = kernel.accounts().remove(user, host).await?.split();
+    if let Some(account) = address(user, host) {
+        for session in kernel.account_sessions(&account) {
+            // A session that has ended meanwhile needs no end.
+            drop(session.mailbox().control(Control::Close(CloseReason::AccountGone)));
+        }
+        kernel.announce::<AccountRemoved>(&account).await;
+    }
+    Ok(())
 }
 
 pub(super) const REGISTERED_USERS: Command = Command {
@@ -141,6 +145,7 @@ async fn registered_users(kernel: &Kernel, arguments: Arguments) -> Result<Value
 pub(super) const CHANGE_PASSWORD: Command = Command {
     name: "change_password",
     tags: &["accounts"],
+    needs: ADMIN_EXTRA,
     about: "Change the password of an account",
     secrets: &["newpass"],
     versions: &[Version {
@@ -165,7 +170,7 @@ async fn change_password(kernel: &Kernel, arguments: Arguments) -> Result<Value,
         }
         Err(
             AccountError::NotFound | AccountError::InvalidName(_) | AccountError::UnknownHost(_),
-        ) => Err(CommandError::NotExists { code: 0, text: "unknown_user".to_owned() }),
+        ) => Err(CommandError::thrown("not_found", "unknown_user")),
         Err(AccountError::InvalidPassword) => Err(CommandError::bad_argument("invalid_password")),
         Err(AccountError::NotAllowed { .. }) => Err(CommandError::bad_argument("not_allowed")),
         Err(other) => Err(CommandError::failed(other)),
@@ -175,6 +180,7 @@ async fn change_password(kernel: &Kernel, arguments: Arguments) -> Result<Value,
 pub(super) const CHECK_PASSWORD: Command = Command {
     name: "check_password",
     tags: &["accounts"],
+    needs: ADMIN_EXTRA,
     about: "Check if a password is correct",
     secrets: &["password"],
     versions: &[Version {
@@ -187,17 +193,21 @@ pub(super) const CHECK_PASSWORD: Command = Command {
 };
 
 async fn check_password(kernel: &Kernel, arguments: Arguments) -> Result<Value, CommandError> {
+    let (user, host) = (arguments.text("user"), arguments.text("host"));
     let password = Secret::new(arguments.text("password"));
-    let checked = kernel
-        .accounts()
-        .check_password(arguments.text("user"), arguments.text("host"), &password)
-        .await;
-    yes_or_no(checked.map(accounts::Check::is_right))
+    let right = kernel.accounts().check_password(user, host, &password).await;
+    let right = right.map(accounts::Check::is_right);
+    if matches!(right, Ok(true)) && is_banned(kernel, user, host).await? {
+        // COMPAT: no password is right for a banned account.
+        return Ok(Value::Rescode(false));
+    }
+    yes_or_no(right)
 }
 
 pub(super) const CHECK_ACCOUNT: Command = Command {
     name: "check_account",
     tags: &["accounts"],
+    needs: ADMIN_EXTRA,
     about: "Check if an account exists or not",
     versions: &[Version {
         args: &[USER, HOST],

@@ -1,14 +1,24 @@
 //! The commands that need no module, one file per area.
 
 mod accounts;
+mod bans;
+mod dump;
+mod kindly;
+mod passwords;
+mod presence;
 mod server;
 mod session;
+mod stanza;
+mod statistics;
 
 pub(crate) use accounts::CODE_CANNOT_REGISTER;
+pub(crate) use bans::is_banned;
+#[cfg(test)]
+pub(crate) use dump::render;
 
 use jid::{BareJid, DomainPart, NodePart};
 use kernel::Kernel;
-use kernel::commands::{Command, CommandError, Field, Shape, Version, field};
+use kernel::commands::{Command, CommandError, Field, Policy, Shape, Version, field};
 
 /// The commands that need no module.
 pub const COMMANDS: &[Command] = &[
@@ -18,7 +28,34 @@ pub const COMMANDS: &[Command] = &[
     accounts::REGISTER,
     accounts::REGISTERED_USERS,
     accounts::UNREGISTER,
+    bans::BAN_ACCOUNT,
+    bans::COUNT_BANNED,
+    bans::GET_BAN_DETAILS,
+    bans::LIST_BANNED,
+    bans::UNBAN_ACCOUNT,
+    dump::DUMP_CONFIG,
+    kindly::EVACUATE_KINDLY,
+    kindly::RESTART_KINDLY,
+    kindly::STOP_KINDLY,
+    passwords::CHECK_PASSWORD_HASH,
+    passwords::CONVERT_TO_SCRAM,
+    passwords::DELETE_OLD_USERS,
+    passwords::DELETE_OLD_USERS_VHOST,
+    presence::GET_PRESENCE,
+    presence::SET_PRESENCE,
+    presence::STATUS_LIST,
+    presence::STATUS_LIST_HOST,
+    presence::STATUS_NUM,
+    presence::STATUS_NUM_HOST,
+    server::CLEAR_CACHE,
+    server::ECHO,
+    server::ECHO3,
+    server::GC,
     server::GET_LOGLEVEL,
+    server::HALT,
+    server::LIST_CERTIFICATES,
+    server::LIST_CLUSTER,
+    server::LIST_CLUSTER_DETAILED,
     server::REGISTERED_VHOSTS,
     server::RELOAD_CONFIG,
     server::REOPEN_LOG,
@@ -33,15 +70,25 @@ pub const COMMANDS: &[Command] = &[
     session::CONNECTED_USERS_VHOST,
     session::KICK_SESSION,
     session::KICK_USER,
+    session::KICK_USERS,
     session::NUM_RESOURCES,
+    session::RESOURCE_NUM,
     session::USER_RESOURCES,
     session::USER_SESSIONS_INFO,
+    stanza::SEND_MESSAGE,
+    stanza::SEND_STANZA,
+    stanza::SEND_STANZA_C2S,
+    statistics::STATS,
+    statistics::STATS_HOST,
 ];
 
 const USER: Field = field("user", Shape::Text);
 const HOST: Field = field("host", Shape::Text);
 const RESCODE: Field = field("res", Shape::Rescode);
 const RESTUPLE: Field = field("res", Shape::Restuple);
+
+/// What the commands of ejabberd's `mod_admin_extra` need.
+const ADMIN_EXTRA: Option<&str> = Some(crate::extra::NAME);
 
 /// What ejabberd says of a host that it does not serve.
 const UNKNOWN_HOST: &str = "Unknown virtual host";

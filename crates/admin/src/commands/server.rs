@@ -4,12 +4,13 @@ use kernel::ServerControl;
 use kernel::commands::{Arguments, Call, CommandError, Value};
 use observe::LogLevel;
 
-use super::{Command, Kernel, RESCODE, RESTUPLE, Shape, Version, field};
+use super::session::integer;
+use super::{Command, Field, Kernel, RESCODE, RESTUPLE, Shape, Version, field};
 
 /// What is said where commands run without a process, in tests.
 const NO_PROCESS: &str = "there is no server process around these commands";
 
-fn process(kernel: &Kernel) -> Result<&dyn ServerControl, CommandError> {
+pub(super) fn process(kernel: &Kernel) -> Result<&dyn ServerControl, CommandError> {
     kernel.control().ok_or_else(|| CommandError::failed(NO_PROCESS))
 }
 
@@ -41,6 +42,13 @@ asks_process!(
     "server",
     "Stop the server in order: clients are told, everything is stored",
     stop
+);
+asks_process!(
+    HALT,
+    "halt",
+    "server",
+    "End the server at once, with exit status 1; clients are not told",
+    halt
 );
 asks_process!(RESTART, "restart", "server", "Stop the server in order and start it again", restart);
 asks_process!(
@@ -146,4 +154,152 @@ async fn set_loglevel(kernel: &Kernel, arguments: Arguments) -> Result<Value, Co
         .map_err(|error: observe::LogError| CommandError::bad_argument(error.to_string()))?;
     process(kernel)?.set_log_level(level).await.map_err(CommandError::failed)?;
     Ok(Value::OK)
+}
+
+pub(super) const CLEAR_CACHE: Command = Command {
+    name: "clear_cache",
+    tags: &["server"],
+    about: "Empty all caches, so that everything is read from the database again",
+    versions: &[Version {
+        result: RESCODE,
+        run: |Call { kernel, .. }| {
+            Box::pin(async {
+                kernel.forget_stored().await;
+                Ok(Value::OK)
+            })
+        },
+        ..Version::FIRST
+    }],
+    ..Command::PLAIN
+};
+
+pub(super) const GC: Command = Command {
+    name: "gc",
+    tags: &["server"],
+    about: "Succeed: memory is given back when its last user is gone, there is nothing to collect",
+    versions: &[Version {
+        result: RESCODE,
+        run: |_| Box::pin(async { Ok(Value::OK) }),
+        ..Version::FIRST
+    }],
+    ..Command::PLAIN
+};
+
+const SENTENCE: Field = field("sentence", Shape::Text);
+
+pub(super) const ECHO: Command = Command {
+    name: "echo",
+    tags: &["internal"],
+    about: "Give a sentence back, to test a front end",
+    versions: &[Version {
+        args: &[SENTENCE],
+        result: SENTENCE,
+        run: |Call { arguments, .. }| {
+            Box::pin(async move { Ok(Value::text(arguments.text("sentence"))) })
+        },
+        ..Version::FIRST
+    }],
+    ..Command::PLAIN
+};
+
+pub(super) const ECHO3: Command = Command {
+    name: "echo3",
+    tags: &["internal"],
+    about: "Give the last of three words back, to test a front end",
+    versions: &[Version {
+        args: &[field("first", Shape::Text), field("second", Shape::Text), SENTENCE],
+        result: SENTENCE,
+        run: |Call { arguments, .. }| {
+            Box::pin(async move { Ok(Value::text(arguments.text("sentence"))) })
+        },
+        ..Version::FIRST
+    }],
+    ..Command::PLAIN
+};
+
+pub(super) const LIST_CLUSTER: Command = Command {
+    name: "list_cluster",
+    tags: &["cluster"],
+    about: "List the nodes of the cluster: this one",
+    versions: &[Version {
+        result: field("nodes", Shape::List(&field("node", Shape::Word))),
+        run: |Call { kernel, .. }| Box::pin(async { Ok(Value::texts([kernel.node().as_str()])) }),
+        ..Version::FIRST
+    }],
+    ..Command::PLAIN
+};
+
+const NODE_DETAILS: &[Field] = &[
+    field("name", Shape::Word),
+    field("running", Shape::Text),
+    field("status", Shape::Text),
+    field("online_users", Shape::Integer),
+    field("processes", Shape::Integer),
+    field("uptime_seconds", Shape::Integer),
+    field("master_node", Shape::Word),
+];
+
+pub(super) const LIST_CLUSTER_DETAILED: Command = Command {
+    name: "list_cluster_detailed",
+    tags: &["cluster"],
+    about: "List the nodes of the cluster, which is this one, with some numbers",
+    versions: &[Version {
+        result: field("nodes", Shape::List(&field("node", Shape::Tuple(NODE_DETAILS)))),
+        run: |Call { kernel, .. }| {
+            Box::pin(async {
+                let node = kernel.node().as_str();
+                let uptime = kernel.clock().uptime().as_secs();
+                Ok(Value::List(vec![Value::Tuple(vec![
+                    Value::text(node),
+                    Value::text("true"),
+                    Value::text(format!("The node {node} is started with status: started")),
+                    integer(kernel.sessions().count()),
+                    integer(kernel.tasks().count()),
+                    Value::Integer(i64::try_from(uptime).unwrap_or(i64::MAX)),
+                    Value::text("none"),
+                ])]))
+            })
+        },
+        ..Version::FIRST
+    }],
+    ..Command::PLAIN
+};
+
+const CERTIFICATE: &[Field] =
+    &[field("domain", Shape::Text), field("file", Shape::Text), field("used", Shape::Text)];
+
+pub(super) const LIST_CERTIFICATES: Command = Command {
+    name: "list_certificates",
+    tags: &["acme"],
+    about: "List the certificates by domain and file, and whether a served host uses them",
+    versions: &[Version {
+        result: field(
+            "certificates",
+            Shape::List(&field("certificate", Shape::Tuple(CERTIFICATE))),
+        ),
+        run: |Call { kernel, .. }| Box::pin(async { Ok(list_certificates(kernel)) }),
+        ..Version::FIRST
+    }],
+    ..Command::PLAIN
+};
+
+fn list_certificates(kernel: &Kernel) -> Value {
+    let config = kernel.config();
+    let mut rows = Vec::new();
+    for (names, file) in kernel.certs().list() {
+        for name in names {
+            // A wildcard stands for one label (RFC 9525 §6.3).
+            let fits = |host: &String| match name.strip_prefix("*.") {
+                Some(parent) => host.split_once('.').is_some_and(|(_, rest)| rest == parent),
+                None => *host == name,
+            };
+            let used = if config.hosts().iter().any(fits) { "true" } else { "false" };
+            rows.push((name, file.display().to_string(), used));
+        }
+    }
+    rows.sort_unstable();
+    let row = |(name, file, used)| {
+        Value::Tuple(vec![Value::Text(name), Value::Text(file), Value::text(used)])
+    };
+    Value::List(rows.into_iter().map(row).collect())
 }

@@ -7,11 +7,12 @@ use kernel::{CloseReason, Control, SessionHandle};
 use xmpp_wire::ns;
 
 use super::{
-    Command, Field, HOST, Kernel, RESCODE, RESTUPLE, Shape, USER, Version, address, field, served,
+    ADMIN_EXTRA, Command, Field, HOST, Kernel, RESCODE, RESTUPLE, Shape, USER, Version, address,
+    field, served,
 };
 
 /// What a session is told when nobody gave a reason.
-const KICKED: &str = "kicked by an administrator";
+pub(super) const KICKED: &str = "kicked by an administrator";
 
 const SESSIONS: Shape = Shape::List(&field("sessions", Shape::Text));
 
@@ -61,6 +62,7 @@ pub(super) const CONNECTED_USERS_NUMBER: Command = Command {
 pub(super) const CONNECTED_USERS_VHOST: Command = Command {
     name: "connected_users_vhost",
     tags: &["session"],
+    needs: ADMIN_EXTRA,
     about: "Get the list of established sessions in a vhost",
     versions: &[Version {
         args: &[HOST],
@@ -79,6 +81,7 @@ pub(super) const CONNECTED_USERS_VHOST: Command = Command {
 pub(super) const CONNECTED_USERS_INFO: Command = Command {
     name: "connected_users_info",
     tags: &["session"],
+    needs: ADMIN_EXTRA,
     about: "List all established sessions and their information",
     versions: &[Version {
         result: field("connected_users_info", Shape::List(&field("session", Shape::Tuple(INFO)))),
@@ -101,6 +104,7 @@ fn connected_users_info(kernel: &Kernel) -> Value {
 pub(super) const USER_SESSIONS_INFO: Command = Command {
     name: "user_sessions_info",
     tags: &["session"],
+    needs: ADMIN_EXTRA,
     about: "Get information about all sessions of a user",
     versions: &[Version {
         args: &[USER, HOST],
@@ -139,6 +143,7 @@ pub(super) const USER_RESOURCES: Command = Command {
 pub(super) const NUM_RESOURCES: Command = Command {
     name: "num_resources",
     tags: &["session"],
+    needs: ADMIN_EXTRA,
     about: "Get the number of resources of a user",
     versions: &[Version {
         args: &[USER, HOST],
@@ -180,6 +185,52 @@ pub(super) const KICK_USER: Command = Command {
     ..Command::PLAIN
 };
 
+pub(super) const KICK_USERS: Command = Command {
+    name: "kick_users",
+    tags: &["session"],
+    about: "Disconnect all sessions of a vhost",
+    versions: &[Version {
+        args: &[HOST],
+        result: field("num_sessions", Shape::Integer),
+        run: |Call { kernel, arguments, .. }| {
+            Box::pin(async move {
+                let host = served(kernel, arguments.text("host"))?;
+                let sessions = kernel.sessions().of_host(&host);
+                Ok(integer(sessions.iter().filter(|session| kick(session, KICKED)).count()))
+            })
+        },
+        ..Version::FIRST
+    }],
+    ..Command::PLAIN
+};
+
+pub(super) const RESOURCE_NUM: Command = Command {
+    name: "resource_num",
+    tags: &["session"],
+    needs: ADMIN_EXTRA,
+    about: "Tell the resource of a user's session by its number, from 1; the oldest session comes first",
+    versions: &[Version {
+        args: &[USER, HOST, field("num", Shape::Integer)],
+        result: field("resource", Shape::Text),
+        run: |Call { kernel, arguments, .. }| {
+            Box::pin(async move { resource_num(kernel, &arguments) })
+        },
+        ..Version::FIRST
+    }],
+    ..Command::PLAIN
+};
+
+fn resource_num(kernel: &Kernel, arguments: &Arguments) -> Result<Value, CommandError> {
+    let number = arguments.integer("num");
+    let account = address(arguments.text("user"), arguments.text("host"));
+    let sessions = account.map(|account| kernel.account_sessions(&account)).unwrap_or_default();
+    let place = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+    let found = place.and_then(|place| sessions.get(place));
+    found.map(|session| Value::text(session.jid().resource().as_str())).ok_or_else(|| {
+        CommandError::thrown("bad_argument", format!("Wrong resource number: {number}"))
+    })
+}
+
 fn kick_user(kernel: &Kernel, arguments: &Arguments) -> usize {
     let sessions = sessions_of(kernel, arguments);
     sessions.iter().filter(|session| kick(session, KICKED)).count()
@@ -188,6 +239,7 @@ fn kick_user(kernel: &Kernel, arguments: &Arguments) -> usize {
 pub(super) const KICK_SESSION: Command = Command {
     name: "kick_session",
     tags: &["session"],
+    needs: ADMIN_EXTRA,
     about: "Kick a user session",
     versions: &[Version {
         args: &[USER, HOST, field("resource", Shape::Text), field("reason", Shape::Text)],
@@ -215,15 +267,15 @@ async fn kick_session(kernel: &Kernel, arguments: Arguments) -> Result<Value, Co
 }
 
 /// Tells a session to end; false if it has ended already.
-fn kick(session: &SessionHandle, reason: &str) -> bool {
+pub(super) fn kick(session: &SessionHandle, reason: &str) -> bool {
     session.mailbox().control(Control::Close(CloseReason::Kicked(reason.to_owned()))).is_ok()
 }
 
-fn integer(count: usize) -> Value {
+pub(super) fn integer(count: usize) -> Value {
     Value::Integer(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
-fn sorted(mut sessions: Vec<Arc<SessionHandle>>) -> Vec<Arc<SessionHandle>> {
+pub(super) fn sorted(mut sessions: Vec<Arc<SessionHandle>>) -> Vec<Arc<SessionHandle>> {
     sessions.sort_by(|one, other| one.jid().as_str().cmp(other.jid().as_str()));
     sessions
 }
@@ -238,16 +290,33 @@ fn sessions_of(kernel: &Kernel, arguments: &Arguments) -> Vec<Arc<SessionHandle>
     sorted(account.map(|account| kernel.account_sessions(&account)).unwrap_or_default())
 }
 
+/// What a session says of itself.
+pub(super) struct Shown {
+    /// `available`, `unavailable`, or what its presence shows.
+    pub(super) show: String,
+    /// Its words.
+    pub(super) status: String,
+}
+
+pub(super) fn shown(session: &SessionHandle) -> Shown {
+    let Some(presence) = session.presence().map(|presence| presence.to_element()) else {
+        return Shown { show: "unavailable".to_owned(), status: String::new() };
+    };
+    Shown {
+        show: presence.child_text("show", ns::CLIENT).unwrap_or_else(|| "available".to_owned()),
+        status: presence.child_text("status", ns::CLIENT).unwrap_or_default(),
+    }
+}
+
+/// COMPAT: a session without presence counts as -1.
+pub(super) fn priority(session: &SessionHandle) -> Value {
+    Value::Integer(session.priority().unwrap_or(-1).into())
+}
+
 /// The values of [`ACCOUNT_INFO`].
 fn describe(kernel: &Kernel, session: &SessionHandle) -> Vec<Value> {
     let info = session.info();
-    let presence = session.presence().map(|presence| presence.to_element());
-    let child =
-        |name: &str| presence.as_ref().and_then(|presence| presence.child_text(name, ns::CLIENT));
-    let status = match &presence {
-        Some(_) => child("show").unwrap_or_else(|| "available".to_owned()),
-        None => "unavailable".to_owned(),
-    };
+    let Shown { show, status } = shown(session);
     let (ip, port) = match info.peer {
         Some(peer) => (peer.ip().to_canonical().to_string(), peer.port()),
         None => ("unknown".to_owned(), 0),
@@ -256,12 +325,11 @@ fn describe(kernel: &Kernel, session: &SessionHandle) -> Vec<Value> {
         Value::text(info.kind),
         Value::text(ip),
         Value::Integer(port.into()),
-        // COMPAT: a session without presence counts as -1.
-        Value::Integer(session.priority().unwrap_or(-1).into()),
+        priority(session),
         Value::text(kernel.node().as_str()),
         Value::Integer((kernel.clock().unix_seconds() - info.since.as_second()).max(0)),
-        Value::text(status),
+        Value::text(show),
         Value::text(session.jid().resource().as_str()),
-        Value::text(child("status").unwrap_or_default()),
+        Value::text(status),
     ]
 }

@@ -67,11 +67,9 @@ fn named(table: &CommandTable, version: u8, word: &str) -> String {
     }
     let matching: Vec<&Command> =
         table.iter().filter(|command| matches(&name, command.name)).collect();
-    match awaited::capability(&name) {
+    match awaited::absence(&name) {
         _ if !matching.is_empty() => list(&matching, version),
-        Some(capability) => {
-            format!("The command '{name}' is not available yet: it waits for {capability}.")
-        }
+        Some(absence) => format!("The command '{name}' {absence}."),
         None => format!("No tag or command matches '{word}'"),
     }
 }

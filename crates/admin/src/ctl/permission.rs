@@ -8,7 +8,7 @@ use kernel::Kernel;
 use kernel::commands::{Command, Version};
 use stdx::Secret;
 
-use crate::commands::address;
+use crate::commands::{address, is_banned};
 
 /// ejabberd's word for why a caller may not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +62,11 @@ pub(super) async fn check(
 async fn authenticate(kernel: &Kernel, [user, host, password]: [&str; 3]) -> Result<Jid, Denied> {
     let wrong = Denied("invalid_account_data");
     match kernel.accounts().check_password(user, host, &Secret::new(password)).await {
-        Ok(check) if check.is_right() => address(user, host).map(Jid::from).ok_or(wrong),
+        Ok(check) if check.is_right() => match is_banned(kernel, user, host).await {
+            Ok(false) => address(user, host).map(Jid::from).ok_or(wrong),
+            Ok(true) => Err(wrong),
+            Err(_) => Err(Denied("temporary_failure")),
+        },
         Ok(_) => Err(wrong),
         Err(error) => {
             tracing::debug!(%error, "the password of --auth was not checked");

@@ -70,11 +70,12 @@ fn is_word(text: &str) -> bool {
 /// The answer for an error.
 ///
 /// COMPAT: ejabberd shows errors in the form in which its code happens to raise them. A word is thrown and shown alone;
-/// a sentence is returned and shown in quotes under the word `error`; `{not_found, Why}` is thrown as a pair.
+/// a sentence is returned and shown in quotes under the word `error`; Pairs are thrown and shown as such.
 pub(super) fn failed(error: &CommandError) -> Reply {
     let text = match error {
         CommandError::Conflict { text, .. } => format!("Error: conflict: {text}"),
-        CommandError::NotExists { code: 0, text } => format!("{{not_found,\"{text}\"}}"),
+        CommandError::Thrown { word, text } => format!("{{{word},\"{text}\"}}"),
+        CommandError::Returned { word } => format!("Error: {word}"),
         CommandError::NotExists { text, .. } => format!("Error: not_exists: {text}"),
         CommandError::Failed { code: CODE_CANNOT_REGISTER, text } => {
             format!("Error: cannot_register: {text}")
@@ -96,7 +97,9 @@ fn status(error: &CommandError) -> u8 {
         CommandError::Conflict { code, .. }
         | CommandError::NotExists { code, .. }
         | CommandError::Failed { code, .. } => *code,
-        CommandError::BadArgument { .. } => 1,
+        CommandError::BadArgument { .. }
+        | CommandError::Thrown { .. }
+        | CommandError::Returned { .. } => 1,
     };
     u8::try_from(code).ok().filter(|code| *code > 0).unwrap_or(STATUS_ERROR)
 }

@@ -138,9 +138,9 @@ async fn mistakes_are_explained() {
             "Error: unknown command 'registred_users'. Did you mean 'registered_users'?\n",
         ),
         (
-            "get-last alice talk.test",
+            "get-mam-count alice talk.test",
             1,
-            "Error: the command 'get_last' is not available yet: it waits for last activity (mod_last).\n",
+            "Error: the command 'get_mam_count' is not available yet: it waits for the message archive (mod_mam).\n",
         ),
         ("--version many status", 1, "Error: --version takes a number from 0 to 3, not 'many'\n"),
     ];
@@ -164,22 +164,22 @@ async fn help_has_the_forms_of_ejabberd() {
     let lines = [
         ("help register", details),
         (
-            "help check_*",
-            "  check_account user host\n             Check if an account exists or not\n  \
-                          check_password user host password\n             Check if a password is correct\n",
+            "help check_a*",
+            "  check_account user host\n             Check if an account exists or not\n",
         ),
         ("help reg?ster", "  register user host password\n             Register a user\n"),
         ("help nothing_such", "No tag or command matches 'nothing_such'\n"),
         (
-            "help get_last",
-            "The command 'get_last' is not available yet: it waits for last activity (mod_last).\n",
+            "help get_mam_count",
+            "The command 'get_mam_count' is not available yet: it waits for the message archive (mod_mam).\n",
         ),
     ];
     for (line, text) in lines {
         assert_eq!(bench.says(line).await, said(0, text), "{line}");
     }
     let (_, tags) = bench.says("help tags").await;
-    let accounts = "\n  accounts\n     change_password check_account check_password register registered_users\n     unregister\n";
+    let accounts = "\n  accounts\n     ban_account change_password check_account check_password\n     \
+                    check_password_hash count_banned";
     assert!(tags.contains(accounts), "{tags}");
     let (_, tag) = bench.says("help logs").await;
     assert!(
@@ -241,4 +241,89 @@ async fn audit_records_hold_no_secret() {
     }
     let audit = bench.run("check_password alice talk.test hush").await.audit;
     assert_eq!(audit, "check_password \"alice\" \"talk.test\" [redacted]");
+}
+
+#[tokio::test]
+async fn the_server_is_cleared_ended_and_described() {
+    let bench = Bench::new().await;
+    bench.kernel.set_control(bench.process.clone());
+    let phone = bench.session("alice@talk.test/phone");
+    let lines = [
+        ("echo hello", said(0, "hello\n")),
+        ("echo3 a b c", said(0, "c\n")),
+        ("clear_cache", said(0, "")),
+        ("gc", said(0, "")),
+        ("halt", said(0, "")),
+        ("list_cluster", said(0, "rookery@localhost\n")),
+        ("stop_kindly -1 bye", {
+            let text = "The delay is no number of seconds from 0 to 604800";
+            said(1, &format!("Error: error\nError: \"{text}\"\n"))
+        }),
+        ("update all", {
+            let why =
+                "no code is loaded into a running server; install the new version and use restart";
+            said(1, &format!("Error: the command 'update' has no counterpart here: {why}.\n"))
+        }),
+    ];
+    for (line, expected) in lines {
+        assert_eq!(bench.says(line).await, expected, "{line}");
+    }
+    let count = |counter: &std::sync::atomic::AtomicUsize| {
+        counter.load(std::sync::atomic::Ordering::Relaxed)
+    };
+    assert_eq!((count(&bench.process.halts), count(&bench.process.closes)), (1, 0));
+    let (_, details) = bench.says("list_cluster_detailed").await;
+    assert!(details.starts_with("rookery@localhost\ttrue\tThe node rookery@localhost is started"));
+    assert!(details.ends_with("\tnone\n") && details.contains("\t1\t"), "{details}");
+    assert_eq!(bench.says("evacuate_kindly 0 leave").await, said(0, ""));
+    let (mut control, mut stanzas) = (Vec::new(), Vec::new());
+    phone.mailbox().take(9, &mut control, &mut stanzas);
+    assert!(matches!(control[..], [Control::Close(CloseReason::Shutdown)]), "{control:?}");
+    let told = String::from_utf8(stanzas[0].stanza.to_bytes()).unwrap();
+    for part in ["type='headline'", "from='talk.test'", "Server stop in 0 seconds!", "leave"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert_eq!(bench.says("stop_kindly 0 bye").await, said(0, ""));
+    assert_eq!((count(&bench.process.stops), count(&bench.process.closes)), (1, 2));
+}
+
+#[tokio::test]
+async fn a_dumped_configuration_is_the_one_in_force() {
+    let more = "
+listen:
+  - {port: 5222, module: ejabberd_c2s, shaper: normal, starttls: true}
+  - {port: 'unix:/tmp/c2s', module: ejabberd_c2s, access: c2s}
+shaper: {normal: {rate: 3000, burst_size: 20000}, fast: 100000}
+shaper_rules: {max_user_sessions: 10, c2s_shaper: {none: admin, normal: all}}
+api_permissions:
+  console commands: {from: [ejabberd_ctl], who: all, what: '*'}
+sql_password: 'a \"b\" \\ c'
+negotiation_timeout: 15 s
+host_config: {few.test: {auth_method: anonymous, modules: {mod_roster: {versioning: true}}}}
+";
+    let bench = Bench::with(&format!("{}{more}", super::CONFIG)).await;
+    let config = bench.kernel.config();
+    let text = crate::commands::render(&config);
+    let source = settings::Source::Text { name: "dump".to_owned(), text: text.clone() };
+    let again = settings::load(&source, &settings::Inputs::default());
+    let again = again.unwrap_or_else(|found| panic!("{}\n{text}", found.render(false))).config;
+    assert_eq!(again.hosts(), config.hosts());
+    assert!(again.listeners() == config.listeners(), "{text}");
+    for host in config.hosts() {
+        for (spec, value) in config.host(host).all() {
+            assert!(again.host(host).get(spec.name) == value, "{host} {}\n{text}", spec.name);
+        }
+        let modules = |config: &settings::Config| -> Vec<_> {
+            let all = config.modules(host).iter();
+            all.map(|one| (one.module.name, one.options.clone())).collect()
+        };
+        assert!(modules(&again) == modules(&config), "{text}");
+    }
+    let file = bench.folder().join("dumped.yml");
+    let line = format!("dump_config {}", file.display());
+    assert_eq!(bench.says(&line).await, said(0, ""));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+    let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&file).unwrap());
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(bench.says(&line).await.0, 1, "what is there is not replaced");
 }

@@ -7,7 +7,7 @@ use kernel::commands::{Field, Shape, Value};
 use serde_json::Value as Json;
 
 use crate::ctl::{result, typed};
-use crate::{AWAITED, COMMANDS};
+use crate::{AWAITED, REFUSED, every_command};
 
 fn facts() -> Vec<Json> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -27,10 +27,13 @@ fn written(field: &Json) -> String {
 #[test]
 fn declared_commands_are_those_of_ejabberd() {
     let facts = facts();
-    for command in COMMANDS {
+    for command in every_command() {
         let fact = facts.iter().find(|fact| fact["name"] == command.name).unwrap();
         let tags: Vec<&str> = fact["tags"].as_array().unwrap().iter().map(text).collect();
         assert_eq!(command.tags, tags, "{}", command.name);
+        if fact["needs_module"].is_null() || fact["needs_module"] == "mod_admin_extra" {
+            assert_eq!(command.needs, fact["needs_module"].as_str(), "{}", command.name);
+        }
         let versions = fact["versions"].as_array().unwrap();
         assert_eq!(command.versions.len(), versions.len(), "{}", command.name);
         for (version, fact) in command.versions.iter().zip(versions) {
@@ -62,7 +65,8 @@ fn every_command_of_ejabberd_is_there_or_waits_for_something() {
     let known: BTreeSet<&str> = facts.iter().map(|fact| text(&fact["name"])).collect();
     let mut ours: Vec<&str> =
         AWAITED.iter().flat_map(|awaited| awaited.commands).copied().collect();
-    ours.extend(COMMANDS.iter().map(|command| command.name));
+    ours.extend(REFUSED.iter().flat_map(|refused| refused.commands).copied());
+    ours.extend(every_command().map(|command| command.name));
     // The rendering answers it itself.
     ours.push("help");
     let unique: BTreeSet<&str> = ours.iter().copied().collect();

@@ -12,12 +12,17 @@ use kernel::{
 use netio::{CertOptions, CertStore};
 use observe::LogLevel;
 use settings::{Inputs, Source};
+use store::TableSet;
 use store::testing::ScratchStore;
 
 use crate::ctl::{self, Reply};
 
 mod commands;
 mod facts;
+mod people;
+mod records;
+mod rosters;
+mod sessions;
 mod socket;
 
 const CONFIG: &str = "
@@ -28,7 +33,17 @@ acl:
 access_rules:
   configure:
     allow: admin
+modules:
+  mod_admin_extra: {}
+  mod_last: {}
+  mod_offline: {}
+  mod_private: {}
+  mod_roster: {}
+  mod_vcard: {}
 ";
+
+/// The modules whose commands are tried.
+const LISTS: &[&[kernel::ModuleEntry]] = &[crate::MODULES, modules::MODULES];
 
 /// A kernel with a store of its own and a process that only counts.
 struct Bench {
@@ -40,6 +55,8 @@ struct Bench {
 #[derive(Default)]
 struct Process {
     stops: AtomicUsize,
+    halts: AtomicUsize,
+    closes: AtomicUsize,
 }
 
 impl ServerControl for Process {
@@ -49,6 +66,14 @@ impl ServerControl for Process {
     }
     fn restart(&self) -> Asking<'_, ()> {
         Box::pin(async { Err("not here".to_owned()) })
+    }
+    fn halt(&self) -> Asking<'_, ()> {
+        self.halts.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async { Ok(()) })
+    }
+    fn close_doors(&self) -> Asking<'_, ()> {
+        self.closes.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async { Ok(()) })
     }
     fn reload(&self) -> Asking<'_, String> {
         Box::pin(async { Err("ejabberd.yml:3:1: unknown option\n  | no_such_option\n".to_owned()) })
@@ -75,7 +100,9 @@ impl Bench {
     async fn with(text: &str) -> Self {
         let source = Source::Text { name: "test".to_owned(), text: text.to_owned() };
         let config = settings::load(&source, &Inputs::default()).unwrap().config;
-        let store = ScratchStore::open(&accounts::TABLES).unwrap();
+        let tables = LISTS.iter().copied().flatten().flat_map(|module| module.tables);
+        let sets: Vec<&TableSet> = accounts::TABLES.iter().chain(tables).copied().collect();
+        let store = ScratchStore::open(&sets).unwrap();
         let options = accounts::Options::from_config(&config);
         let accounts = Accounts::open(store.clone(), options, random::bytes).await.unwrap();
         let clock = Clock::system();
@@ -86,7 +113,7 @@ impl Bench {
             accounts,
             certs,
             clock,
-            modules: &[],
+            modules: LISTS,
             commands,
             node: settings::NodeName::default(),
         };
@@ -98,9 +125,13 @@ impl Bench {
         self.store.directory()
     }
 
+    /// Runs the words of a line; in a word `_empty_` stands for nothing and a no-break space for a blank.
     async fn run(&self, line: &str) -> Reply {
-        let words: Vec<String> =
-            line.split_whitespace().map(|word| word.replace("_empty_", "")).collect();
+        let words: Vec<String> = line
+            .split(' ')
+            .filter(|word| !word.is_empty())
+            .map(|word| word.replace("_empty_", "").replace('\u{a0}', " "))
+            .collect();
         ctl::run(&self.kernel, &words).await
     }
 
@@ -109,6 +140,15 @@ impl Bench {
         let reply = self.run(line).await;
         assert_eq!(reply.stderr, "");
         (reply.status, reply.stdout)
+    }
+
+    /// Takes the last activity of a user of talk.test away, as if it had never logged in.
+    async fn forget_last(&self, user: &'static str) {
+        let delete = self
+            .store
+            .write(move |tx| tx.execute("DELETE FROM last WHERE username = ?1", &[&user]));
+        delete.await.unwrap();
+        self.kernel.forget_stored().await;
     }
 
     fn session(&self, jid: &str) -> Arc<SessionHandle> {

@@ -1,8 +1,10 @@
 //! Contracts: what one module offers to others that do not know it.
 
+mod account;
 mod roster;
 mod vcard;
 
+pub use account::{Activities, Ban, Bans, LastSeen, RecordError};
 pub use roster::{Contact, Roster, RosterError, RosterView, Subscription};
 pub use vcard::{Photo, PhotoWatch, VCards};
 

@@ -1,11 +1,15 @@
 //! XEP-0012: Last Activity. Remembers when an account was last available.
 
+mod commands;
 mod store;
 
 use ::store::{Committed, StoreError, TableSet};
 use jid::BareJid;
+use kernel::commands::Command;
+use kernel::contracts::{Activities, LastSeen, RecordError};
 use kernel::hooks::{
-    AccountCreated, AccountEvent, AccountRemoved, Flow, OwnPresence, SelfPresence, Stage, Step,
+    AccountCreated, AccountEvent, AccountRemoved, Flow, HostEvent, OwnPresence, SelfPresence,
+    Stage, Step, StoreReplaced,
 };
 use kernel::{
     Answering, At, GetAnswer, IqRequest, Kernel, Module, Register, Start, Xep, bare_str, xep,
@@ -33,6 +37,7 @@ impl Module for LastActivity {
     const OPTIONS: &'static [&'static str] =
         &["cache_life_time", "cache_missed", "cache_size", "db_type", "use_cache"];
     const TABLES: &'static [&'static TableSet] = &[&store::TABLES];
+    const COMMANDS: &'static [Command] = commands::COMMANDS;
 
     fn start(start: &Start<'_, Self>) -> Result<Self, Problem> {
         Ok(Self {
@@ -47,6 +52,8 @@ impl Module for LastActivity {
         on.hook::<SelfPresence>(Stage::Observe, Self::presence);
         on.hook::<AccountCreated>(Stage::Observe, Self::created);
         on.hook::<AccountRemoved>(Stage::Observe, Self::removed);
+        on.provide::<dyn Activities>(|module| module);
+        on.hook::<StoreReplaced>(Stage::Observe, Self::replaced);
     }
 }
 
@@ -67,7 +74,12 @@ impl LastActivity {
             if !request.kernel.sessions().of(bare_str(&request.to)).is_empty() {
                 return Ok(Some(answer(0, "")));
             }
-            let Some(activity) = self.read(request).await? else {
+            let activity = self.read(&request.kernel, &request.to.to_bare()).await;
+            let activity = activity.map_err(|error| {
+                tracing::error!(%error, "last activity could not be read");
+                StanzaError::new(StanzaCondition::InternalServerError).with_text("Database failure")
+            })?;
+            let Some(activity) = activity else {
                 return Err(StanzaError::new(StanzaCondition::ServiceUnavailable)
                     .with_text("No info about last activity found"));
             };
@@ -76,19 +88,18 @@ impl LastActivity {
         })
     }
 
-    async fn read(&self, request: &IqRequest) -> Result<Option<Activity>, StanzaError> {
-        let account = request.to.to_bare();
-        if let Some(known) = self.cache.get(&account) {
+    async fn read(
+        &self,
+        kernel: &Kernel,
+        account: &BareJid,
+    ) -> Result<Option<Activity>, StoreError> {
+        if let Some(known) = self.cache.get(account) {
             return Ok(known);
         }
         let ticket = self.cache.ticket();
         let key = account.clone();
-        let read = request.kernel.store().read(move |query| store::read(query, &account)).await;
-        let activity = read.map_err(|error| {
-            tracing::error!(%error, "last activity could not be read");
-            StanzaError::new(StanzaCondition::InternalServerError).with_text("Database failure")
-        })?;
-        self.cache.put(ticket, key, activity.clone());
+        let activity = kernel.store().read(move |query| store::read(query, &key)).await?;
+        self.cache.put(ticket, account.clone(), activity.clone());
         Ok(activity)
     }
 
@@ -136,6 +147,27 @@ impl LastActivity {
             self.cache.forget(event.account);
             Flow::Continue
         }))
+    }
+
+    fn replaced<'a>(&'a self, _: &'a mut HostEvent<'_>) -> Step<'a> {
+        self.cache.forget_all();
+        Step::CONTINUE
+    }
+}
+
+impl Activities for LastActivity {
+    fn last_seen<'a>(
+        &'a self,
+        kernel: &'a Kernel,
+        account: &'a BareJid,
+    ) -> Answering<'a, Result<Option<LastSeen>, RecordError>> {
+        Box::pin(async move {
+            let activity = self.read(kernel, account).await.map_err(|error| {
+                tracing::error!(%account, %error, "last activity could not be read");
+                RecordError
+            })?;
+            Ok(activity.map(|Activity { at, status }| LastSeen { at, status }))
+        })
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod flexible;
 mod flush;
+mod queue;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use ::store::TableSet;
 use access::{ShaperRef, Subject};
 use jid::{BareJid, Jid};
+use kernel::commands::Command;
 use kernel::hooks::{
     AccountEvent, AccountRemoved, Offline, OwnPresence, SelfPresence, SessionClosed,
     SessionResumed, Stage, Step, Undelivered,
@@ -72,6 +74,7 @@ impl Module for OfflineMessages {
         "store_groupchat",
     ];
     const TABLES: &'static [&'static TableSet] = &[&store::TABLES];
+    const COMMANDS: &'static [Command] = queue::COMMANDS;
 
     fn start(start: &Start<'_, Self>) -> Result<Self, Problem> {
         let options = start.options;

@@ -1,11 +1,19 @@
 //! XEP-0049: Private XML Storage. Clients keep elements of their own, by namespace.
 
+mod bans;
+mod commands;
 mod store;
 
-use ::store::{Query, StoreError, TableSet, Tx};
+use ::store::{Committed, Query, StoreError, TableSet, Tx};
 use jid::BareJid;
-use kernel::hooks::{AccountEvent, AccountRemoved, Flow, Stage, Step};
-use kernel::{Answering, At, GetAnswer, IqRequest, Module, Register, SetAnswer, Start, Xep, xep};
+use kernel::commands::Command;
+use kernel::contracts::Bans;
+use kernel::hooks::{
+    AccountEvent, AccountRemoved, Flow, HostEvent, SessionBound, Stage, Step, StoreReplaced,
+};
+use kernel::{
+    Answering, At, GetAnswer, IqRequest, Kernel, Module, Register, SetAnswer, Start, Xep, xep,
+};
 use settings::Problem;
 use xmlstream::Element;
 use xmpp_wire::{StanzaCondition, StanzaError, ns};
@@ -32,6 +40,7 @@ impl Module for PrivateStorage {
     const OPTIONS: &'static [&'static str] =
         &["cache_life_time", "cache_missed", "cache_size", "db_type", "use_cache"];
     const TABLES: &'static [&'static TableSet] = &[&store::TABLES];
+    const COMMANDS: &'static [Command] = commands::COMMANDS;
 
     fn start(start: &Start<'_, Self>) -> Result<Self, Problem> {
         Ok(Self {
@@ -43,6 +52,9 @@ impl Module for PrivateStorage {
         on.iq_get(At::Account, ns::PRIVATE, Self::get);
         on.iq_set(At::Account, ns::PRIVATE, Self::set);
         on.hook::<AccountRemoved>(Stage::Observe, Self::removed);
+        on.hook::<SessionBound>(Stage::Guard, Self::bound);
+        on.provide::<dyn Bans>(|module| module);
+        on.hook::<StoreReplaced>(Stage::Observe, Self::replaced);
     }
 }
 
@@ -52,7 +64,10 @@ impl PrivateStorage {
             let account = own(request)?;
             let mut answer = Element::new("query", ns::PRIVATE);
             for element in elements(&request.payload)? {
-                let stored = self.read(request, &account, element.ns()).await?;
+                let stored = self
+                    .read(&request.kernel, &account, element.ns())
+                    .await
+                    .map_err(|error| failed(&error))?;
                 let stored = stored.and_then(|data| Element::parse(data.as_bytes(), "").ok());
                 // What was never stored comes back as it was asked for.
                 answer.push(stored.unwrap_or_else(|| element.clone()));
@@ -63,10 +78,10 @@ impl PrivateStorage {
 
     async fn read(
         &self,
-        request: &IqRequest,
+        kernel: &Kernel,
         account: &BareJid,
         ns: &str,
-    ) -> Result<Option<String>, StanzaError> {
+    ) -> Result<Option<String>, StoreError> {
         let key: Key = (account.clone(), ns.into());
         if let Some(known) = self.cache.get(&key) {
             return Ok(known);
@@ -74,7 +89,7 @@ impl PrivateStorage {
         let ticket = self.cache.ticket();
         let (account, ns) = key.clone();
         let read = move |query: &mut Query<'_>| store::read(query, &account, &ns);
-        let data = request.kernel.store().read(read).await.map_err(|error| failed(&error))?;
+        let data = kernel.store().read(read).await?;
         self.cache.put(ticket, key, data.clone());
         Ok(data)
     }
@@ -86,26 +101,44 @@ impl PrivateStorage {
                 .into_iter()
                 .map(|element| (element.ns().into(), text(element)))
                 .collect();
-            let keys: Vec<Key> = data.iter().map(|(ns, _)| (account.clone(), ns.clone())).collect();
-            let write = move |tx: &mut Tx<'_>| {
-                let fresh = data.iter().try_fold(0, |fresh, (ns, _)| {
-                    Ok::<_, StoreError>(fresh + i64::from(store::read(tx, &account, ns)?.is_none()))
-                })?;
-                if fresh > 0 && store::count(tx, &account)? + fresh > NAMESPACES_MAX {
-                    return Ok(false);
-                }
-                data.iter().try_for_each(|(ns, xml)| store::replace(tx, &account, ns, xml))?;
-                Ok(true)
-            };
-            let stored =
-                request.kernel.store().write(write).await.map_err(|error| failed(&error))?;
-            keys.iter().for_each(|key| self.cache.forget(key));
+            if data.iter().any(|(ns, _)| **ns == *bans::NS) {
+                // The server keeps something of its own there.
+                return Err(StanzaCondition::Forbidden.into());
+            }
+            let stored = self
+                .write(&request.kernel, &account, data)
+                .await
+                .map_err(|error| failed(&error))?;
             if !*stored {
                 return Err(StanzaError::new(StanzaCondition::ResourceConstraint)
                     .with_text("Too many namespaces in private storage"));
             }
             Ok(stored.map(|_| None))
         })
+    }
+
+    /// Stores elements by namespace; says false, and stores nothing, when the account would have too many.
+    async fn write(
+        &self,
+        kernel: &Kernel,
+        account: &BareJid,
+        data: Vec<(Box<str>, String)>,
+    ) -> Result<Committed<bool>, StoreError> {
+        let keys: Vec<Key> = data.iter().map(|(ns, _)| (account.clone(), ns.clone())).collect();
+        let account = account.clone();
+        let write = move |tx: &mut Tx<'_>| {
+            let fresh = data.iter().try_fold(0, |fresh, (ns, _)| {
+                Ok::<_, StoreError>(fresh + i64::from(store::read(tx, &account, ns)?.is_none()))
+            })?;
+            if fresh > 0 && store::count(tx, &account)? + fresh > NAMESPACES_MAX {
+                return Ok(false);
+            }
+            data.iter().try_for_each(|(ns, xml)| store::replace(tx, &account, ns, xml))?;
+            Ok(true)
+        };
+        let stored = kernel.store().write(write).await;
+        keys.iter().for_each(|key| self.cache.forget(key));
+        stored
     }
 
     fn removed<'a>(&'a self, event: &'a mut AccountEvent<'_>) -> Step<'a> {
@@ -119,6 +152,11 @@ impl PrivateStorage {
             self.cache.forget_if(|(account, _)| account == event.account);
             Flow::Continue
         }))
+    }
+
+    fn replaced<'a>(&'a self, _: &'a mut HostEvent<'_>) -> Step<'a> {
+        self.cache.forget_all();
+        Step::CONTINUE
     }
 }
 

@@ -58,6 +58,35 @@ pub(super) fn replace(
     Ok(())
 }
 
+pub(super) fn delete(
+    tx: &mut Tx<'_>,
+    account: &BareJid,
+    namespace: &str,
+) -> Result<(), StoreError> {
+    let (host, user) = host_and_user(account);
+    tx.execute(
+        "DELETE FROM private_storage WHERE server_host = ?1 AND username = ?2 AND namespace = ?3",
+        &[&host, &user, &namespace],
+    )?;
+    Ok(())
+}
+
+/// Accounts of a host that keep something under a namespace, sorted: at most `count_max` after `after`.
+pub(super) fn users_with(
+    query: &mut Query<'_>,
+    host: &str,
+    namespace: &str,
+    after: &str,
+    count_max: u32,
+) -> Result<Vec<String>, StoreError> {
+    query.query(
+        "SELECT username FROM private_storage WHERE server_host = ?1 AND username > ?2 AND namespace = ?3 \
+         ORDER BY username LIMIT ?4",
+        &[&host, &after, &namespace, &count_max],
+        |row| row.get(0),
+    )
+}
+
 pub(super) fn delete_all(tx: &mut Tx<'_>, account: &BareJid) -> Result<(), StoreError> {
     let (host, user) = host_and_user(account);
     tx.execute(

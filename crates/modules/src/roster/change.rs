@@ -2,6 +2,7 @@
 
 use ::store::{Committed, StoreError, Tx};
 use jid::{BareJid, Jid};
+use kernel::contracts::Subscription;
 use kernel::{Kernel, random};
 use tokio::sync::oneshot;
 use xmlstream::Element;
@@ -16,8 +17,8 @@ use super::{Rosters, Versioning};
 pub(crate) struct Outcome<T> {
     /// For whoever asked for the change.
     pub(crate) value: T,
-    /// The item that interested resources are told of.
-    pub(crate) push: Option<Element>,
+    /// The items that interested resources are told of.
+    pub(crate) pushes: Vec<Element>,
 }
 
 impl Rosters {
@@ -39,12 +40,11 @@ impl Rosters {
         let (owner, versioning, fresh) = (Owner::new(account), self.versioning, random::token());
         let work = move |tx: &mut Tx<'_>| {
             let outcome = change(tx, &owner)?;
-            let version = match (&outcome.push, versioning) {
-                (None, _) | (_, Versioning::Off) => None,
-                (Some(_), Versioning::Hash) => {
-                    Some(store::read_book(tx, &owner)?.hash().to_owned())
-                }
-                (Some(_), Versioning::Stored) => {
+            let version = match versioning {
+                _ if outcome.pushes.is_empty() => None,
+                Versioning::Off => None,
+                Versioning::Hash => Some(store::read_book(tx, &owner)?.hash().to_owned()),
+                Versioning::Stored => {
                     store::write_version(tx, &owner, &fresh)?;
                     Some(fresh)
                 }
@@ -57,8 +57,8 @@ impl Rosters {
             let result = result.map(|committed| {
                 shelf.forget(account.as_str());
                 committed.map(|(outcome, version)| {
-                    if let Some(item) = outcome.push {
-                        push(&kernel, &account, &item, version.as_deref());
+                    for item in &outcome.pushes {
+                        push(&kernel, &account, item, version.as_deref());
                     }
                     outcome.value
                 })
@@ -126,14 +126,77 @@ pub(crate) fn set(
     let before = store::read_item(tx, owner, jid)?;
     let Some((name, groups)) = wanted.data else {
         let Some(item) = before.filter(|item| item.listed) else {
-            return Ok(Outcome { value: Err(StanzaCondition::ItemNotFound), push: None });
+            return Ok(Outcome { value: Err(StanzaCondition::ItemNotFound), pushes: Vec::new() });
         };
         store::delete_item(tx, owner, jid)?;
-        return Ok(Outcome { value: Ok(Some(item.state)), push: Some(removed(jid)) });
+        return Ok(Outcome { value: Ok(Some(item.state)), pushes: vec![removed(jid)] });
     };
     let item = Item { name, groups, listed: true, ..before.clone().unwrap_or_default() };
     save(tx, owner, jid, before.as_ref(), &item)?;
-    Ok(Outcome { value: Ok(None), push: Some(item.to_element(jid)) })
+    Ok(Outcome { value: Ok(None), pushes: vec![item.to_element(jid)] })
+}
+
+/// What an administrator says of a contact.
+#[derive(Clone, Debug)]
+pub(crate) struct Assigned {
+    /// The contact.
+    pub(crate) jid: Jid,
+    /// The account's name for it.
+    pub(crate) name: String,
+    /// Sorted, each once.
+    pub(crate) groups: Vec<String>,
+    /// Where the two stand from now on.
+    pub(crate) subscription: Subscription,
+}
+
+/// Puts contacts into a roster whatever the state before; the values are the states before and afterwards.
+///
+/// Nobody is asked: the same must be done to the roster of the contact if it is to agree.
+pub(crate) fn assign(
+    tx: &mut Tx<'_>,
+    owner: &Owner,
+    contacts: &[Assigned],
+) -> Result<Outcome<Vec<(State, State)>>, StoreError> {
+    let mut outcome = Outcome { value: Vec::new(), pushes: Vec::new() };
+    for contact in contacts {
+        let jid = contact.jid.as_str();
+        let before = store::read_item(tx, owner, jid)?;
+        let old = before.as_ref().map(|item| item.state).unwrap_or_default();
+        let (to, from) = (contact.subscription.to(), contact.subscription.from());
+        let state = State {
+            to,
+            from,
+            pending_out: old.pending_out && !to,
+            pending_in: old.pending_in && !from,
+            ..old
+        };
+        let reason = before.as_ref().map(|item| item.reason.clone()).unwrap_or_default();
+        let item = Item {
+            name: contact.name.clone(),
+            groups: contact.groups.clone(),
+            state,
+            reason: if state.pending_in { reason } else { String::new() },
+            listed: true,
+        };
+        save(tx, owner, jid, before.as_ref(), &item)?;
+        outcome.value.push((old, state));
+        outcome.pushes.push(item.to_element(jid));
+    }
+    Ok(outcome)
+}
+
+/// Takes a contact out of a roster; the value is the state before, if there was an item.
+pub(crate) fn withdraw(
+    tx: &mut Tx<'_>,
+    owner: &Owner,
+    jid: &str,
+) -> Result<Outcome<Option<State>>, StoreError> {
+    let Some(item) = store::read_item(tx, owner, jid)? else {
+        return Ok(Outcome { value: None, pushes: Vec::new() });
+    };
+    store::delete_item(tx, owner, jid)?;
+    let push = item.listed.then(|| removed(jid));
+    Ok(Outcome { value: Some(item.state), pushes: push.into_iter().collect() })
 }
 
 /// What became of a subscription stanza.
@@ -212,5 +275,5 @@ fn step(
     save(tx, owner, contact, before.as_ref(), &item)?;
     let differs = after.looks_different_from(verdict.before);
     let push = (item.listed && differs).then(|| item.to_element(contact));
-    Ok(Outcome { value: verdict, push })
+    Ok(Outcome { value: verdict, pushes: push.into_iter().collect() })
 }

@@ -57,7 +57,7 @@ impl Rosters {
                             Some(fresh)
                         }
                     };
-                    Ok(change::Outcome { value: version, push: None })
+                    Ok(change::Outcome { value: version, pushes: Vec::new() })
                 });
                 let given =
                     given.await.map_err(|error| stanza_error(account, &error))?.into_inner();

@@ -61,7 +61,8 @@ pub(crate) fn removed(jid: &str) -> Element {
         .with_attr("jid", jid.to_owned())
 }
 
-fn word(subscription: Subscription) -> &'static str {
+/// The value of the attribute `subscription`.
+pub(crate) fn word(subscription: Subscription) -> &'static str {
     match subscription {
         Subscription::None => "none",
         Subscription::To => "to",
@@ -106,7 +107,8 @@ impl Book {
         self.listed().map(|(jid, item)| item.to_element(jid))
     }
 
-    fn listed(&self) -> impl Iterator<Item = (&str, &Item)> {
+    /// The items that clients may see.
+    pub(crate) fn listed(&self) -> impl Iterator<Item = (&str, &Item)> {
         self.items().filter(|(_, item)| item.listed)
     }
 
@@ -171,16 +173,13 @@ impl Wanted {
         let name = item.attr("name").unwrap_or_default().to_owned();
         let unacceptable =
             |text| Err(StanzaError::new(StanzaCondition::NotAcceptable).with_text(text));
-        if name.len() > NAME_BYTES_MAX {
-            return unacceptable("The name is too long");
-        }
         let is_group = |child: &&Element| child.is("group", ns::ROSTER);
         let mut groups: Vec<String> = item.children().filter(is_group).map(Element::text).collect();
         if groups.iter().any(String::is_empty) {
             return unacceptable("A group needs a name");
         }
-        if groups.iter().any(|group| group.len() > NAME_BYTES_MAX) || groups.len() > GROUPS_MAX {
-            return unacceptable("There are too many groups, or the name of one is too long");
+        if let Err(why) = within_bounds(&name, &groups) {
+            return unacceptable(why);
         }
         groups.sort_unstable();
         if groups.windows(2).any(|pair| matches!(pair, [a, b] if a == b)) {
@@ -188,6 +187,17 @@ impl Wanted {
         }
         Ok(Self { jid, data: Some((name, groups)) })
     }
+}
+
+/// Whether a name and groups fit into a roster.
+pub(crate) fn within_bounds(name: &str, groups: &[String]) -> Result<(), &'static str> {
+    if name.len() > NAME_BYTES_MAX {
+        return Err("The name is too long");
+    }
+    if groups.iter().any(|group| group.len() > NAME_BYTES_MAX) || groups.len() > GROUPS_MAX {
+        return Err("There are too many groups, or the name of one is too long");
+    }
+    Ok(())
 }
 
 /// The beginning of a text, at most so many bytes.

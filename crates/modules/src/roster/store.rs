@@ -168,6 +168,37 @@ pub(crate) fn read_book(query: &mut Query<'_>, owner: &Owner) -> Result<Book, St
     Ok(Book::new(items, read_version(query, owner)?))
 }
 
+/// An item of any roster, for commands that look at all of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// The host of the owner.
+    pub(crate) host: String,
+    /// The localpart of the owner.
+    pub(crate) user: String,
+    /// The contact.
+    pub(crate) jid: String,
+    /// Where the two stand.
+    pub(crate) state: State,
+}
+
+/// Items of all rosters in the order of their keys: at most `count_max` after `after`.
+pub(crate) fn page(
+    query: &mut Query<'_>,
+    after: &Entry,
+    count_max: i64,
+) -> Result<Vec<Entry>, StoreError> {
+    query.query(
+        "SELECT server_host, username, jid, subscription, ask, approved FROM rosterusers \
+         WHERE (server_host, username, jid) > (?1, ?2, ?3) ORDER BY server_host, username, jid LIMIT ?4",
+        &[&after.host, &after.user, &after.jid, &count_max],
+        |row| {
+            let approved = row.get::<Option<bool>>(5)?.unwrap_or(false);
+            let state = decode_state(row.text(3)?, row.text(4)?, approved);
+            Ok(Entry { host: row.get(0)?, user: row.get(1)?, jid: row.get(2)?, state })
+        },
+    )
+}
+
 /// How many items a roster has: those that are mere requests of strangers, or the others.
 pub(crate) fn count(
     query: &mut Query<'_>,

@@ -198,7 +198,7 @@ impl Rosters {
             }
             let done = self.change(kernel, account, |tx, owner| {
                 store::delete_book(tx, owner)?;
-                Ok(Outcome { value: (), push: None })
+                Ok(Outcome { value: (), pushes: Vec::new() })
             });
             if let Err(error) = done.await {
                 tracing::error!(%account, %error, "the roster of a removed account could not be deleted");

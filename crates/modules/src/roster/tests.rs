@@ -357,7 +357,7 @@ async fn a_lost_request_is_repeated_at_the_next_log_in() {
     let rosters = bench.rosters();
     let lost = rosters.change(&bench.kernel, &juliet, |tx, owner| {
         store::delete_book(tx, owner)?;
-        Ok(super::change::Outcome { value: (), push: None })
+        Ok(super::change::Outcome { value: (), pushes: Vec::new() })
     });
     lost.await.unwrap().into_inner();
     bench.login("romeo@example.org/garden").await;

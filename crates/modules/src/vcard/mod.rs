@@ -1,5 +1,6 @@
 //! XEP-0054: vcard-temp. The cards of accounts, and that of the server.
 
+mod commands;
 mod fields;
 mod store;
 
@@ -7,12 +8,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use ::store::{StoreError, TableSet};
+use ::store::{Committed, StoreError, TableSet};
 use jid::BareJid;
+use kernel::commands::Command;
 use kernel::contracts::{Photo, PhotoWatch, VCards};
-use kernel::hooks::{AccountEvent, AccountRemoved, Flow, Stage, Step};
+use kernel::hooks::{AccountEvent, AccountRemoved, Flow, HostEvent, Stage, Step, StoreReplaced};
 use kernel::{
-    Answering, At, GetAnswer, IqRequest, Kernel, Module, Register, SetAnswer, Start, Xep, xep,
+    Answering, At, GetAnswer, Host, IqRequest, Kernel, Module, Register, SetAnswer, Start, Xep, xep,
 };
 use settings::Problem;
 use xmlstream::Element;
@@ -33,6 +35,7 @@ impl Module for VCardTemp {
     const OPTIONS: &'static [&'static str] =
         &["cache_life_time", "cache_missed", "cache_size", "db_type", "use_cache", "vcard"];
     const TABLES: &'static [&'static TableSet] = &[&store::TABLES];
+    const COMMANDS: &'static [Command] = commands::COMMANDS;
 
     fn start(start: &Start<'_, Self>) -> Result<Self, Problem> {
         let options = start.options;
@@ -53,6 +56,7 @@ impl Module for VCardTemp {
         on.iq_set(At::Account, ns::VCARD, Self::set);
         on.feature(At::Account, ns::VCARD);
         on.hook::<AccountRemoved>(Stage::Observe, Self::removed);
+        on.hook::<StoreReplaced>(Stage::Observe, Self::replaced);
         on.provide::<dyn VCards>(|module| module);
     }
 }
@@ -101,23 +105,34 @@ impl VCardTemp {
                 return Err(StanzaCondition::Forbidden.into());
             }
             let account = request.to.to_bare();
-            let card = &request.payload;
-            let photo = fields::photo(card);
-            let searchable = fields::searchable(card);
-            let text =
-                String::from_utf8(card.to_bytes("")).expect("an element is made of checked text");
-            let whose = account.clone();
-            let write = request
-                .kernel
-                .store()
-                .write(move |tx| store::replace(tx, &whose, &text, &searchable));
-            let stored = write.await.map_err(|error| failed(&error))?;
-            self.cache.forget(&account);
-            if let Some(watch) = request.host.generation().contract::<dyn PhotoWatch>() {
-                watch.stored(&request.kernel, &account, photo);
-            }
+            let stored = self
+                .store(&request.kernel, &request.host, &account, &request.payload)
+                .await
+                .map_err(|error| failed(&error))?;
             Ok(stored.map(|()| None))
         })
+    }
+
+    /// Stores a card and tells whoever watches photos.
+    async fn store(
+        &self,
+        kernel: &Kernel,
+        host: &Host,
+        account: &BareJid,
+        card: &Element,
+    ) -> Result<Committed<()>, StoreError> {
+        let photo = fields::photo(card);
+        let searchable = fields::searchable(card);
+        let text =
+            String::from_utf8(card.to_bytes("")).expect("an element is made of checked text");
+        let whose = account.clone();
+        let write = kernel.store().write(move |tx| store::replace(tx, &whose, &text, &searchable));
+        let stored = write.await?;
+        self.cache.forget(account);
+        if let Some(watch) = host.generation().contract::<dyn PhotoWatch>() {
+            watch.stored(kernel, account, photo);
+        }
+        Ok(stored)
     }
 
     fn removed<'a>(&'a self, event: &'a mut AccountEvent<'_>) -> Step<'a> {
@@ -131,6 +146,11 @@ impl VCardTemp {
             self.cache.forget(event.account);
             Flow::Continue
         }))
+    }
+
+    fn replaced<'a>(&'a self, _: &'a mut HostEvent<'_>) -> Step<'a> {
+        self.cache.forget_all();
+        Step::CONTINUE
     }
 }
 

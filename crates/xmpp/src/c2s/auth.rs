@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jid::BareJid;
+use kernel::contracts::Bans;
 use kernel::{Host, random};
 use netio::ClientCertificate;
 use observe::names;
@@ -197,6 +198,9 @@ impl Negotiating {
         data: Option<Vec<u8>>,
     ) -> Result<Step, Stop> {
         tracing::info!(peer = %self.peer, %mechanism, account = %identity, "authenticated");
+        if let Some(failure) = self.ban(&identity).await {
+            return self.failed(failure).await;
+        }
         count(mechanism, "ok");
         if mechanism == Mechanism::Anonymous {
             // The account exists as long as this value does.
@@ -218,6 +222,24 @@ impl Negotiating {
         }
         self.send(&SaslResponse::Success(data).to_element()).await?;
         Ok(Step::Restart)
+    }
+}
+
+impl Negotiating {
+    /// Why an account may not come in although it has proved who it is; only then may it know.
+    async fn ban(&self, account: &BareJid) -> Option<SaslFailure> {
+        let kernel = &self.door.kernel;
+        let host = kernel.host(account.domain().as_str())?;
+        let bans = host.generation().contract::<dyn Bans>()?;
+        match bans.ban(kernel, account).await {
+            Ok(None) => None,
+            Ok(Some(ban)) => {
+                tracing::info!(peer = %self.peer, %account, "the account is banned");
+                let text = Some(format!("Account is banned: {}", ban.reason));
+                Some(SaslFailure { condition: SaslCondition::AccountDisabled, text })
+            }
+            Err(_) => Some(SaslCondition::TemporaryAuthFailure.into()),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use kernel::hooks::{SessionPending, SessionResumed};
 use kernel::{CloseReason, Control, Delivery, Effect, Session};
 use observe::names;
 use tokio::time::{Instant, Sleep};
-use xmpp_wire::{StreamCondition, StreamError};
+use xmpp_wire::{Stanza, StreamCondition, StreamError};
 
 use super::panics::Survive;
 use super::sm::{Resumption, Sm};
@@ -263,17 +263,22 @@ impl ClientSession {
                     Next::Go
                 }
             },
-            Control::RepeatPresence => {
-                let Some(presence) = self.session.handle().presence() else { return Next::Go };
-                match self.stanza(presence, None, out).await {
-                    Next::Go => self.effects(out).await,
-                    end @ Next::End(_) => end,
-                }
-            }
+            Control::RepeatPresence => match self.session.handle().presence() {
+                Some(presence) => self.in_the_name_of_the_client(presence, out).await,
+                None => Next::Go,
+            },
+            Control::Presence(presence) => self.in_the_name_of_the_client(*presence, out).await,
             Control::Attach(resumption) => match resumption.downcast::<Resumption>() {
                 Ok(resumption) => self.attach(*resumption, out).await,
                 Err(_) => Next::Go,
             },
+        }
+    }
+
+    async fn in_the_name_of_the_client(&mut self, presence: Stanza, out: &mut Vec<u8>) -> Next {
+        match self.stanza(presence, None, out).await {
+            Next::Go => self.effects(out).await,
+            end @ Next::End(_) => end,
         }
     }
 

@@ -104,7 +104,7 @@ impl Bench {
                     &contact,
                     &Item { state, listed: true, ..Item::default() },
                 )?;
-                Ok(super::super::change::Outcome { value: (), push: None })
+                Ok(super::super::change::Outcome { value: (), pushes: Vec::new() })
             });
             done.await.unwrap().into_inner();
         }
