@@ -324,6 +324,12 @@ impl Accounts {
         self.settled().cache.forget(address);
     }
 
+    /// Forgets what is cached of every account, after the rows were changed by others.
+    pub fn forget_all(&self) {
+        self.0.changes.fetch_add(1, Ordering::SeqCst);
+        self.settled().cache.forget_all();
+    }
+
     /// An HMAC of a password that is right for one account, under a key that lives in this process.
     pub(crate) fn tag(&self, named: &Named, prepared: &Secret) -> SecretBytes {
         let mut context = hmac::Context::with_key(&self.0.memory_key);

@@ -84,6 +84,10 @@ impl Cache {
         self.entries.invalidate(address);
     }
 
+    pub(crate) fn forget_all(&self) {
+        self.entries.invalidate_all();
+    }
+
     pub(crate) fn len(&self) -> u64 {
         self.entries.entry_count()
     }

@@ -95,6 +95,14 @@ impl<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Cac
         keys.iter().for_each(|key| entries.invalidate(key.as_ref()));
     }
 
+    /// Forgets everything, after the rows were changed by others.
+    pub(crate) fn forget_all(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+        if let Some(entries) = &self.entries {
+            entries.invalidate_all();
+        }
+    }
+
     /// Forgets what has changed; called when the change is committed.
     pub(crate) fn forget(&self, key: &K) {
         self.changes.fetch_add(1, Ordering::AcqRel);

@@ -2,7 +2,7 @@
 
 use jid::BareJid;
 use kernel::contracts::{Photo, PhotoWatch, VCards};
-use kernel::hooks::{AccountEvent, AccountRemoved, Flow, Outgoing, Stage, Step, UserSend};
+use kernel::hooks::{AccountEvent, AccountRemoved, Flow, HostEvent, Outgoing, Stage, Step, StoreReplaced, UserSend};
 use kernel::{Control, Kernel, Module, Register, Start, Xep, xep};
 use settings::Problem;
 use xmlstream::Element;
@@ -31,6 +31,7 @@ impl Module for AvatarHash {
     fn register(on: &mut Register<'_, Self>) {
         on.hook::<UserSend>(Stage::Annotate, Self::annotate);
         on.hook::<AccountRemoved>(Stage::Observe, Self::removed);
+        on.hook::<StoreReplaced>(Stage::Observe, Self::replaced);
         on.provide::<dyn PhotoWatch>(|module| module);
     }
 }
@@ -65,6 +66,11 @@ impl AvatarHash {
 
     fn removed<'a>(&'a self, event: &'a mut AccountEvent<'_>) -> Step<'a> {
         self.cache.forget(event.account);
+        Step::CONTINUE
+    }
+
+    fn replaced<'a>(&'a self, _: &'a mut HostEvent<'_>) -> Step<'a> {
+        self.cache.forget_all();
         Step::CONTINUE
     }
 }

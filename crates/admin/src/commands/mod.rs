@@ -1,6 +1,9 @@
 //! The commands that need no module, one file per area.
 
 mod accounts;
+mod backup;
+mod data;
+mod purge;
 mod server;
 mod session;
 
@@ -18,6 +21,21 @@ pub const COMMANDS: &[Command] = &[
     accounts::REGISTER,
     accounts::REGISTERED_USERS,
     accounts::UNREGISTER,
+    backup::BACKUP,
+    backup::INSTALL_FALLBACK,
+    backup::RESTORE,
+    data::DUMP,
+    data::DUMP_TABLE,
+    data::EXPORT2SQL,
+    data::EXPORT_PIEFXIS,
+    data::EXPORT_PIEFXIS_HOST,
+    data::IMPORT_PIEFXIS,
+    data::LOAD,
+    purge::ABORT_DELETE_OLD_MESSAGES,
+    purge::DELETE_EXPIRED_MESSAGES,
+    purge::DELETE_OLD_MESSAGES,
+    purge::DELETE_OLD_MESSAGES_BATCH,
+    purge::DELETE_OLD_MESSAGES_STATUS,
     server::GET_LOGLEVEL,
     server::REGISTERED_VHOSTS,
     server::RELOAD_CONFIG,

@@ -155,6 +155,22 @@ impl HookPoint for AccountRemoved {
     type Event<'e> = AccountEvent<'e>;
 }
 
+/// The database was given other content, or more, past the modules: what they keep of it in memory is old.
+pub struct StoreReplaced;
+
+/// The event of [`StoreReplaced`].
+pub struct HostEvent<'e> {
+    /// The server.
+    pub kernel: &'e Kernel,
+    /// The host whose module is asked.
+    pub host: &'e Host,
+}
+
+impl HookPoint for StoreReplaced {
+    const NAME: &'static str = "store_replaced";
+    type Event<'e> = HostEvent<'e>;
+}
+
 /// The password of an account changed.
 pub struct PasswordChanged;
 impl HookPoint for PasswordChanged {

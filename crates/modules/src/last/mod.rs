@@ -5,7 +5,8 @@ mod store;
 use ::store::{Committed, StoreError, TableSet};
 use jid::BareJid;
 use kernel::hooks::{
-    AccountCreated, AccountEvent, AccountRemoved, Flow, OwnPresence, SelfPresence, Stage, Step,
+    AccountCreated, AccountEvent, AccountRemoved, Flow, HostEvent, OwnPresence, SelfPresence,
+    Stage, Step, StoreReplaced,
 };
 use kernel::{
     Answering, At, GetAnswer, IqRequest, Kernel, Module, Register, Start, Xep, bare_str, xep,
@@ -47,6 +48,7 @@ impl Module for LastActivity {
         on.hook::<SelfPresence>(Stage::Observe, Self::presence);
         on.hook::<AccountCreated>(Stage::Observe, Self::created);
         on.hook::<AccountRemoved>(Stage::Observe, Self::removed);
+        on.hook::<StoreReplaced>(Stage::Observe, Self::replaced);
     }
 }
 
@@ -136,6 +138,11 @@ impl LastActivity {
             self.cache.forget(event.account);
             Flow::Continue
         }))
+    }
+
+    fn replaced<'a>(&'a self, _: &'a mut HostEvent<'_>) -> Step<'a> {
+        self.cache.forget_all();
+        Step::CONTINUE
     }
 }
 

@@ -4,7 +4,7 @@ mod store;
 
 use ::store::{Query, StoreError, TableSet, Tx};
 use jid::BareJid;
-use kernel::hooks::{AccountEvent, AccountRemoved, Flow, Stage, Step};
+use kernel::hooks::{AccountEvent, AccountRemoved, Flow, HostEvent, Stage, Step, StoreReplaced};
 use kernel::{Answering, At, GetAnswer, IqRequest, Module, Register, SetAnswer, Start, Xep, xep};
 use settings::Problem;
 use xmlstream::Element;
@@ -43,6 +43,7 @@ impl Module for PrivateStorage {
         on.iq_get(At::Account, ns::PRIVATE, Self::get);
         on.iq_set(At::Account, ns::PRIVATE, Self::set);
         on.hook::<AccountRemoved>(Stage::Observe, Self::removed);
+        on.hook::<StoreReplaced>(Stage::Observe, Self::replaced);
     }
 }
 
@@ -119,6 +120,11 @@ impl PrivateStorage {
             self.cache.forget_if(|(account, _)| account == event.account);
             Flow::Continue
         }))
+    }
+
+    fn replaced<'a>(&'a self, _: &'a mut HostEvent<'_>) -> Step<'a> {
+        self.cache.forget_all();
+        Step::CONTINUE
     }
 }
 

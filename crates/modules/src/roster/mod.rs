@@ -15,7 +15,10 @@ use ::store::StoreError;
 use access::{Access, RuleRef, Subject};
 use jid::{BareJid, Jid};
 use kernel::contracts::{Roster, RosterError, RosterView};
-use kernel::hooks::{AccountRemoved, Delivering, SelfPresence, SessionClosed, Stage, UserSend};
+use kernel::hooks::{
+    AccountRemoved, Delivering, HostEvent, SelfPresence, SessionClosed, Stage, Step, StoreReplaced,
+    UserSend,
+};
 use kernel::{Answering, At, Host, Module, Register, Start, Xep, xep};
 use settings::Problem;
 use xmlstream::Element;
@@ -97,6 +100,7 @@ impl Module for Rosters {
         on.hook::<SelfPresence>(Stage::Copy, Self::on_self_presence);
         on.hook::<SessionClosed>(Stage::Copy, Self::on_session_closed);
         on.hook::<AccountRemoved>(Stage::Archive, Self::on_account_removed);
+        on.hook::<StoreReplaced>(Stage::Observe, Self::replaced);
         on.provide::<dyn Roster>(|module| module);
         if on.module().versioning != Versioning::Off {
             on.stream_feature(Element::new("ver", ns::ROSTER_VERSIONING));
@@ -106,6 +110,11 @@ impl Module for Rosters {
 }
 
 impl Rosters {
+    fn replaced<'a>(&'a self, _: &'a mut HostEvent<'_>) -> Step<'a> {
+        self.shelf.forget_all();
+        Step::CONTINUE
+    }
+
     /// The roster of an account, from the cache where possible.
     pub(crate) async fn book(&self, account: &BareJid) -> Result<Arc<Book>, StoreError> {
         if let Some(book) = self.shelf.get(account.as_str()) {

@@ -89,6 +89,16 @@ impl Shelf {
         }
     }
 
+    /// The rows were changed by others.
+    pub(crate) fn forget_all(&self) {
+        for shard in &self.epochs {
+            *shard.lock() += 1;
+        }
+        if let Some(kept) = self.kept.read().as_ref() {
+            kept.books.invalidate_all();
+        }
+    }
+
     /// A change of the account was committed.
     pub(crate) fn forget(&self, account: &str) {
         let mut present = self.shard(account).lock();

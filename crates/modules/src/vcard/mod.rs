@@ -10,7 +10,7 @@ use std::sync::Arc;
 use ::store::{StoreError, TableSet};
 use jid::BareJid;
 use kernel::contracts::{Photo, PhotoWatch, VCards};
-use kernel::hooks::{AccountEvent, AccountRemoved, Flow, Stage, Step};
+use kernel::hooks::{AccountEvent, AccountRemoved, Flow, HostEvent, Stage, Step, StoreReplaced};
 use kernel::{
     Answering, At, GetAnswer, IqRequest, Kernel, Module, Register, SetAnswer, Start, Xep, xep,
 };
@@ -53,6 +53,7 @@ impl Module for VCardTemp {
         on.iq_set(At::Account, ns::VCARD, Self::set);
         on.feature(At::Account, ns::VCARD);
         on.hook::<AccountRemoved>(Stage::Observe, Self::removed);
+        on.hook::<StoreReplaced>(Stage::Observe, Self::replaced);
         on.provide::<dyn VCards>(|module| module);
     }
 }
@@ -103,7 +104,7 @@ impl VCardTemp {
             let account = request.to.to_bare();
             let card = &request.payload;
             let photo = fields::photo(card);
-            let searchable = fields::searchable(card);
+            let searchable = xmpp_wire::payload::vcard::searchable(card);
             let text =
                 String::from_utf8(card.to_bytes("")).expect("an element is made of checked text");
             let whose = account.clone();
@@ -131,6 +132,11 @@ impl VCardTemp {
             self.cache.forget(event.account);
             Flow::Continue
         }))
+    }
+
+    fn replaced<'a>(&'a self, _: &'a mut HostEvent<'_>) -> Step<'a> {
+        self.cache.forget_all();
+        Step::CONTINUE
     }
 }
 
