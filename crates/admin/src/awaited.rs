@@ -173,12 +173,7 @@ pub const AWAITED: &[Awaited] = &[
         ],
     },
     Awaited { capability: "last activity (mod_last)", commands: &["get_last", "set_last"] },
-    Awaited {
-        capability: "offline messages (mod_offline)",
-        commands: &[
-            "get_offline_count",
-        ],
-    },
+    Awaited { capability: "offline messages (mod_offline)", commands: &["get_offline_count"] },
     Awaited {
         capability: "private storage (mod_private)",
         commands: &["private_get", "private_set"],

@@ -61,8 +61,10 @@ impl Jobs {
         if jobs.len() >= JOBS_MAX {
             return Err(JobRefused::TooMany);
         }
-        let job =
-            Arc::new(Job { steps: AtomicU64::new(0), state: watch::Sender::new(JobState::Working) });
+        let job = Arc::new(Job {
+            steps: AtomicU64::new(0),
+            state: watch::Sender::new(JobState::Working),
+        });
         jobs.insert(name.to_owned(), job.clone());
         Ok(job)
     }

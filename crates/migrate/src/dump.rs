@@ -208,7 +208,8 @@ impl<R: Read> Loading<R> {
                 }
                 [Term::Atom(word), Term::Integer(rows)] if word == "rookery_dump_end" => {
                     if *rows != self.rows {
-                        return self.fail(format!("{rows} rows should have come, {} did", self.rows));
+                        return self
+                            .fail(format!("{rows} rows should have come, {} did", self.rows));
                     }
                     return Ok(());
                 }
@@ -249,7 +250,8 @@ impl<R: Read> Loading<R> {
         };
         let (table, columns) = (*table, columns.clone());
         let data: Option<Vec<Datum>> = values.iter().map(datum).collect();
-        let Some(data) = data.filter(|data| data.len() == columns.len() && name == table.name) else {
+        let Some(data) = data.filter(|data| data.len() == columns.len() && name == table.name)
+        else {
             return self.fail(format!("this is no row of table {}", table.name));
         };
         let cells: Cells = columns.into_iter().zip(data).collect();

@@ -201,11 +201,15 @@ impl<R: Read> Terms<R> {
             Some(b'<') => self.binary(),
             Some(b'"') => {
                 let bytes = self.quoted(b'"')?;
-                Ok(Term::Text(String::from_utf8(bytes).unwrap_or_else(|bad| latin1(bad.as_bytes()))))
+                Ok(Term::Text(
+                    String::from_utf8(bytes).unwrap_or_else(|bad| latin1(bad.as_bytes())),
+                ))
             }
             Some(b'\'') => {
                 let bytes = self.quoted(b'\'')?;
-                Ok(Term::Atom(String::from_utf8(bytes).unwrap_or_else(|bad| latin1(bad.as_bytes()))))
+                Ok(Term::Atom(
+                    String::from_utf8(bytes).unwrap_or_else(|bad| latin1(bad.as_bytes())),
+                ))
             }
             Some(b'$') => {
                 self.take()?;
@@ -460,7 +464,8 @@ pub fn write_binary(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     };
     out.write_all(b"<<\"")?;
     for piece in text.split_inclusive(|c: char| c.is_ascii_control() || c == '"' || c == '\\') {
-        let last = piece.chars().next_back().filter(|c| c.is_ascii_control() || "\"\\".contains(*c));
+        let last =
+            piece.chars().next_back().filter(|c| c.is_ascii_control() || "\"\\".contains(*c));
         let Some(last) = last else {
             out.write_all(piece.as_bytes())?;
             continue;
@@ -541,8 +546,23 @@ mod tests {
     #[test]
     fn what_is_no_term_is_refused_with_its_line() {
         for text in [
-            "{a", "{a,}.", "[1,2", "<<\"a>>.", "#Fun<x>.", "<0.1.0>.", "1", "99999999999999999999.", "<<300>>.", "}.",
-            "'a", "\"\\x{110000}\".", "#{a}.", "A.", "<<\"a\"/utf16>>.", "$", "\\",
+            "{a",
+            "{a,}.",
+            "[1,2",
+            "<<\"a>>.",
+            "#Fun<x>.",
+            "<0.1.0>.",
+            "1",
+            "99999999999999999999.",
+            "<<300>>.",
+            "}.",
+            "'a",
+            "\"\\x{110000}\".",
+            "#{a}.",
+            "A.",
+            "<<\"a\"/utf16>>.",
+            "$",
+            "\\",
         ] {
             assert!(read(text.as_bytes()).is_err(), "{text}");
         }

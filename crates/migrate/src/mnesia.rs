@@ -64,15 +64,14 @@ pub(crate) fn store(
         (derived, _) if DERIVED.contains(&derived) => {
             return Err(format!("{derived} (the server derives it itself)"));
         }
-        (unknown, _) => return Err(format!("{unknown} (there is nothing for it in this server yet)")),
+        (unknown, _) => {
+            return Err(format!("{unknown} (there is nothing for it in this server yet)"));
+        }
     };
     stored.ok_or_else(|| format!("{name} (not understood)"))
 }
 
-fn stored(
-    account: Option<BareJid>,
-    store: impl FnOnce(&BareJid) -> Option<()>,
-) -> Option<()> {
+fn stored(account: Option<BareJid>, store: impl FnOnce(&BareJid) -> Option<()>) -> Option<()> {
     store(&account?)
 }
 
@@ -113,7 +112,9 @@ fn passwd(
     let read = match password {
         Term::Tuple(parts) => {
             let (hash, [stored, server, salt], iterations) = match parts.as_slice() {
-                [_, stored, server, salt, count] => (ScramHash::Sha1, [stored, server, salt], count),
+                [_, stored, server, salt, count] => {
+                    (ScramHash::Sha1, [stored, server, salt], count)
+                }
                 [_, stored, server, salt, hash, count] => {
                     let hash = match hash.atom()? {
                         "sha" => ScramHash::Sha1,
@@ -126,8 +127,7 @@ fn passwd(
                 _ => return None,
             };
             let iterations = iterations.integer()?;
-            let made =
-                verifier(hash, iterations, salt.text()?, stored.text()?, server.text()?)?;
+            let made = verifier(hash, iterations, salt.text()?, stored.text()?, server.text()?)?;
             Password::Verifier(made)
         }
         other => Password::Plain(Secret::new(other.text()?)),
@@ -177,8 +177,12 @@ fn offline(sink: &mut Sink, account: &BareJid, at: &Term, packet: &Term) -> Opti
 pub(crate) fn element(term: &Term) -> Option<Element> {
     let mut xml = Vec::new();
     write_element(term, &mut xml)?;
-    Element::parse_within(&xml, ns::CLIENT, &Limits { stanza_bytes_max: 64 << 20, ..Limits::standard() })
-        .ok()
+    Element::parse_within(
+        &xml,
+        ns::CLIENT,
+        &Limits { stanza_bytes_max: 64 << 20, ..Limits::standard() },
+    )
+    .ok()
 }
 
 fn is_name(name: &str) -> bool {

@@ -75,7 +75,11 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list: Vec<String> =
             self.stored.iter().map(|(what, number)| format!("{what}: {number}")).collect();
-        write!(f, "Stored {}", if list.is_empty() { "nothing".to_owned() } else { list.join(", ") })?;
+        write!(
+            f,
+            "Stored {}",
+            if list.is_empty() { "nothing".to_owned() } else { list.join(", ") }
+        )?;
         self.skipped.iter().try_for_each(|(what, number)| write!(f, "\nSkipped {what}: {number}"))
     }
 }

@@ -43,9 +43,8 @@ pub(crate) fn store(sink: &mut Sink, account: &BareJid, contact: &str, item: &It
         (false, true) => "I",
         (false, false) => "N",
     };
-    let whose = || {
-        vec![("username", user.into()), ("server_host", host.into()), ("jid", contact.into())]
-    };
+    let whose =
+        || vec![("username", user.into()), ("server_host", host.into()), ("jid", contact.into())];
     let mut cells = whose();
     cells.extend([
         ("nick", item.name.as_str().into()),

@@ -26,7 +26,8 @@ pub(crate) fn store(
     now: Timestamp,
 ) -> Option<()> {
     let (user, host) = key(account);
-    let stamped = |delay: &Element| delay.is("delay", ns::DELAY) && delay.attr("from") == Some(host);
+    let stamped =
+        |delay: &Element| delay.is("delay", ns::DELAY) && delay.attr("from") == Some(host);
     if let Some(since) = since
         && !message.children().any(stamped)
     {

@@ -12,7 +12,8 @@ use crate::words::{Pace, through};
 
 const HEAD: &str = "-- Data of one host for the SQL tables of ejabberd";
 /// Only MySQL reads this comment: with it a backslash is a character, as in the other two.
-const MYSQL: &str = "/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='ANSI_QUOTES,NO_BACKSLASH_ESCAPES' */;";
+const MYSQL: &str =
+    "/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='ANSI_QUOTES,NO_BACKSLASH_ESCAPES' */;";
 const MYSQL_END: &str = "/*!40101 SET SQL_MODE=@OLD_SQL_MODE */;";
 /// Rows in one transaction of the database that reads the file.
 const ROWS_A_TRANSACTION: u64 = 1000;
@@ -46,7 +47,8 @@ fn write_file(
     pace: &mut Pace,
 ) -> Result<(), MigrateError> {
     // COMPAT: ejabberd's files of this kind begin with a comment of two words.
-    let ours = |head: &[u8]| head.starts_with(HEAD.as_bytes()) || head.starts_with(b"-- \n-- Mnesia");
+    let ours =
+        |head: &[u8]| head.starts_with(HEAD.as_bytes()) || head.starts_with(b"-- \n-- Mnesia");
     let mut file = OutputFile::create(target, ours).map_err(MigrateError::io(target))?;
     let mut out = BufWriter::with_capacity(1 << 16, &mut file);
     through(target, writeln!(out, "{HEAD}\n{MYSQL}\nBEGIN;"))?;

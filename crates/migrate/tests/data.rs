@@ -166,7 +166,9 @@ fn a_dump_that_is_cut_off_or_strange_is_told() {
             assert_eq!(std::fs::read(bench.path("letter")).unwrap(), b"dear Juliet");
         }
         let table = vec![Value::text(bench.path("t").to_string_lossy()), Value::text("nosuch")];
-        let Ok(Value::Restuple(false, told)) = bench.run("dump_table", table).await else { panic!() };
+        let Ok(Value::Restuple(false, told)) = bench.run("dump_table", table).await else {
+            panic!()
+        };
         assert!(told.contains("users"), "{told}");
     });
 }
@@ -202,7 +204,8 @@ fn what_ejabberd_dumped_is_loaded() {
 
 /// What both forms say of the account that was made in ejabberd.
 async fn check_romeo(bench: &Bench) {
-    let roster = "SELECT jid || nick || subscription || ask || askmessage FROM rosterusers ORDER BY jid";
+    let roster =
+        "SELECT jid || nick || subscription || ask || askmessage FROM rosterusers ORDER BY jid";
     assert_eq!(
         bench.sql(roster).await,
         ["juliet@localhostJuliëtBN", "nurse@localhostFN", "tybalt@localhostNIplease"]
@@ -213,7 +216,9 @@ async fn check_romeo(bench: &Bench) {
     assert_eq!(bench.sql("SELECT lfn || lfamily FROM vcard_search").await, ["romeo émontague"]);
     assert_eq!(
         bench.sql("SELECT namespace || data FROM private_storage").await,
-        ["storage:bookmarks<storage xmlns='storage:bookmarks'><conference jid='a@b' name='x'/></storage>"]
+        [
+            "storage:bookmarks<storage xmlns='storage:bookmarks'><conference jid='a@b' name='x'/></storage>"
+        ]
     );
     let messages = bench.sql("SELECT xml || created_at FROM spool ORDER BY seq").await;
     assert_eq!(messages.len(), 2);
@@ -259,13 +264,20 @@ fn an_imported_export_exports_the_same() {
         };
         let main = one.migration().export_piefxis(hosts(), one.folder.path().into()).await.unwrap();
         let text = exported(&main);
-        for part in ["scram-credentials", "offline-messages", "vcard-temp", "jabber:iq:private", "'subscribe'"] {
+        for part in [
+            "scram-credentials",
+            "offline-messages",
+            "vcard-temp",
+            "jabber:iq:private",
+            "'subscribe'",
+        ] {
             assert!(text.contains(part), "{part} is missing in {text}");
         }
         let two = Bench::new().await;
         two.ok("import_piefxis", &main).await;
         two.ok("import_piefxis", &main).await;
-        let again = two.migration().export_piefxis(hosts(), two.folder.path().into()).await.unwrap();
+        let again =
+            two.migration().export_piefxis(hosts(), two.folder.path().into()).await.unwrap();
         assert_eq!(exported(&again), text);
         assert!(two.password_is("romeo", "pw").await);
         assert!(two.password_is("juliet", "the password of juliet").await);
@@ -278,7 +290,11 @@ fn an_import_reads_nothing_outside_of_its_folder_and_tells_what_it_leaves_out() 
         let bench = Bench::new().await;
         let inner = bench.path("inner");
         std::fs::create_dir(&inner).unwrap();
-        std::fs::write(bench.path("secret.xml"), "<user xmlns='urn:xmpp:pie:0' name='x' password='y'/>").unwrap();
+        std::fs::write(
+            bench.path("secret.xml"),
+            "<user xmlns='urn:xmpp:pie:0' name='x' password='y'/>",
+        )
+        .unwrap();
         std::os::unix::fs::symlink(bench.path("secret.xml"), inner.join("link.xml")).unwrap();
         let host = "<host xmlns='urn:xmpp:pie:0' xmlns:xi='http://www.w3.org/2001/XInclude' jid='localhost'>";
         let main = inner.join("main.xml");
@@ -294,7 +310,8 @@ fn an_import_reads_nothing_outside_of_its_folder_and_tells_what_it_leaves_out() 
             ("<user name='a' password='b'></host>", "ends nothing"),
         ] {
             std::fs::write(&main, format!("{host}{content}")).unwrap();
-            let error = bench.migration().import_piefxis(main.clone()).await.unwrap_err().to_string();
+            let error =
+                bench.migration().import_piefxis(main.clone()).await.unwrap_err().to_string();
             assert!(error.contains(why), "{content}: {error}");
         }
         assert!(bench.sql("SELECT username FROM users").await.is_empty());
@@ -311,7 +328,11 @@ fn an_import_reads_nothing_outside_of_its_folder_and_tells_what_it_leaves_out() 
         for what in ["<archive/>", "<block xmlns='urn:x'/>", "users with a name"] {
             assert!(skipped.contains(what), "{skipped}");
         }
-        std::fs::write(&main, "<host xmlns='urn:xmpp:pie:0' jid='other.example'><user name='a'/></host>").unwrap();
+        std::fs::write(
+            &main,
+            "<host xmlns='urn:xmpp:pie:0' jid='other.example'><user name='a'/></host>",
+        )
+        .unwrap();
         let report = bench.migration().import_piefxis(main).await.unwrap();
         assert!(report.to_string().contains("host other.example"), "{report}");
     });
@@ -366,7 +387,8 @@ fn a_restore_brings_back_the_data_of_the_backup_and_ends_every_session() {
         assert!(!bench.password_is("late", "the password of late").await);
         assert!(bench.password_is("romeo", "the password of romeo").await);
         let lasting = |text: &str| {
-            let kept = text.lines().filter(|line| !line.contains("{last,") && !line.contains("dump_end"));
+            let kept =
+                text.lines().filter(|line| !line.contains("{last,") && !line.contains("dump_end"));
             kept.map(str::to_owned).collect::<Vec<_>>()
         };
         assert_eq!(lasting(&bench.dumped("after.txt").await), lasting(&before));
@@ -392,9 +414,14 @@ fn old_messages_go_at_once_or_little_by_little() {
         assert_eq!(bench.run("delete_old_messages", vec![integer(i64::MAX)]).await, Ok(Value::OK));
         let host = || vec![Value::text(HOST)];
         let says = |text: &str| Ok(Value::text(text));
-        assert_eq!(bench.run("delete_old_messages_status", host()).await, says("Operation not started"));
+        assert_eq!(
+            bench.run("delete_old_messages_status", host()).await,
+            says("Operation not started")
+        );
         assert_eq!(bench.run("abort_delete_old_messages", host()).await, says("No task running"));
-        let batch = |host: &str, size, rate| vec![Value::text(host), integer(0), integer(size), integer(rate)];
+        let batch = |host: &str, size, rate| {
+            vec![Value::text(host), integer(0), integer(size), integer(rate)]
+        };
         assert!(bench.run("delete_old_messages_batch", batch("no.host", 1, 1)).await.is_err());
         assert!(bench.run("delete_old_messages_batch", batch(HOST, 0, 1)).await.is_err());
         let begun = bench.run("delete_old_messages_batch", batch(HOST, 1, 2)).await;
@@ -429,6 +456,9 @@ fn messages_past_their_own_limit_go_and_others_stay() {
         bench.execute(message).await;
         assert_eq!(bench.run("delete_expired_messages", vec![]).await, Ok(Value::OK));
         let left = bench.sql("SELECT xml FROM spool ORDER BY seq").await;
-        assert!(left.len() == 2 && left[0].contains("31536000") && left[1].contains("'x'"), "{left:?}");
+        assert!(
+            left.len() == 2 && left[0].contains("31536000") && left[1].contains("'x'"),
+            "{left:?}"
+        );
     });
 }

@@ -2,7 +2,9 @@
 
 use jid::BareJid;
 use kernel::contracts::{Photo, PhotoWatch, VCards};
-use kernel::hooks::{AccountEvent, AccountRemoved, Flow, HostEvent, Outgoing, Stage, Step, StoreReplaced, UserSend};
+use kernel::hooks::{
+    AccountEvent, AccountRemoved, Flow, HostEvent, Outgoing, Stage, Step, StoreReplaced, UserSend,
+};
 use kernel::{Control, Kernel, Module, Register, Start, Xep, xep};
 use settings::Problem;
 use xmlstream::Element;

@@ -132,7 +132,9 @@ fn check_header(source: &Path, input: &mut File) -> Result<(), OpenError> {
             source,
             "this SQLite database was not made by this server; to take over one of ejabberd's, name it in `sql_database`",
         )),
-        Ok(()) => Err(no_backup(source, "this is not an SQLite database; text files are for `load`")),
+        Ok(()) => {
+            Err(no_backup(source, "this is not an SQLite database; text files are for `load`"))
+        }
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             Err(no_backup(source, "the file is empty or cut off"))
         }

@@ -101,14 +101,18 @@ fn check_replaced(target: &Path, ours: impl FnOnce(&[u8]) -> bool) -> io::Result
     if head.is_empty() || ours(&head) {
         return Ok(());
     }
-    Err(refused("another file has this name and is not replaced; move it away, or name another file"))
+    Err(refused(
+        "another file has this name and is not replaced; move it away, or name another file",
+    ))
 }
 
 /// Removes what an earlier attempt left, unless somebody is still at it.
 fn clear(part: &Path) -> io::Result<()> {
     match part.symlink_metadata() {
         Ok(found) if found.is_file() => {}
-        Ok(_) => return Err(refused("something that is not a regular file has the temporary name")),
+        Ok(_) => {
+            return Err(refused("something that is not a regular file has the temporary name"));
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     }

@@ -54,8 +54,7 @@ impl Query<'_> {
         let mut cells = picked(table, layout, which)?;
         picked(table, layout, &[(column, Value::Null)])?;
         let condition = condition(&cells);
-        let (column, word) =
-            (quoted(column), if condition.is_empty() { "WHERE" } else { "AND" });
+        let (column, word) = (quoted(column), if condition.is_empty() { "WHERE" } else { "AND" });
         let sql = format!(
             "SELECT DISTINCT {column} FROM {}{condition} {word} {column} > ? ORDER BY {column} LIMIT ?",
             quoted(table.name),

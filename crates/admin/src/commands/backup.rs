@@ -32,7 +32,8 @@ fn folder(kernel: &Kernel) -> &Path {
 
 /// COMPAT: ejabberd says nothing of success. Where a name was completed, it is said to what.
 pub(super) fn done(named: &str, path: &Path) -> Value {
-    let text = if Path::new(named).is_absolute() { String::new() } else { path.display().to_string() };
+    let text =
+        if Path::new(named).is_absolute() { String::new() } else { path.display().to_string() };
     Value::Restuple(true, text)
 }
 

@@ -9,7 +9,12 @@ use super::{Command, Field, HOST, Kernel, RESCODE, RESTUPLE, Shape, Version, fie
 
 const DIR: Field = field("dir", Shape::Text);
 
-fn outcome(named: &str, path: &std::path::Path, what: &str, result: Result<(), MigrateError>) -> Value {
+fn outcome(
+    named: &str,
+    path: &std::path::Path,
+    what: &str,
+    result: Result<(), MigrateError>,
+) -> Value {
     match result {
         Ok(()) => done(named, path),
         Err(error) => Value::Restuple(false, format!("{what}: {error}")),

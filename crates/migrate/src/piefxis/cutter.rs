@@ -127,7 +127,12 @@ impl<R: Read> Cutter<R> {
     }
 
     /// Reads to the end of the element that `piece` begins; keeps it if a name is given.
-    fn rest(&mut self, piece: &mut Vec<u8>, mark: Mark, kept: Option<&str>) -> Result<(), CutError> {
+    fn rest(
+        &mut self,
+        piece: &mut Vec<u8>,
+        mark: Mark,
+        kept: Option<&str>,
+    ) -> Result<(), CutError> {
         let mut depth = usize::from(mark == Mark::Start);
         let mut scratch = Vec::new();
         while depth > 0 {

@@ -1,7 +1,7 @@
 //! Writing the files: one that includes the others, and one for each host, as ejabberd names them.
 
-use std::io::{self, BufWriter, Write};
 use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use store::{Cell, OutputFile, Query, Row, StoreError, Value};
@@ -45,8 +45,10 @@ fn write_files(
 ) -> Result<PathBuf, MigrateError> {
     let mut main = format!("{HEAD}<server-data xmlns='{NS}' xmlns:xi='{NS_XI}'>");
     for host in hosts {
-        let safe: String =
-            host.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
+        let safe: String = host
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
+            .collect();
         let name = format!("{stem}_{safe}.xml");
         write_host(query, tables, host, &folder.join(&name), pace)?;
         main.push_str(&format!("<xi:include href='{name}'/>"));
@@ -60,7 +62,8 @@ fn write_files(
 }
 
 fn create(target: &Path) -> Result<OutputFile, MigrateError> {
-    OutputFile::create(target, |head| head.starts_with(HEAD.as_bytes())).map_err(MigrateError::io(target))
+    OutputFile::create(target, |head| head.starts_with(HEAD.as_bytes()))
+        .map_err(MigrateError::io(target))
 }
 
 fn write_host(
@@ -156,7 +159,8 @@ impl User<'_, '_> {
         let columns: Vec<&str> = table.columns_in(layout).map(|column| column.name).collect();
         let whose: [Cell<'_>; 2] =
             [("server_host", Value::Text(self.host)), ("username", Value::Text(self.name))];
-        self.query.rows_of(table, layout, &whose, |values| row(&Named { columns: &columns, values }))
+        self.query
+            .rows_of(table, layout, &whose, |values| row(&Named { columns: &columns, values }))
     }
 
     /// Puts clear text into the attribute, and gives the elements of verifiers.
@@ -210,7 +214,10 @@ impl User<'_, '_> {
         })?;
         let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
         self.rows("rostergroups", |row| {
-            groups.entry(row.text("jid")?.to_owned()).or_default().push(row.text("grp")?.to_owned());
+            groups
+                .entry(row.text("jid")?.to_owned())
+                .or_default()
+                .push(row.text("grp")?.to_owned());
             Ok(true)
         })?;
         let mut roster = Element::new("query", ns::ROSTER);
@@ -273,7 +280,9 @@ fn contact(
             .with_attr("subscription", subscription)
             .with_attr_opt("ask", asks.then_some("subscribe"))
             .with_attr_opt("approved", approved.then_some("true"))
-            .with_children(groups.iter().map(|name| Element::new("group", ns::ROSTER).with_text(name)))
+            .with_children(
+                groups.iter().map(|name| Element::new("group", ns::ROSTER).with_text(name)),
+            )
     });
     let reason = row.text("askmessage")?;
     let request = asked.then(|| {
@@ -292,7 +301,9 @@ fn contact(
 /// An element as it was stored; what cannot be read is told to the log and left out.
 fn parsed(text: &str) -> Option<Element> {
     Element::parse(text.as_bytes(), ns::CLIENT)
-        .inspect_err(|error| tracing::warn!(%error, "a stored element cannot be read and is not exported"))
+        .inspect_err(
+            |error| tracing::warn!(%error, "a stored element cannot be read and is not exported"),
+        )
         .ok()
 }
 

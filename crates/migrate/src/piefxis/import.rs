@@ -90,25 +90,32 @@ impl Import {
         let mut cutter = Cutter::new(open(path)?);
         let mut first = true;
         loop {
-            let piece = cutter.next(|name| PASSED_OVER.contains(&name)).map_err(|error| match error {
-                CutError::Io(source) => MigrateError::Io { path: path.to_owned(), source },
-                other => MigrateError::format(path, other),
-            })?;
+            let piece =
+                cutter.next(|name| PASSED_OVER.contains(&name)).map_err(|error| match error {
+                    CutError::Io(source) => MigrateError::Io { path: path.to_owned(), source },
+                    other => MigrateError::format(path, other),
+                })?;
             let Some(piece) = piece else { return Ok(()) };
             if std::mem::take(&mut first) && deep == 0 && !begins_export(&piece) {
-                let what = "this is no file of XEP-0227: its root is neither <server-data/> nor <host/>";
+                let what =
+                    "this is no file of XEP-0227: its root is neither <server-data/> nor <host/>";
                 return Err(MigrateError::format(path, what));
             }
             match piece {
                 Piece::Open(element) => self.open_container(&element, path)?,
                 Piece::Close => self.close_container()?,
                 Piece::PassedOver(name) => {
-                    self.report.skipped(&format!("<{name}/> (there is nothing for it in this server yet)"));
+                    self.report.skipped(&format!(
+                        "<{name}/> (there is nothing for it in this server yet)"
+                    ));
                 }
                 Piece::Element(element) if element.is("include", NS_XI) => {
                     let included = self.included(&element, path)?;
                     if deep >= INCLUDES_DEEP_MAX {
-                        return Err(MigrateError::format(path, "files include each other too deeply"));
+                        return Err(MigrateError::format(
+                            path,
+                            "files include each other too deeply",
+                        ));
                     }
                     self.file(&included, deep + 1)?;
                 }
@@ -120,7 +127,8 @@ impl Import {
     /// The file that an element includes: a relative name without tricks, in the folder of the main file.
     fn included(&self, include: &Element, path: &Path) -> Result<PathBuf, MigrateError> {
         let refuse = |what: &str| Err(MigrateError::format(path, what));
-        if include.attr("parse").is_some_and(|parse| parse != "xml") || include.attr("xpointer").is_some()
+        if include.attr("parse").is_some_and(|parse| parse != "xml")
+            || include.attr("xpointer").is_some()
         {
             return refuse("only whole XML files can be included");
         }
@@ -152,7 +160,9 @@ impl Import {
                 if let Some(name) = &self.host
                     && self.kernel.host(name).is_none()
                 {
-                    self.report.skipped(&format!("host {name} (not among the hosts of the configuration)"));
+                    self.report.skipped(&format!(
+                        "host {name} (not among the hosts of the configuration)"
+                    ));
                     self.host = None;
                 }
             }
@@ -197,7 +207,9 @@ impl Import {
         if self.passwords.store(&mut self.sink, &user.account, &user.passwords) {
             self.report.stored("accounts");
         } else {
-            self.report.skipped("passwords that are missing or not understood (such accounts cannot log in)");
+            self.report.skipped(
+                "passwords that are missing or not understood (such accounts cannot log in)",
+            );
         }
         for (contact, item) in &user.contacts {
             roster::store(&mut self.sink, &user.account, contact, item);
@@ -304,7 +316,9 @@ fn contact(contacts: &mut BTreeMap<String, Item>, item: &Element) {
 /// A request of a contact that waits for an answer.
 fn request(contacts: &mut BTreeMap<String, Item>, presence: &Element) -> bool {
     let from = presence.attr("from").and_then(|from| Jid::new(from).ok());
-    let Some(from) = from.filter(|_| presence.attr("type") == Some("subscribe")) else { return false };
+    let Some(from) = from.filter(|_| presence.attr("type") == Some("subscribe")) else {
+        return false;
+    };
     let known = contacts.entry(from.into_bare().as_str().to_owned()).or_default();
     known.asked = true;
     known.reason = presence.child_text("status", ns::CLIENT).unwrap_or_default();

@@ -85,7 +85,17 @@ async fn what_is_no_backup_of_ours_changes_nothing() {
     damaged[4096 + 8..end].fill(0xff);
     std::fs::write(path("damaged"), damaged).unwrap();
     let database = store.path().to_owned();
-    for name in ["empty", "text", "cut", "foreign", "damaged", "no such file", "", "database", "database-wal"] {
+    for name in [
+        "empty",
+        "text",
+        "cut",
+        "foreign",
+        "damaged",
+        "no such file",
+        "",
+        "database",
+        "database-wal",
+    ] {
         let source = path(name);
         assert!(store.restore_from(&source, vec![&NOTES]).await.is_err(), "{name}");
         assert!(store.install_fallback(&source, vec![&NOTES]).await.is_err(), "{name}");

@@ -166,7 +166,9 @@ async fn delete_expired(kernel: &Kernel) -> Result<Value, CommandError> {
 
 /// XEP-0023 §2: seconds since the message was sent; we know since when it is here.
 fn has_expired(row: &store::Dated, now: i64) -> bool {
-    let Ok(message) = Element::parse(row.xml.as_bytes(), xmpp_wire::ns::CLIENT) else { return false };
+    let Ok(message) = Element::parse(row.xml.as_bytes(), xmpp_wire::ns::CLIENT) else {
+        return false;
+    };
     let seconds = message.child("x", EXPIRE).and_then(|x| x.attr("seconds")?.trim().parse().ok());
     seconds.is_some_and(|seconds: i64| row.stored_at.saturating_add(seconds.max(0)) < now)
 }
