@@ -12,7 +12,6 @@ import argparse
 import pathlib
 import shutil
 import sqlite3
-import subprocess
 import sys
 import threading
 import time
@@ -133,9 +132,10 @@ def sql(rookery: Subject, target: pathlib.Path) -> None:
     file = target.parent / f"{target.name}.sql"
     run(rookery, "export2sql", HOST, str(file))
     database = next(rookery.spool.glob("*.db"))
-    schema = subprocess.run(["sqlite3", f"file:{database}?mode=ro", ".schema"], capture_output=True, text=True, check=True)
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+        schema = connection.execute("SELECT sql FROM sqlite_schema WHERE sql <> '' AND name NOT LIKE 'sqlite%'").fetchall()
     copy = sqlite3.connect(":memory:")
-    copy.executescript(schema.stdout.replace("CREATE TABLE sqlite_sequence(name,seq);", ""))
+    copy.executescript(";".join(one for (one,) in schema))
     multihost = "server_host" in file.read_text()
     for _ in range(2 if multihost else 0):
         copy.executescript(file.read_text())

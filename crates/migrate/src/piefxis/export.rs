@@ -45,10 +45,7 @@ fn write_files(
 ) -> Result<PathBuf, MigrateError> {
     let mut main = format!("{HEAD}<server-data xmlns='{NS}' xmlns:xi='{NS_XI}'>");
     for host in hosts {
-        let safe: String = host
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
-            .collect();
+        let safe: String = host.chars().map(in_file_name).collect();
         let name = format!("{stem}_{safe}.xml");
         write_host(query, tables, host, &folder.join(&name), pace)?;
         main.push_str(&format!("<xi:include href='{name}'/>"));
@@ -59,6 +56,18 @@ fn write_files(
     through(&target, file.write_all(main.as_bytes()))?;
     file.publish().map_err(MigrateError::io(&target))?;
     Ok(target)
+}
+
+/// Different hosts have different files.
+///
+/// COMPAT: a dot becomes an underscore, as in ejabberd's names.
+fn in_file_name(letter: char) -> String {
+    match letter {
+        '.' => "_".to_owned(),
+        '-' => "-".to_owned(),
+        _ if letter.is_alphanumeric() => letter.to_string(),
+        _ => format!("_{:x}_", u32::from(letter)),
+    }
 }
 
 fn create(target: &Path) -> Result<OutputFile, MigrateError> {
