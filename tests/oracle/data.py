@@ -25,7 +25,8 @@ from harness.subject import Subject, make  # noqa: E402
 HOST = "talk.test"
 PASSWORD = "pâss<w>&'\""
 # SQL with the tables that Rookery itself has, so that it can be compared; ejabberd 23.01 does not know the option.
-MULTIHOST = "\nsql_schema_multihost: true\n"
+# Clear text, since ejabberd does not read SCRAM verifiers in the form of the specification (docs/backup.md).
+MULTIHOST = "\nsql_schema_multihost: true\nauth_password_format: plain\n"
 
 
 def run(subject: Subject, *words: str) -> str:
