@@ -85,7 +85,7 @@ impl Tx<'_> {
         let cells = picked(table, layout, cells)?;
         let key = table.primary_key(layout);
         let known = |column: &&str| cells.iter().any(|(name, _)| name == column);
-        let same: Vec<Cell<'_>> = match key.is_empty() || !key.iter().all(|name| known(name)) {
+        let same: Vec<Cell<'_>> = match key.is_empty() || !key.iter().all(known) {
             true => cells.clone(),
             false => cells.iter().filter(|(name, _)| key.contains(name)).copied().collect(),
         };
