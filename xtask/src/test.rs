@@ -111,7 +111,8 @@ fn clients(root: &Path) -> Result<(), String> {
 
 /// The same control commands to ejabberd and to us.
 fn oracle(root: &Path) -> Result<(), String> {
-    script(root, "tests/oracle/run.py", &[])
+    script(root, "tests/oracle/run.py", &[])?;
+    script(root, "tests/oracle/data.py", &[])
 }
 
 /// `kill -9` under load: what was acknowledged must be there.

@@ -12,6 +12,7 @@ pub mod doors;
 pub mod hooks;
 mod host;
 mod iq;
+mod jobs;
 mod mailbox;
 mod module;
 mod process;
@@ -32,6 +33,7 @@ pub use host::{Generation, Host};
 pub use iq::{
     Answering, At, GetAnswer, GetFn, IqRequest, IqTables, PendingReplies, SetAnswer, SetFn,
 };
+pub use jobs::{Job, JobRefused, JobState, Jobs};
 pub use mailbox::{CloseReason, Control, Delivery, Mailbox, MailboxBounds, Refused};
 pub use module::{Module, ModuleEntry, Register, Start, Xep, entry, xep};
 pub use process::{Asking, ServerControl};

@@ -16,6 +16,7 @@ use crate::commands::{Command, CommandTable};
 use crate::hooks::{AccountEvent, HookPoint, HostEvent, StoreReplaced};
 use crate::host::{Generation, Host};
 use crate::iq::PendingReplies;
+use crate::jobs::Jobs;
 use crate::mailbox::{CloseReason, Control};
 use crate::module::ModuleEntry;
 use crate::process::ServerControl;
@@ -59,6 +60,7 @@ struct Inner {
     pending: PendingReplies,
     stats: Stats,
     tasks: Tasks,
+    jobs: Jobs,
     control: OnceLock<Arc<dyn ServerControl>>,
 }
 
@@ -79,6 +81,7 @@ impl Kernel {
             pending: PendingReplies::default(),
             stats: Stats::default(),
             tasks: Tasks::new(),
+            jobs: Jobs::default(),
             control: OnceLock::new(),
         }));
         kernel.reload(config)?;
@@ -220,6 +223,11 @@ impl Kernel {
     /// The tasks.
     pub fn tasks(&self) -> &Tasks {
         &self.0.tasks
+    }
+
+    /// Work in the background that commands began.
+    pub fn jobs(&self) -> &Jobs {
+        &self.0.jobs
     }
 
     /// Forgets everything that is kept in memory of the database, after its content was replaced or added to by

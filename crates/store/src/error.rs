@@ -123,6 +123,14 @@ pub enum OpenError {
         /// What was found.
         reason: String,
     },
+    /// A file that should come back, or be replaced, is no backup of this server.
+    #[error("{path}: {reason}. Nothing was changed")]
+    NotABackup {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Another program left an unfinished transaction beside the database.
     #[error(
         "{journal}: another program left an unfinished transaction. Let it finish first: sqlite3 '{path}' 'PRAGMA wal_checkpoint(TRUNCATE)'"

@@ -9,7 +9,7 @@ use crate::error::OpenError;
 
 /// Files that SQLite keeps beside the database while it is open or after a crash.
 pub(crate) const JOURNALS: [&str; 2] = ["-wal", "-journal"];
-const BESIDE: [&str; 4] = ["-wal", "-shm", "-journal", "-lock"];
+const BESIDE: [&str; 5] = ["-wal", "-shm", "-journal", "-lock", "-fallback"];
 
 /// The lock that keeps a second server away. It is given back explicitly: a process that is just being
 /// started holds a copy of every descriptor for a moment, and would hold the lock with it.

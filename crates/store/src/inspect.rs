@@ -20,6 +20,17 @@ const APPLICATION_ID_AT: std::ops::Range<usize> = 68..72;
 /// check, since a start must not take longer with every message archived.
 const CHECK_BYTES_MAX: u64 = 2 * 1024 * 1024;
 
+/// Whether a file that begins so is an SQLite database.
+pub(crate) fn is_sqlite(head: &[u8]) -> bool {
+    head.starts_with(MAGIC)
+}
+
+/// Whether a file that begins so is a database that this server made or took over.
+pub(crate) fn is_ours(head: &[u8]) -> bool {
+    is_sqlite(head)
+        && head.get(APPLICATION_ID_AT) == Some(sqlite::APPLICATION_ID.to_be_bytes().as_slice())
+}
+
 /// What the look found.
 pub(crate) struct Found {
     /// Whether the tables were compared; false if a journal must be recovered first.

@@ -16,6 +16,10 @@ impl<'c> Query<'c> {
         Self { connection }
     }
 
+    pub(crate) fn connection(&mut self) -> &mut Connection {
+        self.connection
+    }
+
     /// All rows, each turned into a value by `row`. The statement bounds the number of rows (`LIMIT`)
     /// where users decide how many there are.
     ///

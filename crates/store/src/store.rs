@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::backup;
 use crate::durable::Committed;
-use crate::engine::{Connection, sqlite};
+use crate::engine::{Connection, Control, sqlite};
 use crate::error::{OpenError, StoreError};
 use crate::files;
 use crate::inspect;
@@ -102,6 +103,7 @@ struct Shared {
     writer: mpsc::Sender<Message>,
     readers: Arc<Readers>,
     counters: Arc<Counters>,
+    staging: tokio::sync::Mutex<()>,
 }
 
 impl Drop for Shared {
@@ -127,6 +129,9 @@ impl Store {
         let place = files::Place::resolve(&options.path)?;
         place.check()?;
         let held = place.lock_existing()?;
+        if held.is_some() {
+            backup::take_fallback(&place)?;
+        }
         let found = inspect::inspect(&place, held.is_some(), options.layout, sets)?;
         let lock = match held {
             Some(lock) => lock,
@@ -177,6 +182,7 @@ impl Store {
             writer,
             readers,
             counters,
+            staging: tokio::sync::Mutex::default(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -221,6 +227,43 @@ impl Store {
         answered.await.unwrap_or(Err(StoreError::Closed))
     }
 
+    /// The same for threads that are no workers of the runtime, such as those of [`Store::aside`].
+    ///
+    /// # Errors
+    /// As for [`Store::write`].
+    ///
+    /// # Panics
+    /// On a worker of the runtime, which may not wait.
+    pub fn write_blocking<T, F>(&self, f: F) -> Result<Committed<T>, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let job = Change::boxed(f, move |result| drop(answer.send(result)));
+        self.shared.writer.blocking_send(Message::Write(job)).map_err(|_| StoreError::Closed)?;
+        answered.blocking_recv().unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Asks the database at length: on a thread and a connection of its own, so that the readers stay free. All
+    /// that the closure asks sees the state at its beginning.
+    ///
+    /// # Errors
+    /// Those of the closure or of the opening.
+    pub async fn read_at_length<T, F>(&self, name: &'static str, f: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Query<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        let path = self.shared.path.clone();
+        let read = move || {
+            let mut connection = Connection::Sqlite(sqlite::Connection::open_reader(&path)?);
+            connection.control(Control::BeginRead)?;
+            f(&mut Query::new(&mut connection))
+        };
+        self.aside(name, read).await?
+    }
+
     /// Queues a change without waiting. `done` is called on the writer's thread after the commit, in
     /// the order in which changes were queued as far as they succeed; it must be quick and must not
     /// block, since all changes wait for it.
@@ -261,14 +304,60 @@ impl Store {
     }
 
     /// Copies the database to `target` while the server goes on. The copy appears under its name only
-    /// when it is complete and on disk, has mode 0600, and needs no other file.
+    /// when it is complete and on disk, has mode 0600, and needs no other file. An older backup of that
+    /// name is replaced, any other file is not.
     ///
     /// # Errors
-    /// [`OpenError::Io`] if `target` exists or cannot be written; [`OpenError::Engine`] if the copy fails.
+    /// [`OpenError::Io`] if `target` cannot be written or replaced; [`OpenError::Engine`] if the copy fails.
     pub async fn backup_to(&self, target: impl Into<PathBuf>) -> Result<(), OpenError> {
         let (source, target) = (self.shared.path.clone(), target.into());
         let path = target.clone();
-        self.aside("store-backup", move || crate::backup::backup(&source, &target))
+        self.aside("store-backup", move || backup::backup(&source, &target))
+            .await
+            .unwrap_or_else(|source| Err(OpenError::Engine { path, source }))
+    }
+
+    /// Replaces the whole content by that of a backup, in one transaction: changes queued before are
+    /// in neither, changes queued after are made to the new content. `sets` are all tables of the server.
+    ///
+    /// # Errors
+    /// [`OpenError`]; then nothing has changed.
+    pub async fn restore_from(
+        &self,
+        source: impl Into<PathBuf>,
+        sets: Vec<&'static TableSet>,
+    ) -> Result<(), OpenError> {
+        let source = source.into();
+        // Two at once would share the name of the copy.
+        let _one = self.shared.staging.lock().await;
+        let staged = self.stage(source.clone(), sets).await?;
+        self.alone(move |connection| backup::replace(connection, &staged))
+            .await
+            .and_then(|done| done)
+            .map_err(|error| OpenError::Engine { path: source, source: error })
+    }
+
+    /// Leaves a checked copy of a backup beside the database; the next [`Store::open`] takes it instead.
+    ///
+    /// # Errors
+    /// [`OpenError`]; then nothing has changed.
+    pub async fn install_fallback(
+        &self,
+        source: impl Into<PathBuf>,
+        sets: Vec<&'static TableSet>,
+    ) -> Result<(), OpenError> {
+        let _one = self.shared.staging.lock().await;
+        let staged = self.stage(source.into(), sets).await?;
+        backup::install_fallback(staged, &self.shared.path)
+    }
+
+    async fn stage(
+        &self,
+        source: PathBuf,
+        sets: Vec<&'static TableSet>,
+    ) -> Result<backup::Staged, OpenError> {
+        let (path, live, layout) = (source.clone(), self.shared.path.clone(), self.shared.layout);
+        self.aside("store-restore", move || backup::stage(&source, &live, layout, &sets))
             .await
             .unwrap_or_else(|source| Err(OpenError::Engine { path, source }))
     }
@@ -280,7 +369,7 @@ impl Store {
     /// The engine's.
     pub async fn integrity_check(&self) -> Result<Vec<String>, StoreError> {
         let path = self.shared.path.clone();
-        self.aside("store-check", move || crate::backup::integrity_check(&path)).await?
+        self.aside("store-check", move || backup::integrity_check(&path)).await?
     }
 
     /// What happened so far, for metrics.
@@ -321,8 +410,12 @@ impl Store {
         answered.await.map_err(|_| StoreError::Panicked)
     }
 
-    /// Runs long work on a thread of its own.
-    async fn aside<T: Send + 'static>(
+    /// Runs long work, such as the reading of a large file, on a thread of its own, to its end even if the
+    /// future is dropped.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if there is no thread, [`StoreError::Panicked`].
+    pub async fn aside<T: Send + 'static>(
         &self,
         name: &'static str,
         work: impl FnOnce() -> T + Send + 'static,

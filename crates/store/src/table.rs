@@ -7,7 +7,7 @@
 use crate::store::Layout;
 
 /// The name of the column that only the multi-host layout has.
-const SERVER_HOST: &str = "server_host";
+pub(crate) const SERVER_HOST: &str = "server_host";
 
 /// The dialect in which statements are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

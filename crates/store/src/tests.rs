@@ -1,6 +1,7 @@
 //! Tests of the store as its callers see it.
 
 mod adoption;
+mod backup;
 mod crash;
 mod faults;
 mod groups;

@@ -9,6 +9,7 @@ pub mod forward;
 pub mod hints;
 pub mod rsm;
 pub mod stanza_id;
+pub mod vcard;
 
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,14 @@
 //! The commands that need no module, one file per area.
 
 mod accounts;
+mod backup;
 mod bans;
+mod data;
 mod dump;
 mod kindly;
 mod passwords;
 mod presence;
+mod purge;
 mod server;
 mod session;
 mod stanza;
@@ -51,6 +54,21 @@ pub const COMMANDS: &[Command] = &[
     server::ECHO,
     server::ECHO3,
     server::GC,
+    backup::BACKUP,
+    backup::INSTALL_FALLBACK,
+    backup::RESTORE,
+    data::DUMP,
+    data::DUMP_TABLE,
+    data::EXPORT2SQL,
+    data::EXPORT_PIEFXIS,
+    data::EXPORT_PIEFXIS_HOST,
+    data::IMPORT_PIEFXIS,
+    data::LOAD,
+    purge::ABORT_DELETE_OLD_MESSAGES,
+    purge::DELETE_EXPIRED_MESSAGES,
+    purge::DELETE_OLD_MESSAGES,
+    purge::DELETE_OLD_MESSAGES_BATCH,
+    purge::DELETE_OLD_MESSAGES_STATUS,
     server::GET_LOGLEVEL,
     server::HALT,
     server::LIST_CERTIFICATES,

@@ -1,4 +1,4 @@
-//! What is inside a vCard: the fields for searching, the photo, and cards made from settings.
+//! What is inside a vCard: the photo, and cards made from settings.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,33 +8,10 @@ use sha1::{Digest as _, Sha1};
 use xmlstream::Element;
 use xmpp_wire::ns;
 
-use super::store::Fields;
-
 /// The text at a path of elements; empty where there is none.
 fn text(card: &Element, path: &[&str]) -> String {
     let end = path.iter().try_fold(card, |element, name| element.child(name, ns::VCARD));
     end.map(Element::text).unwrap_or_default()
-}
-
-/// The fields by which people are looked for.
-pub(super) fn searchable(card: &Element) -> Fields {
-    let mut email = text(card, &["EMAIL", "USERID"]);
-    if email.is_empty() {
-        email = text(card, &["EMAIL"]).trim().to_owned();
-    }
-    [
-        text(card, &["FN"]),
-        text(card, &["N", "FAMILY"]),
-        text(card, &["N", "GIVEN"]),
-        text(card, &["N", "MIDDLE"]),
-        text(card, &["NICKNAME"]),
-        text(card, &["BDAY"]),
-        text(card, &["ADR", "CTRY"]),
-        text(card, &["ADR", "LOCALITY"]),
-        email,
-        text(card, &["ORG", "ORGNAME"]),
-        text(card, &["ORG", "ORGUNIT"]),
-    ]
 }
 
 /// The photo (XEP-0153 §3.1): the hash is that of the image, not of its Base64 text, which may be folded.
@@ -98,32 +75,6 @@ mod tests {
 
     fn card(inner: &str) -> Element {
         Element::parse(format!("<vCard xmlns='vcard-temp'>{inner}</vCard>").as_bytes(), "").unwrap()
-    }
-
-    #[test]
-    fn searchable_fields_are_found_where_the_specification_puts_them() {
-        let card = card(
-            "<FN>Romeo Montague</FN><N><FAMILY>Montague</FAMILY><GIVEN>Romeo</GIVEN><MIDDLE>M</MIDDLE></N>\
-             <NICKNAME>rom</NICKNAME><BDAY>1591</BDAY><ADR><CTRY>Italy</CTRY><LOCALITY>Verona</LOCALITY></ADR>\
-             <EMAIL><USERID>romeo@example.org</USERID></EMAIL><ORG><ORGNAME>Montague</ORGNAME><ORGUNIT>Sons</ORGUNIT>\
-             <ORGUNIT>Heirs</ORGUNIT></ORG>",
-        );
-        assert_eq!(
-            searchable(&card),
-            [
-                "Romeo Montague",
-                "Montague",
-                "Romeo",
-                "M",
-                "rom",
-                "1591",
-                "Italy",
-                "Verona",
-                "romeo@example.org",
-                "Montague",
-                "Sons"
-            ]
-        );
     }
 
     #[test]

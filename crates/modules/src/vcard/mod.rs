@@ -122,7 +122,7 @@ impl VCardTemp {
         card: &Element,
     ) -> Result<Committed<()>, StoreError> {
         let photo = fields::photo(card);
-        let searchable = fields::searchable(card);
+        let searchable = xmpp_wire::payload::vcard::searchable(card);
         let text =
             String::from_utf8(card.to_bytes("")).expect("an element is made of checked text");
         let whose = account.clone();

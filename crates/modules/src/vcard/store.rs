@@ -2,6 +2,7 @@
 
 use jid::BareJid;
 use store::{Column, Index, Kind, Query, StoreError, Table, TableSet, Tx};
+use xmpp_wire::payload::vcard::Fields;
 
 use crate::host_and_user;
 
@@ -64,10 +65,6 @@ const SEARCH_INDEXES: &[Index] = &[
 
 pub(super) static TABLES: TableSet =
     TableSet { module: "mod_vcard", version: 1, tables: &[&VCARD, &VCARD_SEARCH], updates: &[] };
-
-/// The searchable fields of a vCard in the order of the columns: fn, family, given, middle, nickname, bday, ctry,
-/// locality, email, orgname, orgunit.
-pub(super) type Fields = [String; 11];
 
 pub(super) fn read(query: &mut Query<'_>, account: &BareJid) -> Result<Option<String>, StoreError> {
     let (host, user) = host_and_user(account);

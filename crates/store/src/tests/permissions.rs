@@ -122,7 +122,7 @@ async fn a_second_server_is_refused() {
 }
 
 #[tokio::test]
-async fn a_backup_is_complete_alone_and_replaces_nothing() {
+async fn a_backup_is_complete_alone_and_replaces_only_a_backup() {
     let directory = ScratchDirectory::new();
     let store = open(&directory, |_| {});
     for id in 0..50 {
@@ -139,7 +139,11 @@ async fn a_backup_is_complete_alone_and_replaces_nothing() {
     });
     store.backup_to(&target).await.unwrap();
     writing.await.unwrap();
-    assert!(matches!(store.backup_to(&target).await, Err(OpenError::Io { .. })));
+    let other = directory.path().join("other");
+    std::fs::write(&other, "a letter").unwrap();
+    assert!(matches!(store.backup_to(&other).await, Err(OpenError::Io { .. })));
+    assert!(matches!(store.backup_to(store.path()).await, Err(OpenError::NotABackup { .. })));
+    store.backup_to(&target).await.unwrap();
     let copy = Store::open(&OpenOptions::new(&target), &[&NOTES]).unwrap();
     let there = super::ids(&copy).await;
     assert!((50..=100).contains(&there.len()), "{}", there.len());

@@ -1,0 +1,219 @@
+//! Data in forms that other programs read: text, SQL, XEP-0227.
+
+use kernel::commands::{Arguments, Call, CommandError, Progress, Value};
+use migrate::{MigrateError, Migration, Report};
+use store::Layout;
+
+use super::backup::{FILE, detached, done, file_command, path};
+use super::{Command, Field, HOST, Kernel, RESCODE, RESTUPLE, Shape, Version, field, served};
+
+const DIR: Field = field("dir", Shape::Text);
+
+fn outcome(
+    named: &str,
+    path: &std::path::Path,
+    what: &str,
+    result: Result<(), MigrateError>,
+) -> Value {
+    match result {
+        Ok(()) => done(named, path),
+        Err(error) => Value::Restuple(false, format!("{what}: {error}")),
+    }
+}
+
+fn failed(error: MigrateError) -> CommandError {
+    CommandError::bad_argument(error.to_string())
+}
+
+file_command!(
+    DUMP,
+    "dump",
+    "Write all tables as text to a file",
+    "The file holds one Erlang term a line and is read by `load`; see docs/backup.md for its form.",
+    dump
+);
+
+async fn dump(
+    kernel: &Kernel,
+    arguments: Arguments,
+    progress: Progress,
+) -> Result<Value, CommandError> {
+    let named = arguments.text("file");
+    let path = path(kernel, named)?;
+    let result = Migration::new(kernel, progress).dump(path.clone()).await;
+    Ok(outcome(named, &path, "Can't store dump", result))
+}
+
+pub(super) const DUMP_TABLE: Command = Command {
+    name: "dump_table",
+    tags: &["mnesia"],
+    about: "Write one table as text to a file",
+    versions: &[Version {
+        args: &[FILE, field("table", Shape::Text)],
+        result: RESTUPLE,
+        run: |call: Call<'_>| Box::pin(dump_table(call.kernel, call.arguments, call.progress)),
+        ..Version::FIRST
+    }],
+    ..Command::PLAIN
+};
+
+async fn dump_table(
+    kernel: &Kernel,
+    arguments: Arguments,
+    progress: Progress,
+) -> Result<Value, CommandError> {
+    let named = arguments.text("file");
+    let path = path(kernel, named)?;
+    let migration = Migration::new(kernel, progress);
+    let result = migration.dump_table(path.clone(), arguments.text("table")).await;
+    Ok(outcome(named, &path, "Can't store dump", result))
+}
+
+file_command!(
+    LOAD,
+    "load",
+    "Read a text dump of this server or of ejabberd into the database",
+    "Rows replace those with the same key, all others stay. What there is nothing for in this server is left out \
+     and told. Loading the same file again gives the same result.",
+    load
+);
+
+async fn load(
+    kernel: &Kernel,
+    arguments: Arguments,
+    progress: Progress,
+) -> Result<Value, CommandError> {
+    let path = path(kernel, arguments.text("file"))?;
+    let migration = Migration::new(kernel, progress.clone());
+    let read = async move { migration.load(path).await };
+    match import(kernel, progress, read).await? {
+        Ok(report) => Ok(Value::Restuple(true, report.to_string())),
+        Err(error) => Ok(Value::Restuple(false, format!("Can't load dump: {error}"))),
+    }
+}
+
+/// Reads to the end even if nobody waits any more; afterwards nothing in memory is older than the database.
+async fn import(
+    kernel: &Kernel,
+    progress: Progress,
+    read: impl Future<Output = Result<Report, MigrateError>> + Send + 'static,
+) -> Result<Result<Report, MigrateError>, CommandError> {
+    let forgetful = kernel.clone();
+    let work = async move {
+        let report = read.await;
+        forgetful.forget_stored().await;
+        report
+    };
+    let result = detached(kernel, "import", work).await?;
+    if let Ok(report) = &result {
+        for line in report.to_string().lines() {
+            tracing::info!("import: {line}");
+            progress.tell(line);
+        }
+    }
+    Ok(result)
+}
+
+pub(super) const EXPORT2SQL: Command = Command {
+    name: "export2sql",
+    tags: &["mnesia"],
+    about: "Write the data of a host as SQL for ejabberd's tables",
+    detail: "The statements are understood by SQLite, PostgreSQL and MySQL alike. The option \
+             `sql_schema_multihost` decides whether the tables have the column `server_host`.",
+    versions: &[Version {
+        args: &[HOST, FILE],
+        result: RESCODE,
+        run: |call: Call<'_>| Box::pin(export2sql(call.kernel, call.arguments, call.progress)),
+        ..Version::FIRST
+    }],
+    ..Command::PLAIN
+};
+
+async fn export2sql(
+    kernel: &Kernel,
+    arguments: Arguments,
+    progress: Progress,
+) -> Result<Value, CommandError> {
+    let host = served(kernel, arguments.text("host"))?;
+    let path = path(kernel, arguments.text("file"))?;
+    let multi = kernel.config().global().bool("sql_schema_multihost");
+    let layout = if multi { Layout::MultiHost } else { Layout::SingleHost };
+    Migration::new(kernel, progress).export_sql(&host, layout, path).await.map_err(failed)?;
+    Ok(Value::OK)
+}
+
+pub(super) const EXPORT_PIEFXIS: Command = Command {
+    name: "export_piefxis",
+    tags: &["mnesia"],
+    about: "Export the accounts of all hosts to files of XEP-0227 in a folder",
+    versions: &[Version {
+        args: &[DIR],
+        result: RESCODE,
+        run: |call: Call<'_>| {
+            Box::pin(async move {
+                let hosts = call.kernel.config().hosts().to_vec();
+                export_piefxis(call.kernel, &call.arguments, call.progress, hosts).await
+            })
+        },
+        ..Version::FIRST
+    }],
+    ..Command::PLAIN
+};
+
+pub(super) const EXPORT_PIEFXIS_HOST: Command = Command {
+    name: "export_piefxis_host",
+    tags: &["mnesia"],
+    about: "Export the accounts of a host to files of XEP-0227 in a folder",
+    versions: &[Version {
+        args: &[DIR, HOST],
+        result: RESCODE,
+        run: |call: Call<'_>| {
+            Box::pin(async move {
+                let host = served(call.kernel, call.arguments.text("host"))?;
+                export_piefxis(call.kernel, &call.arguments, call.progress, vec![host]).await
+            })
+        },
+        ..Version::FIRST
+    }],
+    ..Command::PLAIN
+};
+
+async fn export_piefxis(
+    kernel: &Kernel,
+    arguments: &Arguments,
+    progress: Progress,
+    hosts: Vec<String>,
+) -> Result<Value, CommandError> {
+    let folder = path(kernel, arguments.text("dir"))?;
+    let migration = Migration::new(kernel, progress.clone());
+    let main = migration.export_piefxis(hosts, folder).await.map_err(failed)?;
+    progress.tell(format!("Exported to {}", main.display()));
+    Ok(Value::OK)
+}
+
+pub(super) const IMPORT_PIEFXIS: Command = Command {
+    name: "import_piefxis",
+    tags: &["mnesia"],
+    about: "Import accounts from a file of XEP-0227 and the files that it includes",
+    detail: "What the file has replaces what accounts have of the same kind; a contact, a private element or a \
+             message that is not in the file stays. What there is nothing for in this server is left out and told.",
+    versions: &[Version {
+        args: &[FILE],
+        result: RESCODE,
+        run: |call: Call<'_>| Box::pin(import_piefxis(call.kernel, call.arguments, call.progress)),
+        ..Version::FIRST
+    }],
+    ..Command::PLAIN
+};
+
+async fn import_piefxis(
+    kernel: &Kernel,
+    arguments: Arguments,
+    progress: Progress,
+) -> Result<Value, CommandError> {
+    let path = path(kernel, arguments.text("file"))?;
+    let migration = Migration::new(kernel, progress.clone());
+    let read = async move { migration.import_piefxis(path).await };
+    import(kernel, progress, read).await?.map_err(failed)?;
+    Ok(Value::OK)
+}

@@ -1,0 +1,25 @@
+//! Data in and out of the server in forms that other programs read: a text dump, SQL, and the files of XEP-0227.
+//!
+//! Every form is made of rows of ejabberd's tables ([`store::Table`] declares them), so no form needs the modules.
+//! What is written sees one state of the database and appears under its name when it is complete; what is read is
+//! stored in batches, each of them one transaction, and reading it again gives the same result.
+
+mod dump;
+pub mod erl_text;
+mod migration;
+mod mnesia;
+mod passwords;
+mod piefxis;
+mod private;
+mod report;
+mod roster;
+mod sink;
+mod spool;
+mod sql;
+mod tables;
+mod vcard;
+mod words;
+
+pub use migration::Migration;
+pub use report::{MigrateError, Report};
+pub use tables::{Tables, tables};

@@ -1,0 +1,220 @@
+//! Records of ejabberd's Mnesia tables, as `ejabberdctl dump` writes them, on their way into SQL tables.
+
+use jid::BareJid;
+use jiff::Timestamp;
+use sasl::ScramHash;
+use stdx::Secret;
+use xmlstream::{Element, Limits, escape_attr, escape_text};
+use xmpp_wire::ns;
+
+use crate::erl_text::Term;
+use crate::passwords::{Password, Passwords, verifier};
+use crate::roster::{self, Item};
+use crate::sink::Sink;
+use crate::words::{account, key};
+
+/// Derived by the server when it is needed: leaving them out loses nothing.
+const DERIVED: [&str; 2] = ["vcard_search", "caps_features"];
+
+/// Stores one record; gives its kind, or says what cannot be stored and why.
+pub(crate) fn store(
+    sink: &mut Sink,
+    passwords: &Passwords,
+    record: &Term,
+) -> Result<&'static str, String> {
+    let Some([Term::Atom(name), fields @ ..]) = record.tuple() else {
+        return Err("what is no record".to_owned());
+    };
+    let stored = match (name.as_str(), fields) {
+        ("passwd", [whose, password]) => {
+            stored(account_of(whose), |it| passwd(sink, passwords, it, password)).map(|()| "passwd")
+        }
+        ("roster", [_, whose, contact, name, subscription, ask, groups, reason, ..]) => {
+            let item = item(name, subscription, ask, groups, reason);
+            stored(account_of(whose), |account| {
+                roster::store(sink, account, &address(contact)?, &item?);
+                Some(())
+            })
+            .map(|()| "roster")
+        }
+        ("roster_version", [whose, version]) => stored(account_of(whose), |account| {
+            sink.put("roster_version", with(account, vec![("version", version.text()?.into())]));
+            Some(())
+        })
+        .map(|()| "roster_version"),
+        ("vcard", [whose, card]) => stored(account_of(whose), |account| {
+            crate::vcard::store(sink, account, &element(card)?);
+            Some(())
+        })
+        .map(|()| "vcard"),
+        ("private_storage", [whose, data]) => {
+            stored(account_of(whose), |account| private(sink, account, whose, data))
+                .map(|()| "private_storage")
+        }
+        ("last_activity", [whose, at, status]) => stored(account_of(whose), |account| {
+            let (at, status) = (at.integer()?.to_string(), status.text()?);
+            sink.put("last", with(account, vec![("seconds", at.into()), ("state", status.into())]));
+            Some(())
+        })
+        .map(|()| "last_activity"),
+        ("offline_msg", [whose, at, _, _, _, packet]) => {
+            stored(account_of(whose), |account| offline(sink, account, at, packet))
+                .map(|()| "offline_msg")
+        }
+        (derived, _) if DERIVED.contains(&derived) => {
+            return Err(format!("{derived} (the server derives it itself)"));
+        }
+        (unknown, _) => {
+            return Err(format!("{unknown} (there is nothing for it in this server yet)"));
+        }
+    };
+    stored.ok_or_else(|| format!("{name} (not understood)"))
+}
+
+fn stored(account: Option<BareJid>, store: impl FnOnce(&BareJid) -> Option<()>) -> Option<()> {
+    store(&account?)
+}
+
+/// `{User, Server}` or a longer key that begins so.
+fn account_of(whose: &Term) -> Option<BareJid> {
+    match whose.tuple()? {
+        [user, host, ..] => account(user.text()?, host.text()?),
+        _ => None,
+    }
+}
+
+/// `{User, Server, Resource}`.
+fn address(contact: &Term) -> Option<String> {
+    let [user, host, resource] = contact.tuple()? else { return None };
+    let (user, host, resource) = (user.text()?, host.text()?, resource.text()?);
+    let mut address = if user.is_empty() { String::new() } else { format!("{user}@") };
+    address.push_str(host);
+    if !resource.is_empty() {
+        address.push('/');
+        address.push_str(resource);
+    }
+    roster::address(&address)
+}
+
+fn with(account: &BareJid, mut cells: crate::sink::Cells) -> crate::sink::Cells {
+    let (user, host) = key(account);
+    cells.extend([("username", user.into()), ("server_host", host.into())]);
+    cells
+}
+
+/// Clear text, or `{scram, StoredKey, ServerKey, Salt, [Hash,] Iterations}`.
+fn passwd(
+    sink: &mut Sink,
+    passwords: &Passwords,
+    account: &BareJid,
+    password: &Term,
+) -> Option<()> {
+    let read = match password {
+        Term::Tuple(parts) => {
+            let (hash, [stored, server, salt], iterations) = match parts.as_slice() {
+                [_, stored, server, salt, count] => {
+                    (ScramHash::Sha1, [stored, server, salt], count)
+                }
+                [_, stored, server, salt, hash, count] => {
+                    let hash = match hash.atom()? {
+                        "sha" => ScramHash::Sha1,
+                        "sha256" => ScramHash::Sha256,
+                        "sha512" => ScramHash::Sha512,
+                        _ => return None,
+                    };
+                    (hash, [stored, server, salt], count)
+                }
+                _ => return None,
+            };
+            let iterations = iterations.integer()?;
+            let made = verifier(hash, iterations, salt.text()?, stored.text()?, server.text()?)?;
+            Password::Verifier(made)
+        }
+        other => Password::Plain(Secret::new(other.text()?)),
+    };
+    passwords.store(sink, account, &[read]).then_some(())
+}
+
+fn item(
+    name: &Term,
+    subscription: &Term,
+    ask: &Term,
+    groups: &Term,
+    reason: &Term,
+) -> Option<Item> {
+    let subscription = subscription.atom()?;
+    let ask = ask.atom()?;
+    Some(Item {
+        name: name.text()?.to_owned(),
+        to: matches!(subscription, "to" | "both"),
+        from: matches!(subscription, "from" | "both"),
+        asks: matches!(ask, "out" | "both" | "subscribe"),
+        asked: matches!(ask, "in" | "both"),
+        approved: false,
+        listed: false,
+        reason: reason.text().unwrap_or_default().to_owned(),
+        groups: groups.list()?.iter().filter_map(Term::text).map(str::to_owned).collect(),
+    })
+}
+
+fn private(sink: &mut Sink, account: &BareJid, whose: &Term, data: &Term) -> Option<()> {
+    let [_, _, namespace] = whose.tuple()? else { return None };
+    crate::private::store(sink, account, namespace.text()?, &element(data)?);
+    Some(())
+}
+
+fn offline(sink: &mut Sink, account: &BareJid, at: &Term, packet: &Term) -> Option<()> {
+    let [mega, seconds, micro] = at.tuple()? else { return None };
+    let seconds = mega.integer()?.checked_mul(1_000_000)?.checked_add(seconds.integer()?)?;
+    let micro = i32::try_from(micro.integer()?).ok()?.checked_mul(1000)?;
+    let time = Timestamp::new(seconds, micro).ok()?;
+    let mut message = element(packet)?;
+    crate::spool::store(sink, account, &mut message, Some(time), time)
+}
+
+/// `{xmlel, Name, Attributes, Children}` as an element. It is written as XML and read again, so that nothing gets in
+/// that a client could not have sent.
+pub(crate) fn element(term: &Term) -> Option<Element> {
+    let mut xml = Vec::new();
+    write_element(term, &mut xml)?;
+    Element::parse_within(
+        &xml,
+        ns::CLIENT,
+        &Limits { stanza_bytes_max: 64 << 20, ..Limits::standard() },
+    )
+    .ok()
+}
+
+fn is_name(name: &str) -> bool {
+    let mut parts = name.splitn(2, ':');
+    parts.all(xmlstream::is_ncname)
+}
+
+fn write_element(term: &Term, out: &mut Vec<u8>) -> Option<()> {
+    let [kind, name, attributes, children] = term.tuple()? else { return None };
+    let name = name.text().filter(|name| is_name(name))?;
+    if kind.atom() != Some("xmlel") {
+        return None;
+    }
+    out.push(b'<');
+    out.extend_from_slice(name.as_bytes());
+    for attribute in attributes.list()? {
+        let [name, value] = attribute.tuple()? else { return None };
+        out.push(b' ');
+        out.extend_from_slice(name.text().filter(|name| is_name(name))?.as_bytes());
+        out.extend_from_slice(b"='");
+        escape_attr(value.text()?, out);
+        out.push(b'\'');
+    }
+    out.push(b'>');
+    for child in children.list()? {
+        match child.tuple()? {
+            [kind, text] if kind.atom() == Some("xmlcdata") => escape_text(text.text()?, out),
+            _ => write_element(child, out)?,
+        }
+    }
+    out.extend_from_slice(b"</");
+    out.extend_from_slice(name.as_bytes());
+    out.push(b'>');
+    Some(())
+}

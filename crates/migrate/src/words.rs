@@ -1,0 +1,67 @@
+//! What the forms share: opening files, telling progress, addresses, and times.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use jid::{BareJid, DomainPart, NodePart};
+use jiff::Timestamp;
+use kernel::Clock;
+use kernel::commands::Progress;
+
+use crate::report::MigrateError;
+
+/// Between two lines of progress.
+const TELL: Duration = Duration::from_secs(1);
+
+/// Tells progress, a line a second at most.
+pub(crate) struct Pace {
+    progress: Progress,
+    clock: Clock,
+    told: Duration,
+}
+
+impl Pace {
+    pub(crate) fn new(progress: Progress, clock: Clock) -> Self {
+        Self { progress, told: clock.uptime(), clock }
+    }
+
+    pub(crate) fn tell(&mut self, line: impl FnOnce() -> String) {
+        let now = self.clock.uptime();
+        if now.saturating_sub(self.told) >= TELL {
+            self.told = now;
+            self.progress.tell(line());
+        }
+    }
+}
+
+/// The outcome of writing to a file, with the file's name.
+pub(crate) fn through(path: &Path, written: io::Result<()>) -> Result<(), MigrateError> {
+    written.map_err(MigrateError::io(path))
+}
+
+/// Opens a regular file for reading: a pipe or a device could keep the server waiting for ever.
+pub(crate) fn open(path: &Path) -> Result<File, MigrateError> {
+    let found = path.metadata().map_err(MigrateError::io(path))?;
+    if !found.is_file() {
+        return Err(MigrateError::format(path, "this is not a regular file"));
+    }
+    File::open(path).map_err(MigrateError::io(path))
+}
+
+/// The prepared name of an account.
+pub(crate) fn account(user: &str, host: &str) -> Option<BareJid> {
+    let (node, domain) = (NodePart::new(user).ok()?, DomainPart::new(host).ok()?);
+    Some(BareJid::from_parts(Some(&node), &domain))
+}
+
+/// The two parts of an account's name as the tables have them.
+pub(crate) fn key(account: &BareJid) -> (&str, &str) {
+    (account.node().map_or("", |node| node.as_str()), account.domain().as_str())
+}
+
+/// A time as columns of type timestamp have it.
+pub(crate) fn column_time(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
