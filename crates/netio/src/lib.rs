@@ -18,6 +18,7 @@ mod tls;
 mod tls_stream;
 mod transport;
 
+pub use cert_files::key_files;
 pub use bind::{Inherited, ListenAddress, ListenSpec, UnixSocketOptions, mark_v6_only};
 pub use certs::{CertOptions, CertProblem, CertStore, Severity};
 pub use client_cert::{ClientCertificate, client_identities};

@@ -53,6 +53,9 @@ pub(crate) struct PlaceArguments {
         global = true
     )]
     pub(crate) metrics: MetricsPlace,
+    /// Start although other users of this machine can read or change the server's files
+    #[arg(long, env = "ROOKERY_ALLOW_EXPOSED_FILES", global = true)]
+    pub(crate) allow_exposed_files: bool,
 }
 
 /// Where metrics are served.
