@@ -4,6 +4,7 @@
 //! The kernel speaks stanzas and names no extension, no table and no other protocol.
 
 mod acceptance;
+mod attempts;
 mod clock;
 pub mod commands;
 pub mod contracts;
@@ -25,6 +26,7 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 
+pub use attempts::Attempts;
 pub use acceptance::{Acceptance, Receipt};
 pub use clock::{Clock, xmpp_stamp};
 pub use disco::{Disco, Identity, Item};

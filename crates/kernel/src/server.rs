@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use settings::{Config, NodeName, Problem};
 use store::Store;
 
+use crate::attempts::Attempts;
 use crate::clock::Clock;
 use crate::commands::{Command, CommandTable};
 use crate::hooks::AccountEvent;
@@ -61,6 +62,7 @@ struct Inner {
     stats: Stats,
     tasks: Tasks,
     control: OnceLock<Arc<dyn ServerControl>>,
+    attempts: Attempts,
 }
 
 impl Kernel {
@@ -81,6 +83,7 @@ impl Kernel {
             stats: Stats::default(),
             tasks: Tasks::new(),
             control: OnceLock::new(),
+            attempts: Attempts::default(),
         }));
         kernel.reload(config)?;
         Ok(kernel)
@@ -230,6 +233,11 @@ impl Kernel {
     /// The process around the kernel; `None` where there is none, in tests.
     pub fn control(&self) -> Option<&dyn ServerControl> {
         self.0.control.get().map(|control| &**control)
+    }
+
+    /// The wrong passwords of late.
+    pub fn attempts(&self) -> &Attempts {
+        &self.0.attempts
     }
 
     /// The commands that can be called now.

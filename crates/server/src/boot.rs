@@ -4,8 +4,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use kernel::commands::Command;
 use settings::{
-    FileChecks, Inputs, Loaded, NodeName, PlaceHints, Places, Problem, Problems, Source, Sources,
+    Config, FileChecks, Inputs, Loaded, NodeName, Note, PlaceHints, Places, Problem, Problems,
+    Source, Sources,
 };
 
 use crate::arguments::Arguments;
@@ -47,7 +49,16 @@ pub(crate) fn load(places: &Places) -> Result<Loaded, Problems> {
         Some(file) => Source::File(file.clone()),
         None => Source::Text { name: "embedded defaults".to_owned(), text: DEFAULTS.to_owned() },
     };
-    settings::load(&source, &inputs(places, FileChecks::Disk))
+    let mut loaded = settings::load(&source, &inputs(places, FileChecks::Disk))?;
+    match permissions(&loaded.config) {
+        Ok(notes) => loaded.notes.extend(notes),
+        Err(found) => {
+            let mut problems = Problems::new(loaded.sources.clone());
+            problems.extend(found);
+            return problems.into_result(loaded);
+        }
+    }
+    Ok(loaded)
 }
 
 fn inputs(places: &Places, files: FileChecks) -> Inputs {
@@ -90,6 +101,20 @@ fn places(arguments: &Arguments) -> Result<Places, BootError> {
         })?);
     }
     Ok(Places::resolve(&hints))
+}
+
+/// What is wrong with `api_permissions`, or probably not meant. Commands that will come count as known.
+pub(crate) fn permissions(config: &Config) -> Result<Vec<Note>, Vec<Problem>> {
+    let Some(section) = config.global().node("api_permissions") else { return Ok(Vec::new()) };
+    let (global, _) = access::Access::from_config(config, None)?;
+    let (_, mut notes) = access::ApiPermissions::from_node(Some(section), &global)?;
+    let of_modules = lists::MODULES.iter().copied().flatten().flat_map(|module| module.commands);
+    let declared: Vec<&Command> = admin::COMMANDS.iter().chain(of_modules).collect();
+    let awaited = admin::AWAITED.iter().flat_map(|awaited| awaited.commands.iter().copied());
+    let names: Vec<&str> = declared.iter().map(|command| command.name).chain(awaited).collect();
+    let tags: Vec<&str> = declared.iter().flat_map(|command| command.tags.iter().copied()).collect();
+    notes.extend(access::ApiPermissions::unknown_commands(section, &names, &tags));
+    Ok(notes)
 }
 
 /// `rookery check FILE`: says everything that is wrong, deprecated or not yet in force.

@@ -108,8 +108,10 @@ async fn run(arguments: &Arguments, boot: Boot, exposed: &[Finding]) -> Result<E
     }
     let _pid_file = places.pid_file.as_deref().map(PidFile::write).transpose().map_err(StartError::Pid)?;
     let log_format = if arguments.places().log_json { LogFormat::Json } else { LogFormat::Text };
-    let log_options =
-        LogOptions::from_section(loaded.config.global(), log_format, places.log_file());
+    let log_options = LogOptions {
+        audit: Some(places.audit_file()),
+        ..LogOptions::from_section(loaded.config.global(), log_format, places.log_file())
+    };
     let logging = Logging::install(&log_options)?;
     files::complain(exposed);
     // Nobody can mend the embedded defaults.

@@ -19,6 +19,7 @@ impl Site {
         let site = Self(tempfile::tempdir().expect("a folder can be made"));
         std::fs::write(site.path("ejabberd.yml"), config).expect("a file can be written");
         site.set("ejabberd.yml", 0o600);
+        site.set("", 0o700);
         site
     }
 
@@ -171,7 +172,7 @@ const CASES: &[Case] = &[
         "the log",
         "chmod o-r ",
     ),
-    ("a folder above everybody may change", |site| site.set("", 0o777), "everybody can replace", "chmod go-w "),
+    ("a folder above everybody may change", |site| site.set("", 0o703), "everybody can replace", "chmod o-w "),
     (
         "ejabberdctl.cfg everybody may change",
         |site| {
