@@ -301,5 +301,5 @@ fn debians_layout_is_fine_and_another_user_gets_exit_code_7() {
     assert_eq!(other.status.code(), Some(7), "{other:?}");
     running.stop();
     let log = std::fs::read_to_string(site.path("log/audit.log")).expect("there is an audit file");
-    assert!(log.contains("\"refused\"") && log.contains(&format!("\"uid\":{}", NOBODY - 1)), "{log}");
+    assert!(log.contains("was refused\"") && log.contains(&format!("\"uid\":{}", NOBODY - 1)), "{log}");
 }

@@ -1,0 +1,56 @@
+%% Calls ejabberd's control command many times from one Erlang node, as the script does once for each of its calls.
+%% In: `ID WORD WORD ...` with every word in base64 (`-` for the empty one). Out: `ID STATUS OUTPUT`, the output in base64.
+-module(ctl_node).
+-export([start/0]).
+
+start() ->
+    [Node] = init:get_plain_arguments(),
+    loop(list_to_atom(Node), self()).
+
+loop(Node, Printer) ->
+    case io:get_line("") of
+        eof -> wait();
+        Line ->
+            [Id | Words] = string:lexemes(Line, " \n"),
+            spawn(fun() -> one(Node, Id, [word(Word) || Word <- Words]) end),
+            loop(Node, Printer)
+    end.
+
+wait() -> timer:sleep(200), halt(0).
+
+word("-") -> "";
+word(Text) -> unicode:characters_to_list(base64:decode(Text)).
+
+one(Node, Id, Words) ->
+    Stdout = group_leader(),
+    Buffer = spawn(fun() -> buffer([]) end),
+    group_leader(Buffer, self()),
+    Answer = rpc:call(Node, ejabberd_ctl, process, [Words], 30000),
+    {Status, Extra} =
+        case Answer of
+            {badrpc, Reason} -> {3, io_lib:format("Failed RPC connection to the node ~p: ~p~n", [Node, Reason])};
+            Number -> {Number, ""}
+        end,
+    Buffer ! {take, self()},
+    Text = receive {taken, Taken} -> Taken end,
+    group_leader(Stdout, self()),
+    Bytes = unicode:characters_to_binary([Text, Extra]),
+    io:put_chars(Stdout, [Id, " ", io_lib:format("~p", [Status]), " =", base64:encode(Bytes), "\n"]).
+
+buffer(Text) ->
+    receive
+        {io_request, From, Ref, Request} ->
+            {Answer, More} = request(Request),
+            From ! {io_reply, Ref, Answer},
+            buffer([Text, More]);
+        {take, Pid} -> Pid ! {taken, Text}
+    end.
+
+request({put_chars, _, Chars}) -> {ok, Chars};
+request({put_chars, Chars}) -> {ok, Chars};
+request({put_chars, _, Module, Function, Arguments}) -> {ok, apply(Module, Function, Arguments)};
+request({requests, Requests}) ->
+    lists:foldl(fun(One, {_, Text}) -> {Answer, More} = request(One), {Answer, [Text, More]} end, {ok, []}, Requests);
+request(getopts) -> {[{encoding, unicode}], []};
+request({setopts, _}) -> {ok, []};
+request(_) -> {{error, enotsup}, []}.
