@@ -23,27 +23,40 @@ def _word(arg: dict) -> str:
     return "word"
 
 
-def lines() -> list[str]:
-    """The command lines, every one harmless."""
+def names() -> list[str]:
+    """The commands that ejabberd 23.01 may have."""
+    return [command["name"] for command in json.loads(FACTS.read_text())["commands"] if _since(command) <= (23, 1)]
+
+
+def lines(known: set[str]) -> list[str]:
+    """The command lines for the commands in `known`, every one harmless."""
     found = []
-    for command in json.loads(FACTS.read_text())["commands"]:
-        if _since(command) > (23, 1):
-            continue
+    for place, command in enumerate(json.loads(FACTS.read_text())["commands"]):
         name, args = command["name"], command["versions"][0]["args"]
-        right = [_word(arg) for arg in args]
-        calls = [[*right, "surplus"], [*right, "surplus", "more"]]
-        if right:
-            calls += [right[:-1], []]
-        for place, arg in enumerate(args):
-            if arg["type"] == "integer":
-                for wrong in ("x", "", "5x", "٣"):
-                    calls.append([*right[:place], wrong, *right[place + 1:]])
-        found += [shlex.join([name, *words]) for words in calls]
-        found.append(shlex.join([name.replace("_", "-"), *right, "surplus"]))
-        found.append(shlex.join([name.upper(), *right]))
-        found += [f"help {name}", f"help {name.replace('_', '-')}"]
-        for version in ("x", "-1", ""):
-            found.append(shlex.join(["--version", version, name, *right, "surplus"]))
-        for auth in (["nobody", "talk.test", "pw"], ["alice", "nowhere.test", "pw"], ["", "", ""], ["alice"]):
-            found.append(shlex.join(["--auth", *auth, name, *right, "surplus"]))
+        if name in known:
+            found += _wrong_arguments(name, args)
+            found += [f"help {name}"]
+            # What does not depend on the command is tried with some of them.
+            if place % 4 == 0:
+                found += _wrong_words_before(name, [_word(arg) for arg in args])
     return list(dict.fromkeys(found))
+
+
+def _wrong_arguments(name: str, args: list[dict]) -> list[str]:
+    """One and two too many, one too few, none, and words that are no numbers."""
+    right = [_word(arg) for arg in args]
+    calls = [[*right, "surplus"], [*right, "surplus", "ünïcode"]]
+    if right:
+        calls += [right[:-1], []]
+    for place, arg in enumerate(args):
+        if arg["type"] == "integer":
+            calls += [[*right[:place], wrong, *right[place + 1:]] for wrong in ("x", "", "5x", "٣")]
+    return [shlex.join([name, *words]) for words in calls]
+
+
+def _wrong_words_before(name: str, right: list[str]) -> list[str]:
+    found = [[name.replace("_", "-"), *right, "surplus"], [name.upper(), *right], ["help", name.replace("_", "-")]]
+    found += [["--version", version, name, *right, "surplus"] for version in ("x", "-1", "", "0")]
+    for auth in (["nobody", "talk.test", "pw"], ["alice", "nowhere.test", "pw"], ["", "", ""]):
+        found.append(["--auth", *auth, name, *right, "surplus"])
+    return [shlex.join(words) for words in found]

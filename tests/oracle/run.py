@@ -15,7 +15,6 @@ import argparse
 import asyncio
 import concurrent.futures
 import contextlib
-import functools
 import itertools
 import pathlib
 import re
@@ -68,7 +67,10 @@ def normalise(text: str, subject: Subject) -> str:
     text = re.sub(r"((?:[Tt]he node|at node) )'?[^\s':]+'?", r"\1NODE", text)
     text = re.sub(r"<\d+\.\d+\.\d+>", "<PID>", text)
     # The help in front of a usage error is our own text.
-    text = re.sub(r"\A.*(?=^Error: the command '[^\n]*\Z)", "HELP\n", text, flags=re.S | re.M)
+    text = re.sub(r"\A.*(?=^Error: the command '[^\n]*\n?\Z)", "HELP\n", text, flags=re.S | re.M)
+    if match := re.match(r"\s*Command Name: (\S+)\s+Arguments: (.*?)\n\s*\n", text, re.S):
+        arguments = " ".join(re.findall(r"(\w+)::", match[2]))
+        return f"HELP of {match[1]} with arguments {arguments}\n"
     return re.sub(r"\b(ejabberd|rookery)\b", "SERVER", text)
 
 
@@ -87,6 +89,7 @@ class Runner:
         self.sessions: dict[tuple[str, ...], Stream] = {}
         self.answers: list[Answer] = []
         self.node: Node | None = None
+        self.bad_input: list[str] = []
         self.down = False
 
     def run(self, lines: list[str]) -> list[Answer]:
@@ -134,11 +137,6 @@ class Runner:
                 return script
         return answer
 
-    @functools.cached_property
-    def bad_input(self) -> dict[str, None]:
-        """The generated lines."""
-        return dict.fromkeys(generated.lines())
-
     def generated(self, pool: concurrent.futures.Executor) -> list[Answer]:
         """@generated"""
         return list(pool.map(self.command, self.bad_input))
@@ -148,6 +146,11 @@ class Runner:
         with concurrent.futures.ThreadPoolExecutor(100) as many:
             found = list(many.map(self.command, [f"register many{n} few.test pw" for n in range(100)]))
         return [*found, self.command("registered_users few.test")]
+
+    def close_node(self) -> None:
+        """Ends what helped to ask."""
+        if self.node:
+            self.node.__exit__()
 
     def session(self, user: str, host: str, resource: str, priority: str = "0") -> None:
         """@session"""
@@ -266,6 +269,11 @@ def main() -> int:
         runners = [Runner(stack.enter_context(make(name, configs()["good"], options.bin))) for name in names]
         for runner in runners:
             runner.subject.start()
+            stack.callback(runner.close_node)
+        # Bad input is for the commands that both have.
+        known = {name for name in generated.names() if "Command Name:" in runners[0].subject.ctl("help", name).out}
+        for runner in runners:
+            runner.bad_input = generated.lines(known)
         answers = list(pool.map(lambda runner: runner.run(lines), runners))
     if len(answers) == 2:
         return 1 if compare(oracle=answers[1], ours=answers[0]) else 0
