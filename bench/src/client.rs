@@ -131,13 +131,7 @@ impl Connection {
         let tcp = connect(target, source).doing(|| format!("connect to {target}"))?;
         tcp.set_nodelay(true).doing(|| "set TCP_NODELAY".to_owned())?;
         tcp.set_read_timeout(Some(ANSWER_TIMEOUT)).doing(|| "set the read timeout".to_owned())?;
-        Ok(Self {
-            tcp,
-            tls: None,
-            inbox: Vec::new(),
-            peer: target.to_string(),
-            busy_waiting: true,
-        })
+        Ok(Self { tcp, tls: None, inbox: Vec::new(), peer: target.to_string(), busy_waiting: true })
     }
 
     /// Connects and negotiates TLS, by STARTTLS or directly.

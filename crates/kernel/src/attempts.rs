@@ -21,7 +21,8 @@ impl Attempts {
     /// How long the next attempt for an account has to wait; zero mostly.
     pub fn wait(&self, account: &str, now: Instant) -> Duration {
         let seen = self.0.lock();
-        let debt = seen.get(account).map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
+        let debt =
+            seen.get(account).map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
         debt.saturating_sub(PACE * (BURST - 1))
     }
 

@@ -26,8 +26,8 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 
-pub use attempts::Attempts;
 pub use acceptance::{Acceptance, Receipt};
+pub use attempts::Attempts;
 pub use clock::{Clock, xmpp_stamp};
 pub use disco::{Disco, Identity, Item};
 pub use host::{Generation, Host};

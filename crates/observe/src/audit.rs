@@ -49,7 +49,8 @@ impl Audit {
             // Writing to a string cannot fail.
             write_time(&mut line).ok();
             line.push_str(" [error] observe::audit: the audit file could not be written: ");
-            write!(Escaped(&mut line), "{error}; make room, or let the server's user write there").ok();
+            write!(Escaped(&mut line), "{error}; make room, or let the server's user write there")
+                .ok();
             line.push('\n');
             self.log.push(line.as_bytes());
         }

@@ -347,9 +347,9 @@ impl Logging {
         let registry = tracing_subscriber::registry().with(AuditLayer(audit.clone()));
         let shown = LogGate(Arc::clone(&passing));
         let dispatch = match options.format {
-            LogFormat::Text => {
-                Dispatch::new(registry.with(lines.event_format(TextLine).with_filter(shown)).with(gate))
-            }
+            LogFormat::Text => Dispatch::new(
+                registry.with(lines.event_format(TextLine).with_filter(shown)).with(gate),
+            ),
             LogFormat::Json => {
                 let lines =
                     lines.json().flatten_event(true).with_span_list(false).with_timer(LocalTime);

@@ -112,7 +112,8 @@ pub(crate) fn permissions(config: &Config) -> Result<Vec<Note>, Vec<Problem>> {
     let declared: Vec<&Command> = admin::COMMANDS.iter().chain(of_modules).collect();
     let awaited = admin::AWAITED.iter().flat_map(|awaited| awaited.commands.iter().copied());
     let names: Vec<&str> = declared.iter().map(|command| command.name).chain(awaited).collect();
-    let tags: Vec<&str> = declared.iter().flat_map(|command| command.tags.iter().copied()).collect();
+    let tags: Vec<&str> =
+        declared.iter().flat_map(|command| command.tags.iter().copied()).collect();
     notes.extend(access::ApiPermissions::unknown_commands(section, &names, &tags));
     Ok(notes)
 }
@@ -146,6 +147,8 @@ pub(crate) fn check(arguments: &Arguments, file: &Path) -> ExitCode {
     let exposed = files::findings(&places, &loaded, files::servers_user(&places));
     match exposed.is_empty() || arguments.places().allow_exposed_files {
         true => done,
-        false => say::refused(&format!("\nthe server would not start: {}", files::refusal(&exposed))),
+        false => {
+            say::refused(&format!("\nthe server would not start: {}", files::refusal(&exposed)))
+        }
     }
 }

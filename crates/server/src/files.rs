@@ -59,7 +59,9 @@ fn guarded(places: &Places, loaded: &Loaded) -> Vec<Guarded> {
     for name in loaded.sources.names().filter(is_file) {
         let holds = secrets.iter().any(|(_, pos)| loaded.sources.name(*pos) == Some(name));
         list.push(match holds {
-            true => Guarded::new(name, "the configuration, which holds a password or key", Keep::Secret),
+            true => {
+                Guarded::new(name, "the configuration, which holds a password or key", Keep::Secret)
+            }
             false => Guarded::new(name, "the configuration", Keep::Unchanged),
         });
     }
@@ -117,7 +119,8 @@ impl PidFile {
     /// # Errors
     /// The system's, with the path.
     pub(crate) fn write(path: &Path) -> io::Result<Self> {
-        let at = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+        let at =
+            |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
         let fresh = path.with_extension("new");
         match std::fs::remove_file(&fresh) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(error)),

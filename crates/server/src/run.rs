@@ -106,7 +106,8 @@ async fn run(arguments: &Arguments, boot: Boot, exposed: &[Finding]) -> Result<E
     if let Some(logs) = &places.logs {
         make_folder(logs)?;
     }
-    let _pid_file = places.pid_file.as_deref().map(PidFile::write).transpose().map_err(StartError::Pid)?;
+    let _pid_file =
+        places.pid_file.as_deref().map(PidFile::write).transpose().map_err(StartError::Pid)?;
     let log_format = if arguments.places().log_json { LogFormat::Json } else { LogFormat::Text };
     let log_options = LogOptions {
         audit: Some(places.audit_file()),

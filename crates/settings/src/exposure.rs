@@ -72,7 +72,8 @@ pub fn render(findings: &[Finding]) -> String {
     findings.iter().fold(String::new(), |mut text, finding| {
         // Writing to a string cannot fail.
         let path = finding.path.display().to_string();
-        write!(text, "\n  {}: {}\n      {}", path.escape_debug(), finding.reason, finding.mend).ok();
+        write!(text, "\n  {}: {}\n      {}", path.escape_debug(), finding.reason, finding.mend)
+            .ok();
         text
     })
 }
@@ -153,8 +154,10 @@ impl Walk {
     fn link(&mut self, path: &Path, data: &Metadata, guarded: &Guarded) {
         if !self.trusts(data.uid()) {
             let owner = named(data.uid());
-            let reason =
-                format!("this link on the way to {} belongs to {owner}, who can turn it elsewhere", guarded.what);
+            let reason = format!(
+                "this link on the way to {} belongs to {owner}, who can turn it elsewhere",
+                guarded.what
+            );
             self.report(path, reason, format!("chown -h {} {}", self.owner(), quoted(path)));
         }
     }
@@ -226,7 +229,9 @@ impl Walk {
         match users::user_name(data.uid()).filter(|_| self.uid == 0) {
             Some(user) => self.report(
                 path,
-                format!("{what} belongs to {owner}, and this is {me}: start the server as its owner"),
+                format!(
+                    "{what} belongs to {owner}, and this is {me}: start the server as its owner"
+                ),
                 format!("runuser -u {user} -- rookery ..."),
             ),
             None => self.report(

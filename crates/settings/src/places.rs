@@ -60,13 +60,12 @@ impl PlaceHints {
         let path =
             |name: &str| environment(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         // A folder that was named on the command line is nearer than a file of the environment.
-        let config = self.config.or_else(|| {
-            path("EJABBERD_CONFIG_PATH").filter(|_| self.config_dir.is_none())
-        });
+        let config = self
+            .config
+            .or_else(|| path("EJABBERD_CONFIG_PATH").filter(|_| self.config_dir.is_none()));
         // A log folder that was named on the command line is nearer than a file of the environment.
-        let log_file = self
-            .log_file
-            .or_else(|| path("EJABBERD_LOG_PATH").filter(|_| self.logs.is_none()));
+        let log_file =
+            self.log_file.or_else(|| path("EJABBERD_LOG_PATH").filter(|_| self.logs.is_none()));
         Self {
             config,
             config_dir: self.config_dir.or_else(|| path("CONFIG_DIR")),
@@ -273,12 +272,11 @@ mod tests {
                 "EJABBERD_LOG_PATH=/f/y.log\nEJABBERD_CONFIG_PATH=/f/other.yml",
                 [&yml, &inside("rookery-data"), "/e/x.log", "/e/p"],
             ),
-            (&[("LOGS_DIR", "/e/l")], "EJABBERD_LOG_PATH=/f/y.log", [
-                &yml,
-                &inside("rookery-data"),
-                "/e/l/ejabberd.log",
-                "",
-            ]),
+            (
+                &[("LOGS_DIR", "/e/l")],
+                "EJABBERD_LOG_PATH=/f/y.log",
+                [&yml, &inside("rookery-data"), "/e/l/ejabberd.log", ""],
+            ),
         ];
         for (environment, file, expected) in rows {
             std::fs::write(folder.join(CTL_CONFIG), file).unwrap();

@@ -238,8 +238,11 @@ fn commands_are_in_the_audit_file_whatever_the_level_and_cannot_forge_a_record()
 fn an_audit_record_that_is_lost_is_told_in_the_log() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
-    let options =
-        LogOptions { audit: Some("/dev/full".into()), rotate_size: None, ..options(&log, LogFormat::Text) };
+    let options = LogOptions {
+        audit: Some("/dev/full".into()),
+        rotate_size: None,
+        ..options(&log, LogFormat::Text)
+    };
     let (logging, dispatch) = Logging::build(&options).unwrap();
     tracing::dispatcher::with_default(&dispatch, || {
         tracing::info!(target: "admin::audit", uid = 0_u32, "command");

@@ -101,18 +101,30 @@ fn what_the_server_makes_is_private_whatever_the_umask() {
         let mut command = site.command(&format!("umask {umask};"), line);
         command.env("EJABBERD_PID_PATH", site.path("data/deep/pid"));
         let running = Running::begin(command, &site.path("data/deep/control.sock"));
-        let ctl = format!("ctl -f {} -s {}", site.path("ejabberd.yml").display(), site.path("data/deep").display());
+        let ctl = format!(
+            "ctl -f {} -s {}",
+            site.path("ejabberd.yml").display(),
+            site.path("data/deep").display()
+        );
         let asked = site.command("", &format!("{ctl} status")).output().expect("it can be called");
         assert!(asked.status.success(), "{asked:?}");
         let mut found = Vec::new();
         modes(site.0.path(), &mut found);
         for (path, mode) in &found {
             let data = Path::new(path).symlink_metadata().expect("it is there");
-            let expected = if path.ends_with("/pid") { 0o644 } else if data.is_dir() { 0o700 } else { 0o600 };
+            let expected = if path.ends_with("/pid") {
+                0o644
+            } else if data.is_dir() {
+                0o700
+            } else {
+                0o600
+            };
             assert_eq!(*mode, expected, "umask {umask}: {path} {mode:o}");
         }
         let has = |end: &str| found.iter().any(|(path, _)| path.ends_with(end));
-        for end in ["rookery.sqlite", "-wal", "-lock", "control.sock", "ejabberd.log", "audit.log", "/pid"] {
+        for end in
+            ["rookery.sqlite", "-wal", "-lock", "control.sock", "ejabberd.log", "audit.log", "/pid"]
+        {
             assert!(has(end), "{end} is missing in {found:?}");
         }
         running.stop();
@@ -124,8 +136,18 @@ fn what_the_server_makes_is_private_whatever_the_umask() {
 type Case = (&'static str, fn(&Site), &'static str, &'static str);
 
 const CASES: &[Case] = &[
-    ("a configuration everybody may change", |site| site.set("ejabberd.yml", 0o666), "change the configuration", "chmod go-w "),
-    ("a configuration its group may change", |site| site.set("ejabberd.yml", 0o660), "change the configuration", "chmod g-w "),
+    (
+        "a configuration everybody may change",
+        |site| site.set("ejabberd.yml", 0o666),
+        "change the configuration",
+        "chmod go-w ",
+    ),
+    (
+        "a configuration its group may change",
+        |site| site.set("ejabberd.yml", 0o660),
+        "change the configuration",
+        "chmod g-w ",
+    ),
     (
         "a password everybody may read",
         |site| {
@@ -143,15 +165,31 @@ const CASES: &[Case] = &[
             site.set("", 0o755);
             let text = format!("{CONFIG}include_config_file: more.yml\n");
             std::fs::write(site.path("ejabberd.yml"), text).expect("it can be written");
-            std::fs::write(site.path("more.yml"), "sql_password: secret\n").expect("it can be written");
+            std::fs::write(site.path("more.yml"), "sql_password: secret\n")
+                .expect("it can be written");
             site.set("more.yml", 0o604);
         },
         "more.yml",
         "chmod o-r ",
     ),
-    ("a data folder everybody may look into", |site| site.set("data", 0o755), "the data folder", "chmod 700 "),
-    ("a database the group may read", |site| site.set("data/rookery.sqlite", 0o640), "the database", "chmod 600 "),
-    ("a lock everybody may write", |site| site.set("data/rookery.sqlite-lock", 0o606), "the database", "chmod 600 "),
+    (
+        "a data folder everybody may look into",
+        |site| site.set("data", 0o755),
+        "the data folder",
+        "chmod 700 ",
+    ),
+    (
+        "a database the group may read",
+        |site| site.set("data/rookery.sqlite", 0o640),
+        "the database",
+        "chmod 600 ",
+    ),
+    (
+        "a lock everybody may write",
+        |site| site.set("data/rookery.sqlite-lock", 0o606),
+        "the database",
+        "chmod 600 ",
+    ),
     (
         "a cookie others may read",
         |site| {
@@ -172,7 +210,12 @@ const CASES: &[Case] = &[
         "the log",
         "chmod o-r ",
     ),
-    ("a folder above everybody may change", |site| site.set("", 0o703), "everybody can replace", "chmod o-w "),
+    (
+        "a folder above everybody may change",
+        |site| site.set("", 0o703),
+        "everybody can replace",
+        "chmod o-w ",
+    ),
     (
         "ejabberdctl.cfg everybody may change",
         |site| {
@@ -197,7 +240,11 @@ fn exposed_files_are_refused_with_the_command_that_mends_them() {
         assert!(text.contains(reason) && text.contains(mend), "{name}: {text}");
         assert!(text.contains("ROOKERY_ALLOW_EXPOSED_FILES"), "{name}: {text}");
         let check = site.start("check ejabberd.yml -s data -l logs");
-        assert!(check.status.code() == Some(1) && said(&check).contains(mend), "{name}: {}", said(&check));
+        assert!(
+            check.status.code() == Some(1) && said(&check).contains(mend),
+            "{name}: {}",
+            said(&check)
+        );
         // What the message says does mend it, and nothing else is wrong.
         for command in text.lines().filter(|line| line.starts_with("      ch")) {
             let done = Command::new("sh").args(["-c", command]).current_dir(site.0.path()).status();
@@ -220,7 +267,9 @@ fn every_finding_is_told_at_once_and_one_word_starts_nevertheless() {
     command.env("ROOKERY_ALLOW_EXPOSED_FILES", "1");
     Running::begin(command, &site.path("data/control.sock")).stop();
     let log = std::fs::read_to_string(site.path("logs/ejabberd.log")).expect("there is a log");
-    let complaints = log.lines().filter(|line| line.contains("[error]") && line.contains("allowed nevertheless"));
+    let complaints = log
+        .lines()
+        .filter(|line| line.contains("[error]") && line.contains("allowed nevertheless"));
     assert_eq!(complaints.count(), 2, "{log}");
 }
 
@@ -231,8 +280,12 @@ fn files_of_another_user_are_refused() {
         return;
     }
     let line = "serve -f ejabberd.yml -s data -l logs";
-    let cases: [(&str, &str); 4] =
-        [("ejabberd.yml", "configuration"), ("data/rookery.sqlite", "database"), ("data", "data folder"), ("", "this folder")];
+    let cases: [(&str, &str); 4] = [
+        ("ejabberd.yml", "configuration"),
+        ("data/rookery.sqlite", "database"),
+        ("data", "data folder"),
+        ("", "this folder"),
+    ];
     for (name, what) in cases {
         let site = Site::new(CONFIG);
         Running::begin(site.command("", line), &site.path("data/control.sock")).stop();
@@ -247,7 +300,8 @@ fn files_of_another_user_are_refused() {
     let site = Site::new(CONFIG);
     std::fs::rename(site.path("ejabberd.yml"), site.path("real.yml")).expect("it is ours");
     symlink("real.yml", site.path("ejabberd.yml")).expect("it is ours");
-    std::os::unix::fs::lchown(site.path("ejabberd.yml"), Some(NOBODY), None).expect("root may give away");
+    std::os::unix::fs::lchown(site.path("ejabberd.yml"), Some(NOBODY), None)
+        .expect("root may give away");
     assert!(said(&site.start(line)).contains("chown -h root "));
 }
 
@@ -289,7 +343,8 @@ fn debians_layout_is_fine_and_another_user_gets_exit_code_7() {
         command
     };
     let places = "-f etc/ejabberd.yml -s spool -l log";
-    let running = Running::begin(run(NOBODY, &format!("serve {places}")), &site.path("spool/control.sock"));
+    let running =
+        Running::begin(run(NOBODY, &format!("serve {places}")), &site.path("spool/control.sock"));
     assert!(run(NOBODY, &format!("ctl {places} status")).status().expect("it runs").success());
     assert!(run(0, &format!("ctl {places} status")).status().expect("it runs").success());
     let other = run(NOBODY - 1, &format!("ctl {places} status")).output().expect("it runs");
@@ -301,5 +356,8 @@ fn debians_layout_is_fine_and_another_user_gets_exit_code_7() {
     assert_eq!(other.status.code(), Some(7), "{other:?}");
     running.stop();
     let log = std::fs::read_to_string(site.path("log/audit.log")).expect("there is an audit file");
-    assert!(log.contains("was refused\"") && log.contains(&format!("\"uid\":{}", NOBODY - 1)), "{log}");
+    assert!(
+        log.contains("was refused\"") && log.contains(&format!("\"uid\":{}", NOBODY - 1)),
+        "{log}"
+    );
 }

@@ -50,7 +50,9 @@ fn api_permissions_are_looked_into() {
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
     let file = folder.path().join("ejabberd.yml");
     let check_entry = |entry: &str| {
-        let text = format!("hosts: [localhost]\nacl:\n  admins:\n    user: bob\napi_permissions:\n  mine:\n    {entry}\n");
+        let text = format!(
+            "hosts: [localhost]\nacl:\n  admins:\n    user: bob\napi_permissions:\n  mine:\n    {entry}\n"
+        );
         std::fs::write(&file, text).unwrap();
         let output = check(file.to_str().unwrap());
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
@@ -69,7 +71,12 @@ fn api_permissions_are_looked_into() {
         assert_eq!(found, Some(code), "{entry}: {said}");
         assert!(expected.iter().all(|part| said.contains(part)), "{entry}: {said}");
     }
-    for entry in ["what: [kick_user, \"!stop\", \"[tag:accounts]\", \"*\"]", "who: all", "from: mod_http_api", "what: [oauth_issue_token]"] {
+    for entry in [
+        "what: [kick_user, \"!stop\", \"[tag:accounts]\", \"*\"]",
+        "who: all",
+        "from: mod_http_api",
+        "what: [oauth_issue_token]",
+    ] {
         let (found, said) = check_entry(entry);
         assert!(found == Some(0) && !said.contains(":7:"), "{entry}: {said}");
     }
