@@ -102,12 +102,7 @@ struct Server {
 
 async fn run(arguments: &Arguments, boot: Boot, exposed: &[Finding]) -> Result<End, StartError> {
     let Boot { places, loaded } = boot;
-    make_folder(&places.spool)?;
-    if let Some(logs) = &places.logs {
-        make_folder(logs)?;
-    }
-    let _pid_file =
-        places.pid_file.as_deref().map(PidFile::write).transpose().map_err(StartError::Pid)?;
+    let _pid_file = make_places(&places)?;
     let log_format = if arguments.places().log_json { LogFormat::Json } else { LogFormat::Text };
     let log_options = LogOptions {
         audit: Some(places.audit_file()),
@@ -170,6 +165,15 @@ async fn run(arguments: &Arguments, boot: Boot, exposed: &[Finding]) -> Result<E
     };
     server.stop().await;
     Ok(end)
+}
+
+/// The folders, and the pid file for as long as the server runs.
+fn make_places(places: &Places) -> Result<Option<PidFile>, StartError> {
+    make_folder(&places.spool)?;
+    if let Some(logs) = &places.logs {
+        make_folder(logs)?;
+    }
+    places.pid_file.as_deref().map(PidFile::write).transpose().map_err(StartError::Pid)
 }
 
 fn make_folder(path: &Path) -> Result<(), StartError> {
