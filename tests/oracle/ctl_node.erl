@@ -34,8 +34,12 @@ one(Node, Id, Words) ->
     Buffer ! {take, self()},
     Text = receive {taken, Taken} -> Taken end,
     group_leader(Stdout, self()),
-    Bytes = unicode:characters_to_binary([Text, Extra]),
-    io:put_chars(Stdout, [Id, " ", io_lib:format("~p", [Status]), " =", base64:encode(Bytes), "\n"]).
+    %% Without a terminal Erlang writes a character as one byte, or as its number when it does not fit.
+    Bytes = [bytes(Char) || Char <- lists:flatten([Text, Extra])],
+    io:put_chars(Stdout, [Id, " ", io_lib:format("~p", [Status]), " =", base64:encode(iolist_to_binary(Bytes)), "\n"]).
+
+bytes(Char) when Char < 256 -> Char;
+bytes(Char) -> io_lib:format("\\x{~.16B}", [Char]).
 
 buffer(Text) ->
     receive
@@ -46,9 +50,10 @@ buffer(Text) ->
         {take, Pid} -> Pid ! {taken, Text}
     end.
 
-request({put_chars, _, Chars}) -> {ok, Chars};
-request({put_chars, Chars}) -> {ok, Chars};
-request({put_chars, _, Module, Function, Arguments}) -> {ok, apply(Module, Function, Arguments)};
+request({put_chars, Encoding, Chars}) -> {ok, unicode:characters_to_list(Chars, Encoding)};
+request({put_chars, Chars}) -> request({put_chars, latin1, Chars});
+request({put_chars, Encoding, Module, Function, Arguments}) ->
+    request({put_chars, Encoding, apply(Module, Function, Arguments)});
 request({requests, Requests}) ->
     lists:foldl(fun(One, {_, Text}) -> {Answer, More} = request(One), {Answer, [Text, More]} end, {ok, []}, Requests);
 request(getopts) -> {[{encoding, unicode}], []};

@@ -19,6 +19,7 @@ import itertools
 import pathlib
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -46,7 +47,29 @@ def configs() -> dict[str, str]:
     good = (CLIENTS / "ejabberd.yml").read_text()
     fewer = good.replace("  - few.test\n", "", 1)
     fewer = re.sub(r"  few\.test:\n(?:    .*\n)+", "", fewer, count=1)
-    return {"good": good, "broken": good + "no_such_option: true\n", "fewer": fewer}
+    found = {"good": good, "broken": good + "no_such_option: true\n", "fewer": fewer}
+    # The console commands are for administrators, so that the passwords of --auth count on both sides.
+    console = "\napi_permissions:\n  console commands:\n    from: ejabberd_ctl\n"
+    for name, entry in PERMISSIONS.items():
+        found[name] = good + console + "".join(f"    {line}\n" for line in entry)
+    return found
+
+
+# For @config: who may run what through the control command.
+PERMISSIONS = {
+    "one_command": ["who: all", "what: registered_vhosts"],
+    "all_but_one": ["who: all", 'what: ["*", "!registered_vhosts"]'],
+    "only_forbidden": ["who: all", 'what: ["!registered_vhosts"]'],
+    "by_tag": ["who: all", 'what: "[tag:session]"'],
+    "by_tag_but_one": ["who: all", 'what: ["[tag:session]", "!connected_users_number"]'],
+    "nobody": ["who: none", 'what: "*"'],
+    "one_user": ["who: {user: alice@talk.test}", 'what: "*"'],
+    "another_user": ["who: {user: boris@talk.test}", 'what: "*"'],
+    "one_server": ["who: {server: talk.test}", 'what: "*"'],
+    "by_rule": ["who: {access: [{allow: {user: alice@talk.test}}]}", 'what: "*"'],
+    "with_token": ["who: {oauth: {scope: some, user: alice@talk.test}}", 'what: "*"'],
+    "nothing": ["who: all"],
+}
 
 
 @dataclass
@@ -175,6 +198,16 @@ class Runner:
         """@config"""
         self.subject.write_config(configs()[name])
 
+    def reload(self) -> None:
+        """@reload: by ejabberd's own function, for the command may be forbidden; Rookery takes a signal."""
+        if self.subject.name == "rookery":
+            self.subject.process.send_signal(signal.SIGHUP)
+            time.sleep(0.5)
+        else:
+            code = f"ok = rpc:call('{self.subject.node}', ejabberd_config, reload, []), halt(0)."
+            subprocess.run([*self.subject._erl(), "-dist_listen", "false", "-sname", "reloader@localhost", "-hidden",
+                            "-noinput", "-eval", code], env=self.subject.environment(), check=True, timeout=60)
+
     def stop(self) -> None:
         """@stop"""
         self.subject.stop()
@@ -184,6 +217,11 @@ class Runner:
         """@start"""
         self.subject.start()
         self.down = False
+        # ejabberd's ports are open before all of its modules are there.
+        for _ in range(50):
+            if "unknown command" not in self.subject.ctl("check_account", "nobody", "talk.test").out:
+                break
+            time.sleep(0.1)
 
 
 @dataclass

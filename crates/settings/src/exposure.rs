@@ -127,11 +127,8 @@ impl Walk {
                 continue;
             }
             let next = at.join(word);
-            let data = match next.symlink_metadata() {
-                Ok(data) => data,
-                // What does not exist is made with the right mode, and what cannot be seen cannot be opened.
-                Err(_) => return,
-            };
+            // What does not exist is made with the right mode, and what cannot be seen cannot be opened.
+            let Ok(data) = next.symlink_metadata() else { return };
             if data.is_symlink() {
                 links += 1;
                 let Ok(to) = std::fs::read_link(&next) else { return };
