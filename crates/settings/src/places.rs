@@ -258,7 +258,8 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         let inside = |name: &str| folder.join(name).display().to_string();
         let yml = inside("ejabberd.yml");
-        let rows: &[(&[(&str, &str)], &str, [&str; 4])] = &[
+        type Row<'a> = (&'a [(&'a str, &'a str)], &'a str, [&'a str; 4]);
+        let rows: &[Row<'_>] = &[
             (&[], "", [&yml, &inside("rookery-data"), "", ""]),
             (
                 &[],
