@@ -249,17 +249,6 @@ impl ApiPermissions {
     pub fn entry_names(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().map(|entry| &*entry.name)
     }
-
-    /// The command names that entries mention, for a check against the command table.
-    pub fn mentioned_commands(&self) -> impl Iterator<Item = &str> {
-        self.entries
-            .iter()
-            .flat_map(|entry| entry.what.included.iter().chain(&entry.what.excluded))
-            .filter_map(|pattern| match pattern {
-                CommandPattern::Named(name) => Some(&**name),
-                CommandPattern::Every | CommandPattern::Tagged(_) => None,
-            })
-    }
 }
 
 /// Commands that need no permission: they reveal nothing and change nothing.

@@ -7,7 +7,7 @@ use crate::api::{
     ApiDoor, ApiPermissions, CommandPattern, CommandSet, Entry, From, OauthClause, Person, Who,
 };
 use crate::item::{Item, Part, flatten};
-use crate::load::Loader;
+use crate::load::{Loader, with_hint};
 use crate::rules::Term;
 
 impl ApiPermissions {
@@ -30,6 +30,38 @@ impl ApiPermissions {
         }
         loader.check_acl_names(&global.acls);
         loader.finish(Self::with_console(entries))
+    }
+}
+
+impl ApiPermissions {
+    /// Notes the commands and tags of `what` that do not exist, each with the nearest one that does.
+    ///
+    /// COMPAT: they are no error, for ejabberd's may come with a module that is loaded later.
+    pub fn unknown_commands(section: &Node, commands: &[&str], tags: &[&str]) -> Vec<Note> {
+        let mut loader = Loader::new();
+        for (_, entry) in loader.pairs(Item(section), "api_permissions") {
+            for (key, value) in loader.pairs(entry, "an entry of api_permissions") {
+                if key.text() != Some("what") {
+                    continue;
+                }
+                for (item, text) in loader.texts(value, "a command") {
+                    let (kind, name, known) = match command_pattern(text.trim_start_matches('!')) {
+                        Some(CommandPattern::Named(name)) => ("command", name, commands),
+                        Some(CommandPattern::Tagged(tag)) => ("tag", tag, tags),
+                        Some(CommandPattern::Every) | None => continue,
+                    };
+                    if known.contains(&&*name) {
+                        continue;
+                    }
+                    let problem = item.problem(format!("there is no {kind} `{name}`"));
+                    let problem = problem.label("allows and forbids nothing");
+                    // A hyphen is an underscore on the command line, and is not one here.
+                    let similar = name.replace('-', "_");
+                    loader.suspect(with_hint(problem, &similar, known.iter().copied()));
+                }
+            }
+        }
+        loader.notes
     }
 }
 

@@ -44,7 +44,7 @@ impl Loader {
     }
 
     /// Notes something that is accepted and probably not meant.
-    fn suspect(&mut self, problem: Problem) {
+    pub(crate) fn suspect(&mut self, problem: Problem) {
         self.notes.push(Note::new(NoteKind::Suspicious, problem));
     }
 

@@ -1,10 +1,9 @@
 //! The control tool's own words, and the places that follow from them.
 
-use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use settings::{NodeName, PlaceHints, Places, ctlcfg};
+use settings::{NodeName, PlaceHints, Places};
 
 /// What stands in front of the command, and the command.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -50,59 +49,36 @@ pub(crate) struct Target {
     pub(crate) places: Places,
 }
 
-/// Finds the server's places as the server itself does: the command line wins over the environment, which wins over
-/// `ejabberdctl.cfg` beside the configuration.
+/// Finds the server's places as the server itself does ([`settings::PlaceHints`]); without any hint, where one listens.
 pub(crate) fn target(
     options: &Options,
     environment: impl Fn(&str) -> Option<OsString>,
     superuser: bool,
 ) -> Result<Target, String> {
-    let path = |name: &str| environment(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let in_folder = |name: &str| options.config_dir.as_deref().map(|folder| folder.join(name));
-    let config = options
-        .config
-        .clone()
-        .or_else(|| in_folder("ejabberd.yml"))
-        .or_else(|| path("EJABBERD_CONFIG_PATH"));
-    let beside =
-        config.as_deref().and_then(Path::parent).map(|folder| folder.join("ejabberdctl.cfg"));
-    let file = options.ctl_config.clone().or_else(|| in_folder("ejabberdctl.cfg")).or(beside);
-    let read = match file.as_deref().and_then(|file| std::fs::read_to_string(file).ok()) {
-        Some(text) => {
-            let outer = HashMap::new();
-            Some(
-                ctlcfg::parse("ejabberdctl.cfg", &text, &outer)
-                    .map_err(|problems| problems.render(false))?,
-            )
-        }
-        None => None,
+    let hints = PlaceHints {
+        config: options.config.clone(),
+        config_dir: options.config_dir.clone(),
+        ctl_config: options.ctl_config.clone(),
+        spool: options.spool.clone(),
+        logs: options.logs.clone(),
+        machine: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        superuser,
+        ..PlaceHints::default()
     };
+    let hints = hints.or_environment(&environment);
+    let listens = |spool: &Path| spool.join("control.sock").exists();
+    let hints = match Places::resolve(&hints).control_socket().exists() {
+        true => hints,
+        false => hints.or_packaged(listens),
+    };
+    let (mut hints, read) = hints.or_ctl_config().map_err(|problems| problems.render(false))?;
     let said = |name: &str| read.as_ref().and_then(|read| read.get(name)).map(str::to_owned);
-    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let named = || environment("ERLANG_NODE").and_then(|name| name.into_string().ok());
     let node = options.node.clone().or_else(named).or_else(|| said("ERLANG_NODE"));
-    let node = match node.filter(|name| !name.is_empty()) {
-        Some(name) => Some(NodeName::parse(&name, &machine).map_err(|error| error.to_string())?),
-        None => None,
-    };
-    let hints = PlaceHints {
-        config,
-        spool: options
-            .spool
-            .clone()
-            .or_else(|| path("SPOOL_DIR"))
-            .or_else(|| said("SPOOL_DIR").map(PathBuf::from)),
-        logs: options
-            .logs
-            .clone()
-            .or_else(|| path("LOGS_DIR"))
-            .or_else(|| said("LOGS_DIR").map(PathBuf::from)),
-        node,
-        machine,
-        home: path("HOME"),
-        state_home: path("XDG_STATE_HOME"),
-        superuser,
-    };
+    if let Some(name) = node.filter(|name| !name.is_empty()) {
+        let name = NodeName::parse(&name, &hints.machine).map_err(|error| error.to_string())?;
+        hints.node = Some(name);
+    }
     Ok(Target { places: Places::resolve(&hints) })
 }
 

@@ -4,6 +4,7 @@
 //! The kernel speaks stanzas and names no extension, no table and no other protocol.
 
 mod acceptance;
+mod attempts;
 mod clock;
 pub mod commands;
 pub mod contracts;
@@ -27,6 +28,7 @@ mod tasks;
 mod tests;
 
 pub use acceptance::{Acceptance, Receipt};
+pub use attempts::Attempts;
 pub use clock::{Clock, xmpp_stamp};
 pub use disco::{Disco, Identity, Item};
 pub use host::{Generation, Host};

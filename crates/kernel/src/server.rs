@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use settings::{Config, NodeName, Problem};
 use store::Store;
 
+use crate::attempts::Attempts;
 use crate::clock::Clock;
 use crate::commands::{Command, CommandTable};
 use crate::hooks::{AccountEvent, HookPoint, HostEvent, StoreReplaced};
@@ -62,6 +63,7 @@ struct Inner {
     tasks: Tasks,
     jobs: Jobs,
     control: OnceLock<Arc<dyn ServerControl>>,
+    attempts: Attempts,
 }
 
 impl Kernel {
@@ -83,6 +85,7 @@ impl Kernel {
             tasks: Tasks::new(),
             jobs: Jobs::default(),
             control: OnceLock::new(),
+            attempts: Attempts::default(),
         }));
         kernel.reload(config)?;
         Ok(kernel)
@@ -251,6 +254,11 @@ impl Kernel {
     /// The process around the kernel; `None` where there is none, in tests.
     pub fn control(&self) -> Option<&dyn ServerControl> {
         self.0.control.get().map(|control| &**control)
+    }
+
+    /// The wrong passwords of late.
+    pub fn attempts(&self) -> &Attempts {
+        &self.0.attempts
     }
 
     /// The commands that can be called now.

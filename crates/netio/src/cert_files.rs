@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::certs::CertProblem;
+use crate::certs::{CertOptions, CertProblem};
 
 /// A certificate file larger than this is refused.
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -110,6 +110,13 @@ pub(crate) fn expand(patterns: &[String]) -> (Vec<PathBuf>, Vec<CertProblem>) {
         }
     }
     (paths.into_iter().collect(), problems)
+}
+
+/// The files of `certfiles` that hold a private key and can be read.
+pub fn key_files(options: &CertOptions) -> Vec<PathBuf> {
+    let (paths, _) = expand(&options.certfiles);
+    let holds_key = |path: &PathBuf| PemFile::read(path).is_ok_and(|file| file.holds_keys());
+    paths.into_iter().filter(holds_key).collect()
 }
 
 impl PemFile {

@@ -19,6 +19,7 @@ mod tls_stream;
 mod transport;
 
 pub use bind::{Inherited, ListenAddress, ListenSpec, UnixSocketOptions, mark_v6_only};
+pub use cert_files::key_files;
 pub use certs::{CertOptions, CertProblem, CertStore, Severity};
 pub use client_cert::{ClientCertificate, client_identities};
 pub use configured::{LISTEN_OPTIONS, LISTEN_TLS_OPTIONS};

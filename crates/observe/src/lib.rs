@@ -1,5 +1,6 @@
 //! What an operator sees of a running server: its log and its metrics.
 
+mod audit;
 mod line;
 mod log_file;
 mod log_queue;
@@ -9,6 +10,7 @@ mod metrics;
 mod redacted;
 mod serve_metrics;
 
+pub use audit::AUDIT_TARGET;
 pub use log_file::LogFileError;
 pub use logging::{LogError, LogFormat, LogLevel, LogOptions, Logging, OPTIONS};
 pub use metric_names::{METRICS, Metric, MetricKind, names};

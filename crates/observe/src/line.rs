@@ -35,7 +35,7 @@ struct Text {
 }
 
 /// Writes through to a string with control characters escaped.
-struct Escaped<'a>(&'a mut String);
+pub(crate) struct Escaped<'a>(pub(crate) &'a mut String);
 
 impl Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {

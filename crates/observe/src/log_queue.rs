@@ -204,6 +204,11 @@ impl LogQueue {
         work.lines
     }
 
+    /// A record that is not in the audit file counts as a failed write of the log too.
+    pub(crate) fn count_lost_audit(&self) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// A failed write loses its lines: there is nowhere to report it but a counter.
     fn count_failure(&self, result: io::Result<()>) {
         if result.is_err() {

@@ -12,7 +12,9 @@ use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
 use tracing::{Dispatch, Metadata, Subscriber};
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::layer::{Context, Filter, Layer, SubscriberExt};
+
+use crate::audit::{AUDIT_TARGET, Audit, AuditLayer, is_audit};
 
 use crate::line::{LocalTime, TextLine};
 use crate::log_file::{LogFile, LogFileError, Rotation};
@@ -142,6 +144,8 @@ pub struct LogOptions {
     pub format: LogFormat,
     /// Where to; `None` is the terminal (standard error).
     pub file: Option<PathBuf>,
+    /// The audit file, rotated as the log is; `None` writes none.
+    pub audit: Option<PathBuf>,
     /// `log_rotate_size` in bytes; `None` (`infinity`) never rotates.
     pub rotate_size: Option<u64>,
     /// `log_rotate_count`.
@@ -156,6 +160,7 @@ impl Default for LogOptions {
             level: LogLevel::Info,
             format: LogFormat::Text,
             file: None,
+            audit: None,
             rotate_size: Some(10 << 20),
             rotate_count: 1,
             modules_fully: Vec::new(),
@@ -175,6 +180,7 @@ impl LogOptions {
             level: level.unwrap_or_default(),
             format,
             file,
+            audit: None,
             rotate_size: global.limit("log_rotate_size").finite(),
             rotate_count: u32::try_from(global.int("log_rotate_count")).unwrap_or(u32::MAX),
             modules_fully: global
@@ -227,7 +233,12 @@ impl Passing {
         Self { level: options.level, fully: options.modules_fully.iter().map(own).collect() }
     }
 
+    /// Whether anything at all becomes of an event.
     fn passes(&self, metadata: &Metadata<'_>) -> bool {
+        is_audit(metadata) || self.is_logged(metadata)
+    }
+
+    fn is_logged(&self, metadata: &Metadata<'_>) -> bool {
         if self.fully.iter().any(|name| metadata.target().split("::").any(|part| part == name)) {
             return true;
         }
@@ -252,7 +263,18 @@ impl<S: Subscriber> Layer<S> for Gate {
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
         let passing = self.0.load();
-        Some(if passing.fully.is_empty() { passing.level.filter() } else { LevelFilter::TRACE })
+        // Audit records pass always.
+        let most = passing.level.filter().max(LevelFilter::INFO);
+        Some(if passing.fully.is_empty() { most } else { LevelFilter::TRACE })
+    }
+}
+
+/// Keeps audit records that the level does not let through out of the log.
+struct LogGate(Arc<ArcSwap<Passing>>);
+
+impl<S> Filter<S> for LogGate {
+    fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        metadata.target() != AUDIT_TARGET || self.0.load().is_logged(metadata)
     }
 }
 
@@ -284,6 +306,7 @@ impl<'a> MakeWriter<'a> for QueueWriter {
 pub struct Logging {
     queue: Arc<LogQueue>,
     passing: Arc<ArcSwap<Passing>>,
+    audit: Option<Arc<Audit>>,
 }
 
 impl std::fmt::Debug for Logging {
@@ -314,18 +337,26 @@ impl Logging {
         let writer = QueueWriter(Arc::clone(&queue));
         let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colours);
         let gate = Gate(Arc::clone(&passing));
-        let registry = tracing_subscriber::registry();
-        let dispatch = match options.format {
-            LogFormat::Text => {
-                Dispatch::new(registry.with(lines.event_format(TextLine)).with(gate))
+        let audit = match &options.audit {
+            Some(path) => {
+                let log = Arc::clone(&queue);
+                Some(Arc::new(Audit::open(path, options.rotation(), log)?))
             }
+            None => None,
+        };
+        let registry = tracing_subscriber::registry().with(AuditLayer(audit.clone()));
+        let shown = LogGate(Arc::clone(&passing));
+        let dispatch = match options.format {
+            LogFormat::Text => Dispatch::new(
+                registry.with(lines.event_format(TextLine).with_filter(shown)).with(gate),
+            ),
             LogFormat::Json => {
                 let lines =
                     lines.json().flatten_event(true).with_span_list(false).with_timer(LocalTime);
-                Dispatch::new(registry.with(lines).with(gate))
+                Dispatch::new(registry.with(lines.with_filter(shown)).with(gate))
             }
         };
-        Ok((Self { queue, passing }, dispatch))
+        Ok((Self { queue, passing, audit }, dispatch))
     }
 
     /// What is logged now.
@@ -345,17 +376,29 @@ impl Logging {
     pub fn reconfigure(&self, options: &LogOptions) {
         self.passing.store(Arc::new(Passing::new(options)));
         self.queue.set_rotation(options.rotation());
+        self.audit(|file| {
+            file.set_rotation(options.rotation());
+            Ok(())
+        });
         tracing::callsite::rebuild_interest_cache();
     }
 
     /// Opens the file by its name again (`reopen_log`, SIGHUP), after something else has moved it.
     pub fn reopen(&self) {
         self.queue.reopen();
+        self.audit(LogFile::reopen);
     }
 
     /// Begins a new file now (`rotate_log`).
     pub fn rotate(&self) {
         self.queue.rotate();
+        self.audit(LogFile::rotate);
+    }
+
+    fn audit(&self, act: impl FnOnce(&mut LogFile) -> io::Result<()>) {
+        if let Some(audit) = &self.audit {
+            audit.with(act);
+        }
     }
 
     /// Waits until everything logged so far is written, `limit` at most; says whether it is.

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 
 /// A messaging server that takes ejabberd's place: the same ejabberd.yml, ports, tables and commands.
@@ -53,6 +54,9 @@ pub(crate) struct PlaceArguments {
         global = true
     )]
     pub(crate) metrics: MetricsPlace,
+    /// Start although other users of this machine can read or change the server's files
+    #[arg(long, env = "ROOKERY_ALLOW_EXPOSED_FILES", value_parser = FalseyValueParser::new(), global = true)]
+    pub(crate) allow_exposed_files: bool,
 }
 
 /// Where metrics are served.

@@ -1,16 +1,17 @@
 //! From the command line to a checked configuration.
 
-use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use kernel::commands::Command;
 use settings::{
-    FileChecks, Inputs, Loaded, NodeName, PlaceHints, Places, Problem, Problems, Source, Sources,
-    ctlcfg,
+    Config, FileChecks, Inputs, Loaded, NodeName, Note, PlaceHints, Places, Problem, Problems,
+    Source, Sources,
 };
 
 use crate::arguments::Arguments;
-use crate::{lists, say};
+use crate::{files, lists, say};
 
 /// The configuration of a server that has none.
 pub(crate) const DEFAULTS: &str = include_str!("defaults.yml");
@@ -48,7 +49,16 @@ pub(crate) fn load(places: &Places) -> Result<Loaded, Problems> {
         Some(file) => Source::File(file.clone()),
         None => Source::Text { name: "embedded defaults".to_owned(), text: DEFAULTS.to_owned() },
     };
-    settings::load(&source, &inputs(places, FileChecks::Disk))
+    let mut loaded = settings::load(&source, &inputs(places, FileChecks::Disk))?;
+    match permissions(&loaded.config) {
+        Ok(notes) => loaded.notes.extend(notes),
+        Err(found) => {
+            let mut problems = Problems::new(loaded.sources.clone());
+            problems.extend(found);
+            return problems.into_result(loaded);
+        }
+    }
+    Ok(loaded)
 }
 
 fn inputs(places: &Places, files: FileChecks) -> Inputs {
@@ -57,7 +67,7 @@ fn inputs(places: &Places, files: FileChecks) -> Inputs {
         places.config.as_deref().and_then(Path::parent).map_or(here, Path::to_path_buf);
     Inputs {
         env: std::env::vars().filter(|(name, _)| name.starts_with("EJABBERD_MACRO_")).collect(),
-        home: std::env::var_os("HOME").map_or_else(|| places.spool.clone(), PathBuf::from),
+        home: places.home.clone(),
         config_path,
         log_path: places.logs.clone().unwrap_or_else(|| places.spool.clone()),
         database_path: places.spool.clone(),
@@ -66,29 +76,23 @@ fn inputs(places: &Places, files: FileChecks) -> Inputs {
     }
 }
 
-/// The command line and the environment win over `ejabberdctl.cfg` beside the configuration.
+/// The places as [`settings::PlaceHints`] orders them; without any hint, those of a package whose data are ours.
 fn places(arguments: &Arguments) -> Result<Places, BootError> {
     let said = arguments.places();
-    let beside =
-        said.config.as_deref().and_then(Path::parent).map(|folder| folder.join("ejabberdctl.cfg"));
-    let mut node = said.node.clone();
-    let mut hints = PlaceHints {
+    let own = rustix::process::geteuid();
+    let hints = PlaceHints {
         config: said.config.clone(),
         spool: said.spool.clone(),
         logs: said.logs.clone(),
-        node: None,
         machine: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-        home: std::env::var_os("HOME").map(PathBuf::from),
-        state_home: std::env::var_os("XDG_STATE_HOME").map(PathBuf::from),
-        superuser: rustix::process::geteuid().is_root(),
+        superuser: own.is_root(),
+        ..PlaceHints::default()
     };
-    // An unreadable or absent file says nothing; a wrong one is worth an error.
-    if let Some(text) = beside.as_deref().and_then(|file| std::fs::read_to_string(file).ok()) {
-        let read = ctlcfg::parse("ejabberdctl.cfg", &text, &HashMap::new())?;
-        hints.spool = hints.spool.or_else(|| read.get("SPOOL_DIR").map(PathBuf::from));
-        hints.logs = hints.logs.or_else(|| read.get("LOGS_DIR").map(PathBuf::from));
-        node = node.or_else(|| read.get("ERLANG_NODE").map(str::to_owned));
-    }
+    let is_own = |spool: &Path| spool.metadata().is_ok_and(|data| data.uid() == own.as_raw());
+    let hints = hints.or_environment(|name| std::env::var_os(name)).or_packaged(is_own);
+    let (mut hints, read) = hints.or_ctl_config()?;
+    let in_file = || read.as_ref()?.get("ERLANG_NODE").map(str::to_owned);
+    let node = said.node.clone().or_else(in_file);
     if let Some(node) = node.filter(|node| !node.is_empty()) {
         hints.node = Some(NodeName::parse(&node, &hints.machine).map_err(|error| {
             let mut problems = Problems::new(Sources::none());
@@ -99,16 +103,28 @@ fn places(arguments: &Arguments) -> Result<Places, BootError> {
     Ok(Places::resolve(&hints))
 }
 
+/// What is wrong with `api_permissions`, or probably not meant. Commands that will come count as known.
+pub(crate) fn permissions(config: &Config) -> Result<Vec<Note>, Vec<Problem>> {
+    let Some(section) = config.global().node("api_permissions") else { return Ok(Vec::new()) };
+    let (global, _) = access::Access::from_config(config, None)?;
+    let (_, mut notes) = access::ApiPermissions::from_node(Some(section), &global)?;
+    let of_modules = lists::MODULES.iter().copied().flatten().flat_map(|module| module.commands);
+    let declared: Vec<&Command> = admin::COMMANDS.iter().chain(of_modules).collect();
+    let awaited = admin::AWAITED.iter().flat_map(|awaited| awaited.commands.iter().copied());
+    let names: Vec<&str> = declared.iter().map(|command| command.name).chain(awaited).collect();
+    let tags: Vec<&str> =
+        declared.iter().flat_map(|command| command.tags.iter().copied()).collect();
+    notes.extend(access::ApiPermissions::unknown_commands(section, &names, &tags));
+    Ok(notes)
+}
+
 /// `rookery check FILE`: says everything that is wrong, deprecated or not yet in force.
 pub(crate) fn check(arguments: &Arguments, file: &Path) -> ExitCode {
     let colour = say::is_terminal();
     let checked = Arguments::for_file(arguments, file);
-    let read = places(&checked).and_then(|places| {
-        settings::load(&Source::File(file.to_owned()), &inputs(&places, FileChecks::Disk))
-            .map_err(BootError::from)
-    });
-    let loaded = match read {
-        Ok(loaded) => loaded,
+    let read = boot(&checked);
+    let Boot { places, loaded } = match read {
+        Ok(boot) => boot,
         Err(BootError::Config(problems)) => return say::refused(&problems.render(colour)),
     };
     let mut problems = Problems::new(loaded.sources.clone());
@@ -127,5 +143,12 @@ pub(crate) fn check(arguments: &Arguments, file: &Path) -> ExitCode {
         return say::refused(&problems.render(colour));
     }
     let absent = loaded.config.set_but_not_in_force(&lists::in_force(&loaded.config));
-    say::checked(file, &loaded, &notes, &absent, colour)
+    let done = say::checked(file, &loaded, &notes, &absent, colour);
+    let exposed = files::findings(&places, &loaded, files::servers_user(&places));
+    match exposed.is_empty() || arguments.places().allow_exposed_files {
+        true => done,
+        false => {
+            say::refused(&format!("\nthe server would not start: {}", files::refusal(&exposed)))
+        }
+    }
 }

@@ -3,6 +3,7 @@
 mod arguments;
 mod boot;
 mod control;
+mod files;
 mod lists;
 mod run;
 mod say;

@@ -12,12 +12,14 @@ use kernel::doors::{Doors, DoorsError, Prepared};
 use kernel::{Clock, CloseReason, Control, Kernel, Parts, random};
 use netio::{CertOptions, CertStore, Inherited, Severity};
 use observe::{LogFormat, LogOptions, Logging, Metrics, MetricsListener};
+use settings::exposure::Finding;
 use settings::{Config, Places, Problem, Problems, Sources};
 use store::{OpenOptions, Store};
 
 use crate::arguments::{Arguments, MetricsPlace};
 use crate::boot::{self, Boot};
 use crate::control::{Request, Requests};
+use crate::files::{self, PidFile};
 use crate::lists;
 use crate::say;
 use crate::signals::{Asked, Signals};
@@ -42,11 +44,20 @@ pub(crate) fn serve(arguments: &Arguments) -> ExitCode {
             return say::refused(&problems.render(say::is_terminal()));
         }
     };
+    let exposed = files::findings(&boot.places, &boot.loaded, rustix::process::geteuid().as_raw());
+    let allowed = arguments.places().allow_exposed_files;
+    if !exposed.is_empty() {
+        let refusal = files::refusal(&exposed);
+        if !allowed {
+            return say::refused(&format!("rookery does not start: {refusal}"));
+        }
+        say::warned(&refusal);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return say::refused(&format!("no threads can be started: {error}")),
     };
-    match runtime.block_on(run(arguments, boot)) {
+    match runtime.block_on(run(arguments, boot, &exposed)) {
         Ok(End::Stop) => ExitCode::SUCCESS,
         Ok(End::Restart) => restart(),
         Ok(End::Halt) => {
@@ -82,6 +93,8 @@ enum StartError {
     Listen(#[from] netio::BindError),
     #[error("the control socket cannot be opened: {0}")]
     Control(io::Error),
+    #[error("the pid file cannot be written: {0}")]
+    Pid(io::Error),
 }
 
 /// A running server.
@@ -91,18 +104,20 @@ struct Server {
     doors: Doors,
     logging: Logging,
     log_format: LogFormat,
+    /// Whether files that others can get at are refused.
+    guard: bool,
 }
 
-async fn run(arguments: &Arguments, boot: Boot) -> Result<End, StartError> {
+async fn run(arguments: &Arguments, boot: Boot, exposed: &[Finding]) -> Result<End, StartError> {
     let Boot { places, loaded } = boot;
-    make_folder(&places.spool)?;
-    if let Some(logs) = &places.logs {
-        make_folder(logs)?;
-    }
+    let _pid_file = make_places(&places)?;
     let log_format = if arguments.places().log_json { LogFormat::Json } else { LogFormat::Text };
-    let log_options =
-        LogOptions::from_section(loaded.config.global(), log_format, places.log_file());
+    let log_options = LogOptions {
+        audit: Some(places.audit_file()),
+        ..LogOptions::from_section(loaded.config.global(), log_format, places.log_file())
+    };
     let logging = Logging::install(&log_options)?;
+    files::complain(exposed);
     // Nobody can mend the embedded defaults.
     let own = if places.config.is_some() { loaded.notes.as_slice() } else { &[] };
     for note in
@@ -112,13 +127,15 @@ async fn run(arguments: &Arguments, boot: Boot) -> Result<End, StartError> {
     }
     let mut signals = Signals::install().map_err(StartError::Control)?;
     let (requests, mut asked) = Requests::new();
-    let kernel = start_kernel(&places, loaded.config.clone(), &loaded.sources).await?;
+    let kernel =
+        start_kernel(&places, loaded.config.clone(), &loaded.sources, exposed.is_empty()).await?;
     let restored = xmpp::restore_sessions(&kernel).await?;
     if restored > 0 {
         tracing::info!(restored, "sessions wait for their clients since before the restart");
     }
     let doors = Doors::new(lists::DOORS, &places.spool);
-    let server = Server { places, kernel, doors, logging, log_format };
+    let guard = !arguments.places().allow_exposed_files;
+    let server = Server { places, kernel, doors, logging, log_format, guard };
     // First, so that whoever sees a port open can give commands.
     server.open_control(requests)?;
     let mut inherited = Inherited::from_environment();
@@ -146,6 +163,15 @@ async fn run(arguments: &Arguments, boot: Boot) -> Result<End, StartError> {
     Ok(end)
 }
 
+/// The folders, and the pid file for as long as the server runs.
+fn make_places(places: &Places) -> Result<Option<PidFile>, StartError> {
+    make_folder(&places.spool)?;
+    if let Some(logs) = &places.logs {
+        make_folder(logs)?;
+    }
+    places.pid_file.as_deref().map(PidFile::write).transpose().map_err(StartError::Pid)
+}
+
 fn make_folder(path: &Path) -> Result<(), StartError> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|source| StartError::Folder { path: path.to_owned(), source })
@@ -155,12 +181,16 @@ async fn start_kernel(
     places: &Places,
     config: Config,
     sources: &Sources,
+    guard: bool,
 ) -> Result<Kernel, StartError> {
     let mut tables: Vec<&store::TableSet> = accounts::TABLES.to_vec();
     tables.extend(
         lists::MODULES.iter().copied().flatten().flat_map(|module| module.tables.iter().copied()),
     );
-    let store = Store::open(&OpenOptions::new(database(places, &config)), &tables)?;
+    let mut database = OpenOptions::new(database(places, &config));
+    // What is wrong otherwise was told, and allowed.
+    database.refuse_exposed = guard;
+    let store = Store::open(&database, &tables)?;
     let options = accounts::Options::from_config(&config);
     let accounts = Accounts::open(store.clone(), options, random::bytes).await?;
     let clock = Clock::system();
@@ -181,7 +211,7 @@ async fn start_kernel(
 }
 
 /// `sql_database` where it is a file, else the file of the data folder.
-fn database(places: &Places, config: &Config) -> PathBuf {
+pub(crate) fn database(places: &Places, config: &Config) -> PathBuf {
     let named = config.global().text("sql_database").filter(|name| name.contains('/'));
     named.map_or_else(|| places.database(), |name| places.spool.join(name))
 }
@@ -319,6 +349,11 @@ impl Server {
     /// Puts the configuration as it is now in force, wholly or not at all.
     async fn reload(&self) -> Result<String, String> {
         let loaded = boot::load(&self.places).map_err(|problems| problems.render(false))?;
+        let own = rustix::process::geteuid().as_raw();
+        let exposed = files::findings(&self.places, &loaded, own);
+        if self.guard && !exposed.is_empty() {
+            return Err(files::refusal(&exposed));
+        }
         let config = loaded.config;
         // Whatever can be wrong is found before anything is changed.
         let prepared = self

@@ -31,6 +31,11 @@ pub(crate) fn refused(why: &str) -> ExitCode {
     ExitCode::from(REFUSED)
 }
 
+/// What must not be overlooked at a start.
+pub(crate) fn warned(what: &str) {
+    eprintln!("WARNING: {}\n", what.trim_end());
+}
+
 /// The report of `rookery check`.
 pub(crate) fn checked(
     file: &Path,

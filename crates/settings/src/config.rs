@@ -147,6 +147,19 @@ impl Config {
         self.modules(host).iter().find(|module| module.module.name == name)
     }
 
+    /// Where secrets were written: passwords, keys; each place with the name of its option.
+    pub fn secrets(&self) -> Vec<(&'static str, Pos)> {
+        let hosts = self.0.by_host.values().flat_map(|parts| {
+            parts.modules.iter().map(|module| &module.options).chain([&parts.options])
+        });
+        let listeners = self.0.listeners.iter().map(|listener| &listener.options);
+        let mut found: Vec<_> =
+            hosts.chain(listeners).chain([&self.0.global]).flat_map(Section::secrets).collect();
+        found.sort_by_key(|(_, pos)| *pos);
+        found.dedup();
+        found
+    }
+
     /// Options, modules and listeners that the file sets and this server does not act on.
     ///
     /// Defaults left alone are not reported. Each place is reported once, however many hosts share it.

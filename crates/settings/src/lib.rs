@@ -10,6 +10,7 @@ mod config;
 pub mod ctlcfg;
 mod defaults;
 pub mod docs;
+pub mod exposure;
 mod include;
 mod keywords;
 mod legacy;
@@ -21,6 +22,7 @@ mod problem;
 mod section;
 mod source;
 mod suggest;
+pub mod users;
 mod value;
 mod yaml;
 

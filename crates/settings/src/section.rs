@@ -126,6 +126,14 @@ impl Section {
         self.0.slots.iter().map(|(spec, slot)| (*spec, &slot.value))
     }
 
+    /// The written options whose value is or holds a secret, with the place of the value.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = (&'static str, Pos)> {
+        let written = self.0.slots.iter().filter(|(_, slot)| !slot.pos.is_built_in());
+        written
+            .filter(|(_, slot)| holds_secret(&slot.value))
+            .map(|(spec, slot)| (spec.name, slot.pos))
+    }
+
     fn wrong(&self, name: &str, asked: &str) -> ! {
         let value = self.get(name);
         panic!(
@@ -258,5 +266,15 @@ impl fmt::Debug for Section {
         let slots = self.0.slots.iter().map(|(spec, slot)| (spec.name, &slot.value));
         write!(f, "{} ", self.0.title)?;
         f.debug_map().entries(slots).finish()
+    }
+}
+
+fn holds_secret(value: &Value) -> bool {
+    match value {
+        Value::Secret(_) => true,
+        Value::List(items) => items.iter().any(holds_secret),
+        Value::Map(entries) => entries.iter().any(|(_, value)| holds_secret(value)),
+        Value::Options(section) => section.all().any(|(_, value)| holds_secret(value)),
+        _ => false,
     }
 }

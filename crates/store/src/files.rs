@@ -59,10 +59,11 @@ impl Place {
 
     /// Refuses what others may read or change. Looks only at metadata: opening the file here and
     /// closing it again would drop the locks of a connection in the same process.
-    pub(crate) fn check(&self) -> Result<(), OpenError> {
+    pub(crate) fn check(&self, refuse_exposed: bool) -> Result<(), OpenError> {
         let own = rustix::process::geteuid().as_raw();
         if let Some(found) = metadata(&self.directory)?
             && found.mode() & 0o022 != 0
+            && refuse_exposed
         {
             return Err(refuse(
                 &self.directory,
@@ -85,7 +86,11 @@ impl Place {
                     source: io::Error::other("this is not a regular file"),
                 });
             }
-            if found.uid() != own && own != 0 {
+            if !refuse_exposed {
+                continue;
+            }
+            // Root too: what it writes beside the file, that user's own server could not open.
+            if found.uid() != own {
                 let mend = format!("chown {own} '{}'", path.display());
                 let reason = format!("the file belongs to user {}", found.uid());
                 return Err(OpenError::Permissions { path, reason, mend });

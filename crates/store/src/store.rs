@@ -51,6 +51,9 @@ pub struct OpenOptions {
     pub lock_wait: Duration,
     /// A limit of the size of the database in pages of 4096 bytes; `None` leaves it to the disk.
     pub pages_max: Option<u32>,
+    /// Whether files that other users of the machine can read or change, or that belong to another one, are refused.
+    /// Symbolic links always are.
+    pub refuse_exposed: bool,
 }
 
 impl OpenOptions {
@@ -66,6 +69,7 @@ impl OpenOptions {
             reader_idle: Duration::from_secs(10),
             lock_wait: Duration::from_secs(5),
             pages_max: None,
+            refuse_exposed: true,
         }
     }
 }
@@ -127,7 +131,7 @@ impl Store {
     pub fn open(options: &OpenOptions, sets: &[&TableSet]) -> Result<Self, OpenError> {
         migrate::check_declarations(sets)?;
         let place = files::Place::resolve(&options.path)?;
-        place.check()?;
+        place.check(options.refuse_exposed)?;
         let held = place.lock_existing()?;
         if held.is_some() {
             backup::take_fallback(&place)?;

@@ -61,13 +61,24 @@ pub(super) async fn check(
 
 async fn authenticate(kernel: &Kernel, [user, host, password]: [&str; 3]) -> Result<Jid, Denied> {
     let wrong = Denied("invalid_account_data");
+    let account = format!("{user}@{host}");
+    let wait = kernel.attempts().wait(&account, kernel.clock().now());
+    if !wait.is_zero() {
+        let seconds = wait.as_secs() + 1;
+        tracing::warn!(target: observe::AUDIT_TARGET, account, seconds, "too many wrong passwords; one more was not looked at");
+        return Err(Denied("too_many_wrong_passwords"));
+    }
     match kernel.accounts().check_password(user, host, &Secret::new(password)).await {
         Ok(check) if check.is_right() => match is_banned(kernel, user, host).await {
             Ok(false) => address(user, host).map(Jid::from).ok_or(wrong),
             Ok(true) => Err(wrong),
             Err(_) => Err(Denied("temporary_failure")),
         },
-        Ok(_) => Err(wrong),
+        Ok(_) => {
+            kernel.attempts().failed(&account, kernel.clock().now());
+            tracing::warn!(target: observe::AUDIT_TARGET, account, "a wrong password of --auth");
+            Err(wrong)
+        }
         Err(error) => {
             tracing::debug!(%error, "the password of --auth was not checked");
             Err(if error.is_temporary() { Denied("temporary_failure") } else { wrong })

@@ -200,3 +200,56 @@ fn the_options_come_from_the_configuration() {
     assert_eq!(options, expected);
     assert_eq!(read("hosts: [a.example]\nloglevel: notice").level, LogLevel::Notice);
 }
+
+#[test]
+fn commands_are_in_the_audit_file_whatever_the_level_and_cannot_forge_a_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let audit = folder.path().join("audit.log");
+    let options = LogOptions {
+        level: LogLevel::None,
+        audit: Some(audit.clone()),
+        ..options(&folder.path().join("log"), LogFormat::Text)
+    };
+    let (logging, dispatch) = Logging::build(&options).unwrap();
+    let forged = "x\n{\"uid\":0}\u{202e}\u{9b}";
+    tracing::dispatcher::with_default(&dispatch, || {
+        let pid = std::process::id();
+        tracing::info!(target: "admin::audit", uid = 0_u32, pid, command = forged, status = 0_u8, "command");
+        tracing::error!("no command");
+        tracing::debug!(target: "admin::audit", "only for the log");
+        logging.rotate();
+        tracing::warn!(target: "admin::audit", uid = 4_000_000_000_u32, "refused");
+    });
+    let first = fs::read_to_string(folder.path().join("audit.log.0")).unwrap();
+    assert_eq!(first.lines().count(), 1, "{first}");
+    assert!(!first.contains(['\u{202e}', '\u{9b}']));
+    let record: serde_json::Value = serde_json::from_str(&first).unwrap();
+    assert_eq!((&record["event"], &record["user"]), (&"command".into(), &"root".into()));
+    assert_eq!(record["uid"], 0);
+    assert!(!record["program"].as_str().unwrap().is_empty());
+    assert!(record["command"].as_str().unwrap().starts_with("x\\n{"), "{first}");
+    assert!(fs::read_to_string(&audit).unwrap().contains("\"refused\""));
+    assert!(logging.flush(LONG));
+    assert_eq!(fs::read_to_string(folder.path().join("log")).unwrap(), "");
+}
+
+/// `/dev/full` takes nothing.
+#[test]
+fn an_audit_record_that_is_lost_is_told_in_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let options = LogOptions {
+        audit: Some("/dev/full".into()),
+        rotate_size: None,
+        ..options(&log, LogFormat::Text)
+    };
+    let (logging, dispatch) = Logging::build(&options).unwrap();
+    tracing::dispatcher::with_default(&dispatch, || {
+        tracing::info!(target: "admin::audit", uid = 0_u32, "command");
+    });
+    assert!(logging.flush(LONG));
+    let text = fs::read_to_string(&log).unwrap();
+    assert!(text.contains("the audit file could not be written"), "{text}");
+    assert!(text.contains("admin::audit: command uid=0"), "{text}");
+    assert_eq!(logging.failures(), 1);
+}
