@@ -8,7 +8,7 @@ mod words;
 use kernel::Kernel;
 use kernel::commands::{Arguments, Call, Command, CommandTable, Progress, Version};
 
-pub(crate) use help::typed;
+pub use help::typed;
 #[cfg(test)]
 pub(crate) use text::result;
 

@@ -7,7 +7,7 @@ mod awaited;
 mod commands;
 pub mod control;
 pub mod ctl;
-pub mod docs;
+pub mod faces;
 
 pub use awaited::{AWAITED, Awaited};
 pub use commands::COMMANDS;

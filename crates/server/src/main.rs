@@ -7,6 +7,8 @@ mod lists;
 mod run;
 mod say;
 mod signals;
+#[cfg(test)]
+mod tests;
 
 use std::ffi::OsStr;
 use std::path::Path;

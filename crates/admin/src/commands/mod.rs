@@ -1,6 +1,7 @@
 //! The commands that need no module, one file per area.
 
 mod accounts;
+mod documentation;
 mod server;
 mod session;
 
@@ -18,6 +19,11 @@ pub const COMMANDS: &[Command] = &[
     accounts::REGISTER,
     accounts::REGISTERED_USERS,
     accounts::UNREGISTER,
+    documentation::GEN_HTML,
+    documentation::GEN_MARKDOWN,
+    documentation::GEN_MARKDOWN_TAGS,
+    documentation::HELP,
+    documentation::MAN,
     server::GET_LOGLEVEL,
     server::REGISTERED_VHOSTS,
     server::RELOAD_CONFIG,

@@ -1,7 +1,7 @@
 //! The server as a whole: its state, its end, its configuration, its log.
 
 use kernel::ServerControl;
-use kernel::commands::{Arguments, Call, CommandError, Value};
+use kernel::commands::{Arguments, Call, CommandError, Example, Policy, Value};
 use observe::LogLevel;
 
 use super::{Command, Kernel, RESCODE, RESTUPLE, Shape, Version, field};
@@ -15,7 +15,7 @@ fn process(kernel: &Kernel) -> Result<&dyn ServerControl, CommandError> {
 
 /// A command without arguments that asks the process and answers success or failure.
 macro_rules! asks_process {
-    ($name:ident, $word:literal, $tag:literal, $about:literal, $method:ident) => {
+    ($name:ident, $word:literal, $tag:literal, $about:literal, $policy:ident, $method:ident) => {
         pub(super) const $name: Command = Command {
             name: $word,
             tags: &[$tag],
@@ -30,6 +30,7 @@ macro_rules! asks_process {
                 },
                 ..Version::FIRST
             }],
+            policy: Policy::$policy,
             ..Command::PLAIN
         };
     };
@@ -40,14 +41,23 @@ asks_process!(
     "stop",
     "server",
     "Stop the server in order: clients are told, everything is stored",
+    Restricted,
     stop
 );
-asks_process!(RESTART, "restart", "server", "Stop the server in order and start it again", restart);
+asks_process!(
+    RESTART,
+    "restart",
+    "server",
+    "Stop the server in order and start it again",
+    Restricted,
+    restart
+);
 asks_process!(
     REOPEN_LOG,
     "reopen_log",
     "logs",
     "Open the log file anew after it was moved away",
+    Admin,
     reopen_log
 );
 asks_process!(
@@ -55,6 +65,7 @@ asks_process!(
     "rotate_log",
     "logs",
     "Move the log file away and begin another",
+    Restricted,
     rotate_log
 );
 
@@ -83,6 +94,10 @@ pub(super) const STATUS: Command = Command {
     versions: &[Version {
         result: RESTUPLE,
         run: |Call { kernel, .. }| Box::pin(async { Ok(Value::Restuple(true, status(kernel))) }),
+        example: Example {
+            args: &[],
+            prints: "The node rookery@example is started with status: started\nrookery 0.1.0 is running in that node",
+        },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -104,6 +119,7 @@ pub(super) const REGISTERED_VHOSTS: Command = Command {
     versions: &[Version {
         result: field("vhosts", Shape::List(&field("vhost", Shape::Text))),
         run: |Call { kernel, .. }| Box::pin(async { Ok(Value::texts(kernel.config().hosts())) }),
+        example: Example { args: &[], prints: "example.com\nanon.example.com" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -121,6 +137,7 @@ pub(super) const GET_LOGLEVEL: Command = Command {
                 Ok(Value::text(level.as_str()))
             })
         },
+        example: Example { args: &[], prints: "warning" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -134,6 +151,7 @@ pub(super) const SET_LOGLEVEL: Command = Command {
         args: &[field("loglevel", Shape::Text)],
         result: RESCODE,
         run: |Call { kernel, arguments, .. }| Box::pin(set_loglevel(kernel, arguments)),
+        example: Example { args: &["debug"], prints: "" },
         ..Version::FIRST
     }],
     ..Command::PLAIN

@@ -17,7 +17,7 @@ use store::testing::ScratchStore;
 use crate::ctl::{self, Reply};
 
 mod commands;
-mod facts;
+mod examples;
 mod socket;
 
 const CONFIG: &str = "
