@@ -3,6 +3,7 @@
 mod line;
 mod log_file;
 mod log_queue;
+mod log_watch;
 mod logging;
 mod metric_names;
 mod metrics;
@@ -10,6 +11,7 @@ mod redacted;
 mod serve_metrics;
 
 pub use log_file::LogFileError;
+pub use log_watch::{LogWatch, Shown};
 pub use logging::{LogError, LogFormat, LogLevel, LogOptions, Logging, OPTIONS};
 pub use metric_names::{METRICS, Metric, MetricKind, names};
 pub use metrics::{Metrics, MetricsError};

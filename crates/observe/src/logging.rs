@@ -17,6 +17,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use crate::line::{LocalTime, TextLine};
 use crate::log_file::{LogFile, LogFileError, Rotation};
 use crate::log_queue::{LogQueue, Sink};
+use crate::log_watch::LogWatch;
 
 /// How long the end of the process waits for the last lines.
 const FLUSH_AT_END: Duration = Duration::from_secs(1);
@@ -356,6 +357,11 @@ impl Logging {
     /// Begins a new file now (`rotate_log`).
     pub fn rotate(&self) {
         self.queue.rotate();
+    }
+
+    /// Shows what is logged from now on.
+    pub fn watch(&self) -> LogWatch {
+        self.queue.watch()
     }
 
     /// Waits until everything logged so far is written, `limit` at most; says whether it is.

@@ -161,7 +161,7 @@ async fn help_has_the_forms_of_ejabberd() {
     let details = "  Command Name: register\n\n  Arguments: \
                    user::string : the account without its host: alice of\n             alice@example.com\n             \
                    host::string : a virtual host of the server\n             \
-                   password::string : the password; `-` reads it from standard input\n             or asks for it\n\n  \
+                   password::string : the password; `-` reads it from standard\n             input or asks for it\n\n  \
                    Returns: res::restuple\n\n  Tags: accounts\n\n  Description: Register a user\n\n  Example:\n     \
                    $ rookeryctl register bob example.com SomEPass44\n     \
                    User bob@example.com successfully registered\n\n";
