@@ -101,7 +101,7 @@ impl Live {
                 Err(ReadlineError::Eof) => break,
                 Err(error) => return Err(error),
             };
-            if editor.helper().is_some_and(|commands| !commands.has_secret(&words::split(&line))) {
+            if editor.helper().is_some_and(|commands| commands.may_be_kept(&words::split(&line))) {
                 editor.add_history_entry(&line)?;
             }
             if !self.obey(&line) {

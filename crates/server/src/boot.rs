@@ -99,6 +99,16 @@ fn places(arguments: &Arguments) -> Result<Places, BootError> {
     Ok(Places::resolve(&hints))
 }
 
+/// What `ejabberdctl.cfg` beside the configuration has without effect, for people.
+pub(crate) fn ctl_notes(places: &Places, colour: bool) -> Vec<String> {
+    let file = places.config.as_deref().and_then(Path::parent);
+    let text = file.and_then(|folder| std::fs::read_to_string(folder.join("ejabberdctl.cfg")).ok());
+    // A wrong file has been refused before.
+    let read = text.and_then(|text| ctlcfg::parse("ejabberdctl.cfg", &text, &HashMap::new()).ok());
+    let Some(read) = read else { return Vec::new() };
+    read.notes.iter().map(|note| note.render(&read.sources, colour)).collect()
+}
+
 /// `rookery check FILE`: says everything that is wrong, deprecated or not yet in force.
 pub(crate) fn check(arguments: &Arguments, file: &Path) -> ExitCode {
     let colour = say::is_terminal();
@@ -127,5 +137,7 @@ pub(crate) fn check(arguments: &Arguments, file: &Path) -> ExitCode {
         return say::refused(&problems.render(colour));
     }
     let absent = loaded.config.set_but_not_in_force(&lists::in_force(&loaded.config));
+    let own = Places { config: Some(file.to_owned()), ..Places::resolve(&PlaceHints::default()) };
+    say::noted(&ctl_notes(&own, colour));
     say::checked(file, &loaded, &notes, &absent, colour)
 }

@@ -102,6 +102,9 @@ async fn run(arguments: &Arguments, boot: Boot) -> Result<End, StartError> {
     {
         tracing::warn!("{}: {}", loaded.sources.place(note.problem.pos()), note.problem.title());
     }
+    for note in boot::ctl_notes(&places, false) {
+        tracing::warn!("{}", note.lines().next().unwrap_or_default());
+    }
     let mut signals = Signals::install().map_err(StartError::Control)?;
     let (requests, mut asked) = Requests::new();
     let kernel = start_kernel(&places, loaded.config.clone(), &loaded.sources).await?;

@@ -31,6 +31,13 @@ pub(crate) fn refused(why: &str) -> ExitCode {
     ExitCode::from(REFUSED)
 }
 
+/// Notes for people, one under the other.
+pub(crate) fn noted(notes: &[String]) {
+    for note in notes {
+        eprintln!("{note}\n");
+    }
+}
+
 /// The report of `rookery check`.
 pub(crate) fn checked(
     file: &Path,

@@ -1,8 +1,9 @@
 //! Completion of commands, tags of help, and virtual hosts, as the running server has them.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
-use rustyline::completion::Completer;
+use rustyline::completion::{Completer, Pair};
 use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
 use rustyline::validate::Validator;
@@ -16,6 +17,8 @@ use crate::call::call;
 pub(super) struct Commands {
     socket: PathBuf,
     commands: Vec<Known>,
+    /// The virtual hosts, asked for when they are needed first: every question is in the audit log.
+    hosts: OnceCell<Vec<String>>,
 }
 
 struct Known {
@@ -34,7 +37,8 @@ impl Commands {
             let name = command["name"].as_str()?.to_owned();
             Some(Known { name, args: texts(&command["args"]), secrets: texts(&command["secrets"]) })
         };
-        Self { socket: socket.to_owned(), commands: list.iter().filter_map(known).collect() }
+        let commands = list.iter().filter_map(known).collect();
+        Self { socket: socket.to_owned(), commands, hosts: OnceCell::new() }
     }
 
     fn find(&self, name: &str) -> Option<&Known> {
@@ -42,18 +46,16 @@ impl Commands {
         self.commands.iter().find(|known| known.name == name)
     }
 
-    /// Whether a secret stands in a line, which is not for the history then. `-` is none: it asks for one.
-    pub(super) fn has_secret(&self, words: &[String]) -> bool {
-        if words.iter().any(|word| word == "--auth") {
-            return true;
-        }
+    /// Whether a line is for the history: a command without a secret. What is no command may be a password that was
+    /// typed too early; `-` in the place of one asks for it.
+    pub(super) fn may_be_kept(&self, words: &[String]) -> bool {
         let start = if words.first().is_some_and(|word| word == "--version") { 2 } else { 0 };
         let Some(known) = words.get(start).and_then(|name| self.find(name)) else { return false };
         let secret = |(place, name): (usize, &String)| {
             known.secrets.contains(name)
                 && words.get(start + 1 + place).is_some_and(|word| word != "-")
         };
-        known.args.iter().enumerate().any(secret)
+        !known.args.iter().enumerate().any(secret)
     }
 
     /// What may stand in the place after these words.
@@ -66,7 +68,9 @@ impl Commands {
             return names().chain(["tags", "commands", "awaited"].map(str::to_owned)).collect();
         }
         match self.find(first).and_then(|known| known.args.get(given.len())).map(String::as_str) {
-            Some("host" | "localhost" | "grouphost") => self.hosts(),
+            Some("host" | "localhost" | "grouphost") => {
+                self.hosts.get_or_init(|| self.ask_hosts()).clone()
+            }
             Some("loglevel") => ["none", "critical", "error", "warning", "info", "debug"]
                 .map(str::to_owned)
                 .to_vec(),
@@ -74,7 +78,7 @@ impl Commands {
         }
     }
 
-    fn hosts(&self) -> Vec<String> {
+    fn ask_hosts(&self) -> Vec<String> {
         let words = ["registered_vhosts".to_owned()];
         let answer = call(&self.socket, &words, false, None);
         answer.map(|answer| answer.stdout.lines().map(str::to_owned).collect()).unwrap_or_default()
@@ -82,14 +86,14 @@ impl Commands {
 }
 
 impl Completer for Commands {
-    type Candidate = String;
+    type Candidate = Pair;
 
     fn complete(
         &self,
         line: &str,
         pos: usize,
         _: &Context<'_>,
-    ) -> rustyline::Result<(usize, Vec<String>)> {
+    ) -> rustyline::Result<(usize, Vec<Pair>)> {
         let before = line.get(..pos).unwrap_or(line);
         let start = before.rfind(char::is_whitespace).map_or(0, |blank| blank + 1);
         let begun = before.get(start..).unwrap_or_default();
@@ -97,7 +101,9 @@ impl Completer for Commands {
         found.retain(|candidate| candidate.starts_with(begun));
         found.sort_unstable();
         found.dedup();
-        Ok((start, found))
+        // Where only one is left, the next word may begin.
+        let pair = |name: String| Pair { replacement: format!("{name} "), display: name };
+        Ok((start, found.into_iter().map(pair).collect()))
     }
 }
 
@@ -141,7 +147,9 @@ mod tests {
 
     fn completed(line: &str) -> (usize, Vec<String>) {
         let history = rustyline::history::DefaultHistory::new();
-        commands().complete(line, line.len(), &Context::new(&history)).unwrap()
+        let (start, found) =
+            commands().complete(line, line.len(), &Context::new(&history)).unwrap();
+        (start, found.into_iter().map(|pair| pair.display).collect())
     }
 
     #[test]
@@ -159,12 +167,10 @@ mod tests {
     }
 
     #[test]
-    fn lines_with_secrets_are_known() {
-        let secret = |line: &str| commands().has_secret(&words::split(line));
-        assert!(secret("register bob host pw") && secret("--version 1 register bob host pw"));
-        assert!(secret("--auth me here pw status"));
-        assert!(
-            !secret("register bob host -") && !secret("status") && !secret("registered_users pw")
-        );
+    fn secrets_are_not_for_the_history() {
+        let kept = |line: &str| commands().may_be_kept(&words::split(line));
+        assert!(!kept("register bob host pw") && !kept("--version 1 register bob host pw"));
+        assert!(!kept("--auth me here pw status") && !kept("my-password") && !kept(""));
+        assert!(kept("register bob host -") && kept("status") && kept("registered-users host"));
     }
 }
