@@ -68,6 +68,15 @@ pub fn main_with(words: impl Iterator<Item = OsString>) -> ExitCode {
     ExitCode::from(status)
 }
 
+/// Whether the server answers that the options in these words mean.
+pub fn answers(words: impl Iterator<Item = OsString>) -> bool {
+    let superuser = rustix::process::geteuid().is_root();
+    arguments(words)
+        .and_then(Options::parse)
+        .and_then(|options| options::target(&options, |name| std::env::var_os(name), superuser))
+        .is_ok_and(|target| is_up(&target))
+}
+
 /// Standard output, standard error, exit status.
 type Outcome = (String, String, u8);
 
@@ -90,7 +99,7 @@ fn run(words: impl Iterator<Item = OsString>) -> Outcome {
         Some("started") => return wait(&target, true),
         Some("stopped") => return wait(&target, false),
         Some("completion") => return completion(&options.words),
-        Some("live") => return live::run(&target, options.no_timeout),
+        Some("live") => return live::run(&target, &options),
         Some(word @ ("start" | "foreground" | "foreground-quiet")) => {
             return (
                 String::new(),
@@ -183,14 +192,14 @@ fn failed(target: &Target, error: &CallError) -> Outcome {
     (out, format!("{hint}\n"), STATUS_NO_SERVER)
 }
 
-fn answers(target: &Target) -> bool {
+fn is_up(target: &Target) -> bool {
     let status = ["status".to_owned()];
     call(&target.places.control_socket(), &status, false, None)
         .is_ok_and(|answer| answer.status == 0)
 }
 
 fn ping(target: &Target) -> Outcome {
-    if answers(target) {
+    if is_up(target) {
         ("pong\n".to_owned(), String::new(), 0)
     } else {
         ("pang\n".to_owned(), String::new(), STATUS_ERROR)
@@ -201,7 +210,7 @@ fn ping(target: &Target) -> Outcome {
 fn wait(target: &Target, running: bool) -> Outcome {
     let mut status = STATUS_ERROR;
     for _ in 0..LOOKS_MAX {
-        if answers(target) == running {
+        if is_up(target) == running {
             status = 0;
             break;
         }

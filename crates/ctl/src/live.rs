@@ -14,7 +14,7 @@ use rustyline::{Config, Editor, ExternalPrinter};
 use serde_json::Value;
 
 use crate::call::{self, Answer};
-use crate::options::Target;
+use crate::options::{Options, Target};
 use crate::{Outcome, STATUS_ERROR, failed, password, progress};
 use complete::Commands;
 
@@ -25,7 +25,7 @@ const PROMPT: &str = "rookery> ";
 const LEAVING: [&str; 4] = ["quit", "exit", "q().", ":q"];
 
 /// Shows the log and takes commands until somebody leaves or the server ends.
-pub(crate) fn run(target: &Target, no_timeout: bool) -> Outcome {
+pub(crate) fn run(target: &Target, options: &Options) -> Outcome {
     let socket = target.places.control_socket();
     let log = match call::watch(&socket) {
         Ok(Ok(log)) => log,
@@ -37,11 +37,15 @@ pub(crate) fn run(target: &Target, no_timeout: bool) -> Outcome {
         Err(error) => return failed(target, &error),
     };
     let ended = Arc::new(AtomicBool::new(false));
-    let live = Live { socket, no_timeout, ended: Arc::clone(&ended) };
+    let live = Live { socket, no_timeout: options.no_timeout, ended: Arc::clone(&ended) };
+    // `rookery live` has started the server itself and says so by this word.
+    let leaving = match options.words.get(1).map(String::as_str) {
+        Some("leaving-stops") => "The server stops when you leave.",
+        _ => "The server goes on without you; `stop` stops it.",
+    };
     say(&format!(
-        "The log of {}, and a line for commands: Tab completes, `help` explains, `quit` or Ctrl-D leaves.\n\
-         The server goes on without you; `stop` stops it.\n",
-        target.places.node
+        "The log of {}, and a line for commands: Tab completes, `help` explains, `quit` or Ctrl-D leaves.\n{}\n",
+        target.places.node, leaving
     ));
     let done = if io::stdin().is_terminal() && io::stdout().is_terminal() {
         live.edit(commands, log)

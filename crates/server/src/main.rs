@@ -4,6 +4,7 @@ mod arguments;
 mod boot;
 mod control;
 mod lists;
+mod live;
 mod run;
 mod say;
 mod signals;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.task() {
         Task::Serve => run::serve(&arguments),
+        Task::Live => live::run(&arguments),
         Task::Check { file } => boot::check(&arguments, &file),
         Task::Defaults => say::defaults(),
         // Taken above, for its words are its own.

@@ -31,6 +31,11 @@ pub(crate) fn refused(why: &str) -> ExitCode {
     ExitCode::from(REFUSED)
 }
 
+/// A line of a server that starts.
+pub(crate) fn noted_line(line: &str) {
+    eprintln!("{line}");
+}
+
 /// Notes for people, one under the other.
 pub(crate) fn noted(notes: &[String]) {
     for note in notes {
