@@ -95,7 +95,7 @@ impl Live {
         std::thread::spawn(move || {
             follow(log, |line| printer.print(line).is_ok());
             ended.store(true, Ordering::Relaxed);
-            drop(printer.print("-- the log has ended; press Return --\n".to_owned()));
+            drop(printer.print("-- the server has ended; press Return --\n".to_owned()));
         });
         loop {
             let line = match editor.readline(PROMPT) {
