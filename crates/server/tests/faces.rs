@@ -3,8 +3,10 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 const ROOKERY: &str = env!("CARGO_BIN_EXE_rookery");
 
@@ -159,15 +161,15 @@ fn typed(server: &Server, state: &Path, lines: &[(&str, &str)]) -> String {
         let mut bytes = [0; 4096];
         while let Ok(count @ 1..) = shown.read(&mut bytes) {
             let text = String::from_utf8_lossy(&bytes[..count]).into_owned();
-            ours.lock().expect("nobody panics with it").push_str(&text);
+            ours.lock().push_str(&text);
         }
     });
-    let seen = || screen.lock().expect("nobody panics with it").clone();
+    let seen = || screen.lock().clone();
     let mut from = 0;
     for (awaited, line) in lines {
         let begin = Instant::now();
         from = loop {
-            if let Some(at) = seen()[from..].find(awaited) {
+            if let Some(at) = seen().get(from..).and_then(|new| new.find(awaited)) {
                 break from + at + awaited.len();
             }
             assert!(begin.elapsed() < Duration::from_secs(20), "no {awaited:?} in: {}", seen());

@@ -195,7 +195,6 @@ pub(super) const KICK_USER: Command = Command {
                 })
             },
             example: Example { args: &["user1", "example.com"], prints: "Kicked sessions: 2" },
-            ..Version::FIRST
         },
     ],
     ..Command::PLAIN

@@ -259,11 +259,11 @@ pub fn fish(commands: &[Listed]) -> String {
 }
 
 /// All words that may stand where a command stands.
-fn names<'a>(commands: &'a [Listed]) -> Vec<&'a str> {
+fn names(commands: &[Listed]) -> Vec<&str> {
     described(commands).into_iter().map(|(name, _)| name).collect()
 }
 
-fn described<'a>(commands: &'a [Listed]) -> Vec<(&'a str, &'a str)> {
+fn described(commands: &[Listed]) -> Vec<(&str, &str)> {
     let mut words: Vec<(&str, &str)> = OWN_WORDS.to_vec();
     words.extend(commands.iter().map(|listed| (listed.command.name, listed.command.about)));
     words.sort_unstable();

@@ -1,8 +1,8 @@
 //! Commands on a kernel in this process, and the table against ejabberd's facts.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use accounts::Accounts;
@@ -13,6 +13,7 @@ use kernel::{
 };
 use netio::{CertOptions, CertStore};
 use observe::{LogLevel, LogWatch, Logging};
+use parking_lot::Mutex;
 use settings::{Inputs, Source};
 use store::testing::ScratchStore;
 use tokio::sync::Notify;
@@ -96,7 +97,7 @@ impl ServerControl for Process {
         Box::pin(async { Ok(()) })
     }
     fn watch_log(&self) -> Asking<'_, LogWatch> {
-        let logging = self.logging.lock().unwrap();
+        let logging = self.logging.lock();
         let watch = logging.as_ref().map(Logging::watch).ok_or_else(|| "no log".to_owned());
         Box::pin(async move { watch })
     }

@@ -148,7 +148,7 @@ async fn the_log_is_shown_to_a_few_at_a_time() {
     let path = open(&bench);
     let options = LogOptions { file: Some(bench.folder().join("log")), ..LogOptions::default() };
     let (logging, dispatch) = observe::Logging::build(&options).unwrap();
-    *bench.process.logging.lock().unwrap() = Some(logging);
+    *bench.process.logging.lock() = Some(logging);
     let mut watchers = Vec::new();
     for _ in 0..WATCHERS_MAX {
         let mut stream = BufReader::new(UnixStream::connect(&path).await.unwrap());

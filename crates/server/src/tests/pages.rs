@@ -6,8 +6,10 @@ use admin::faces::{Listed, completion, man, markdown};
 
 use crate::lists;
 
+type Write = fn(&[Listed]) -> String;
+
 /// Files by their place in the repository, with what writes them.
-const PAGES: &[(&str, fn(&[Listed]) -> String)] = &[
+const PAGES: &[(&str, Write)] = &[
     ("docs/commands.md", markdown::commands_page),
     ("packaging/man/rookeryctl.1", man::rookeryctl),
     ("packaging/completions/rookeryctl.bash", completion::bash),
