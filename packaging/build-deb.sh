@@ -29,6 +29,12 @@ fi
 place 0644 crates/server/src/defaults.yml /etc/rookery/ejabberd.yml
 place 0644 packaging/debian/default /etc/default/rookery
 place 0644 packaging/systemd/rookery.service /lib/systemd/system/rookery.service
+place 0644 packaging/completions/rookeryctl.bash /usr/share/bash-completion/completions/rookeryctl
+place 0644 packaging/completions/_rookeryctl /usr/share/zsh/vendor-completions/_rookeryctl
+place 0644 packaging/completions/rookeryctl.fish /usr/share/fish/vendor_completions.d/rookeryctl.fish
+mkdir -p "$tree/usr/share/man/man1"
+gzip -9nc packaging/man/rookeryctl.1 >"$tree/usr/share/man/man1/rookeryctl.1.gz"
+chmod 0644 "$tree/usr/share/man/man1/rookeryctl.1.gz"
 doc=/usr/share/doc/rookery
 place 0644 packaging/systemd/rookery.socket $doc/examples/rookery.socket
 place 0644 packaging/systemd/rookery.service.d/in-place-of-ejabberd.conf \

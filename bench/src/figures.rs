@@ -1,6 +1,7 @@
 //! How each group of figures is taken; `README.md` has the definitions in words.
 
 pub(crate) mod chat;
+pub(crate) mod ctl;
 pub(crate) mod idle;
 pub(crate) mod login;
 pub(crate) mod start;
@@ -20,6 +21,8 @@ pub(crate) struct Effort {
     pub(crate) chat: Duration,
     /// Log-ins in one measurement.
     pub(crate) logins: u32,
+    /// Calls of the control tool in one measurement.
+    pub(crate) calls: u32,
     /// Idle sessions of every subject.
     pub(crate) idle: u32,
     /// Idle sessions of the relay and this project, 0 for none.

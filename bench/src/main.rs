@@ -40,6 +40,8 @@ enum Command {
     All(Options),
     /// Processor time and latency of a chat message
     Chat(Options),
+    /// Time of a command of the control tool
+    Ctl(Options),
     /// Memory of an idle session
     Idle(Options),
     /// Processor time of a log-in
@@ -74,6 +76,9 @@ struct Options {
     /// Log-ins in one measurement
     #[arg(long, default_value_t = 200)]
     logins: u32,
+    /// Calls of the control tool in one measurement
+    #[arg(long, default_value_t = 100)]
+    calls: u32,
     /// Idle sessions of every server
     #[arg(long, default_value_t = 1000)]
     idle_sessions: u32,
@@ -107,21 +112,25 @@ struct Options {
 }
 
 /// Which figures are asked for.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Selection {
     start: bool,
     login: bool,
     chat: bool,
+    ctl: bool,
     idle: bool,
+}
+
+impl Selection {
+    const ALL: Self = Self { start: true, login: true, chat: true, ctl: true, idle: true };
 }
 
 fn main() -> ExitCode {
     let none = Selection::default();
     let outcome = match Cli::parse().command {
         Command::Relay(options) => relay::serve(&options).map(|()| true),
-        Command::All(options) => {
-            run(&options, Selection { start: true, login: true, chat: true, idle: true })
-        }
+        Command::All(options) => run(&options, Selection::ALL),
+        Command::Ctl(options) => run(&options, Selection { ctl: true, ..none }),
         Command::Chat(options) => run(&options, Selection { chat: true, ..none }),
         Command::Idle(options) => run(&options, Selection { idle: true, ..none }),
         Command::Login(options) => run(&options, Selection { login: true, ..none }),
@@ -200,6 +209,9 @@ fn measure(
             if selection.chat {
                 figures::chat::round(subject, &effort, results)?;
             }
+            if selection.ctl {
+                figures::ctl::round(subject, &effort, round, results)?;
+            }
         }
     }
     if selection.idle {
@@ -270,6 +282,7 @@ fn effort(options: &Options) -> Effort {
             rounds: 1,
             chat,
             logins: 20,
+            calls: 5,
             idle: 50,
             idle_many: 0,
             security,
@@ -280,6 +293,7 @@ fn effort(options: &Options) -> Effort {
         rounds: options.rounds.max(1),
         chat: Duration::from_secs_f64(options.chat_seconds.clamp(0.1, 600.0)),
         logins: options.logins.max(1),
+        calls: options.calls.max(1),
         idle: options.idle_sessions.max(1),
         idle_many: options.idle_many,
         security,
@@ -317,7 +331,7 @@ fn machine_facts(results: &mut Results, options: &Options, descriptors: u64) {
 }
 
 fn results_path(options: &Options, selection: Selection) -> Option<PathBuf> {
-    let all = selection.start && selection.login && selection.chat && selection.idle;
+    let all = selection == Selection::ALL;
     let usual = || Path::new(env!("CARGO_MANIFEST_DIR")).join("RESULTS.md");
     options.out.clone().or_else(|| (all && !options.quick).then(usual))
 }

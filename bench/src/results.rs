@@ -37,10 +37,12 @@ pub(crate) enum Figure {
     Empty,
     StartAccept,
     StartAnswer,
+    ControlStatus,
+    ControlRegister,
 }
 
 /// All figures in the order of the table.
-const FIGURES: [Figure; 18] = [
+const FIGURES: [Figure; 20] = [
     Figure::ChatOne,
     Figure::ChatFour,
     Figure::ChatOneManaged,
@@ -59,6 +61,8 @@ const FIGURES: [Figure; 18] = [
     Figure::Empty,
     Figure::StartAccept,
     Figure::StartAnswer,
+    Figure::ControlStatus,
+    Figure::ControlRegister,
 ];
 
 impl Figure {
@@ -86,6 +90,8 @@ impl Figure {
             Self::Empty => ("Empty server, resident", "MiB", AtMost(12.0)),
             Self::StartAccept => ("Exec to first TCP connection", "ms", AtMost(50.0)),
             Self::StartAnswer => ("Exec to first answer", "ms", None),
+            Self::ControlStatus => ("Control tool, `status`", "ms/call", AtMost(10.0)),
+            Self::ControlRegister => ("Control tool, `register`", "ms/call", AtMost(10.0)),
         }
     }
 }

@@ -163,6 +163,28 @@ impl Subject {
         Ok(instance)
     }
 
+    /// The same, so that [`Self::control`] reaches it.
+    pub(crate) fn start_for_control(&self) -> Result<Instance, BenchError> {
+        let command = match self.kind {
+            Kind::Ejabberd => ejabberd::node(self)?,
+            _ => return self.start(),
+        };
+        let mut instance = self.spawn(command, "server.log")?;
+        self.first_signs(&mut instance)?;
+        Ok(instance)
+    }
+
+    /// The server's control tool, ready for its words. Only ejabberd and this project have one that is measured.
+    pub(crate) fn control(&self) -> Result<Command, BenchError> {
+        match self.kind {
+            Kind::Ejabberd => Ok(ejabberd::control(self)),
+            Kind::Rookery => Ok(rookery::control(self)),
+            Kind::Prosody | Kind::Relay => {
+                Err(BenchError::Usage(format!("{} has no control tool here", self.kind.name())))
+            }
+        }
+    }
+
     /// Executes the server without waiting.
     pub(crate) fn execute(&self) -> Result<Instance, BenchError> {
         let command = match self.kind {

@@ -1,5 +1,5 @@
 //! ejabberd from Debian's package, started in the way of its control script but as a node without distribution, so that it
-//! neither needs nor starts a port mapper.
+//! neither needs nor starts a port mapper; for its control script, as a node with a fixed port on loopback.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -20,7 +20,50 @@ pub(super) fn configure(subject: &Subject) -> Result<(), BenchError> {
         &subject.dir.join("inetrc"),
         "{lookup,[file,native]}.\n{host,{127,0,0,1},[\"localhost\"]}.\n",
     )?;
+    let script = std::fs::read_to_string(SCRIPT).doing(|| format!("read {SCRIPT}"))?;
+    // It would change to a user of its own, who may not read the folder of the run; that costs it less time.
+    let script = script.replace("INSTALLUSER=ejabberd", "INSTALLUSER=");
+    write(&subject.dir.join("ejabberdctl"), &script)?;
+    let (port, cookie) = (node_port(subject), cookie(subject));
+    let options = format!("-setcookie {cookie} -kernel inet_dist_use_interface {{127,0,0,1}}");
+    write(
+        &subject.dir.join("ejabberdctl.cfg"),
+        &format!("ERLANG_NODE={NODE}\nERL_DIST_PORT={port}\nERL_OPTIONS=\"{options}\"\n"),
+    )?;
     write(&subject.dir.join("ejabberd.yml"), &yaml(subject, ""))
+}
+
+/// Debian's control script.
+const SCRIPT: &str = "/usr/sbin/ejabberdctl";
+/// The name of the node that takes commands.
+const NODE: &str = "bench@localhost";
+
+fn node_port(subject: &Subject) -> u16 {
+    subject.address.direct + 1000
+}
+
+/// The password of the run as a word that is no option.
+fn cookie(subject: &Subject) -> String {
+    format!("c{}", subject.site.password)
+}
+
+/// The server as a node that takes commands, with a database of its own: one belongs to one node name.
+pub(super) fn node(subject: &Subject) -> Result<Command, BenchError> {
+    let mut command = runtime(subject, "control-spool")?;
+    command.args(["-sname", NODE, "-setcookie", &cookie(subject)]);
+    command.args(["-erl_epmd_port", &node_port(subject).to_string(), "-start_epmd", "false"]);
+    command.args(["-kernel", "inet_dist_use_interface", "{127,0,0,1}"]);
+    Ok(command)
+}
+
+/// Debian's control script for [`node`].
+pub(super) fn control(subject: &Subject) -> Command {
+    let mut command = Command::new("bash");
+    command.arg(subject.dir.join("ejabberdctl")).arg("--config-dir").arg(&subject.dir);
+    command.arg("--ctl-config").arg(subject.dir.join("ejabberdctl.cfg"));
+    command.arg("--logs").arg(&subject.dir).arg("--spool").arg(subject.dir.join("control-spool"));
+    command.env("HOME", &subject.dir).current_dir(&subject.dir);
+    command
 }
 
 /// `ejabberd.yml`, also for this project; `more` is added at its top.
@@ -75,12 +118,16 @@ modules:
 
 /// The server in the foreground.
 pub(super) fn command(subject: &Subject) -> Result<Command, BenchError> {
+    runtime(subject, "spool")
+}
+
+fn runtime(subject: &Subject, spool: &str) -> Result<Command, BenchError> {
     let libs = libs()?;
     let dir = subject.dir.display();
     let mut command = Command::new("erl");
     command.args(["+K", "true", "+P", "250000", "+Bd", "-noinput", "-boot", "start_sasl"]);
     command.args(["-sasl", "sasl_error_logger", "false"]);
-    command.arg("-mnesia").arg("dir").arg(format!("\"{dir}/spool\"")).args(["-s", "ejabberd"]);
+    command.arg("-mnesia").arg("dir").arg(format!("\"{dir}/{spool}\"")).args(["-s", "ejabberd"]);
     command.env("ERL_LIBS", libs).env("ERL_MAX_PORTS", "32000").env("ERL_MAX_ETS_TABLES", "1400");
     command.env("ERL_CRASH_DUMP_BYTES", "0").env("ERL_INETRC", subject.dir.join("inetrc"));
     command.env("EJABBERD_CONFIG_PATH", subject.dir.join("ejabberd.yml"));

@@ -32,14 +32,20 @@ pub(super) fn command(subject: &Subject) -> Command {
     command
 }
 
+/// The control tool.
+pub(super) fn control(subject: &Subject) -> Command {
+    let mut command = Command::new(&subject.site.rookeryctl);
+    command.arg("--config").arg(subject.dir.join("ejabberd.yml"));
+    command.env("HOME", &subject.dir).current_dir(&subject.dir);
+    command
+}
+
 /// Makes accounts over the control socket of the running server.
 pub(super) fn register(subject: &Subject, numbers: Numbers) -> Result<(), BenchError> {
     let instance = subject.start()?;
     for number in numbers {
-        let mut command = Command::new(&subject.site.rookeryctl);
-        command.arg("--config").arg(subject.dir.join("ejabberd.yml")).arg("register");
-        command.arg(format!("u{number}")).arg(HOST).arg(&subject.site.password);
-        command.env("HOME", &subject.dir).current_dir(&subject.dir);
+        let mut command = control(subject);
+        command.arg("register").arg(format!("u{number}")).arg(HOST).arg(&subject.site.password);
         let output =
             command.output().doing(|| format!("execute {}", subject.site.rookeryctl.display()))?;
         if !output.status.success() {

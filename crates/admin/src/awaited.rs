@@ -76,15 +76,6 @@ pub const AWAITED: &[Awaited] = &[
         ],
     },
     Awaited {
-        capability: "generated command documentation",
-        commands: &[
-            "gen_html_doc_for_commands",
-            "gen_markdown_doc_for_commands",
-            "gen_markdown_doc_for_tags",
-            "man",
-        ],
-    },
-    Awaited {
         capability: "group chat (mod_muc, mod_muc_admin)",
         commands: &[
             "change_room_option",

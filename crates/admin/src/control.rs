@@ -1,7 +1,15 @@
-//! The control socket: one JSON line with the words of a command in, one JSON line with its answer out.
+//! The control socket: one JSON line with a request in, JSON lines with its answer out. A connection carries one request.
 //!
-//! Request: `{"words": ["--version", "0", "kick_user", "alice", "example.com"]}`.
-//! Answer: `{"status": 0, "stdout": "2\n", "stderr": ""}`. A connection carries one command.
+//! | request | answer |
+//! |---|---|
+//! | `{"words": ["--version", "0", "kick_user", "alice", "example.com"]}` | `{"status": 0, "stdout": "2\n", "stderr": ""}` |
+//! | the same with `"progress": true` | any number of `{"progress": "half done"}`, then the same |
+//! | `{"list": "commands"}` | `{"commands": [{"name": …, "about": …, "args": […], "secrets": […]}, …]}` |
+//! | `{"watch": "log"}` | `{"watching": "log"}`, then `{"line": …}` and `{"missed": 7}` until either side ends it |
+//!
+//! What is refused is answered by a `status` other than 0.
+
+mod watch;
 
 use std::fs::Permissions;
 use std::io;
@@ -10,15 +18,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use kernel::commands::{Command, Progress};
 use kernel::{Kernel, ServerControl};
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::ctl::{self, Reply};
 
-/// Connections served at the same time.
+/// Connections served at the same time; more wait.
 pub(crate) const CONNECTIONS_MAX: usize = 32;
+/// How many may watch the log at the same time.
+pub(crate) const WATCHERS_MAX: usize = 8;
 /// Longest request, in bytes with its line end.
 const LINE_BYTES_MAX: u64 = 1 << 20;
 /// How long a caller may take to send its line, and to take the answer.
@@ -91,22 +103,25 @@ fn clear(path: &Path) -> io::Result<()> {
 pub async fn serve(kernel: Kernel, socket: Socket, control: Arc<impl ServerControl>) {
     kernel.set_control(control);
     let gate = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let watchers = Arc::new(Semaphore::new(WATCHERS_MAX));
     let mut stopping = kernel.tasks().stopping();
     loop {
+        // Whoever comes when all places are taken waits in the system's queue, which is bounded, and is not refused.
+        let permit = tokio::select! {
+            permit = Arc::clone(&gate).acquire_owned() => permit.expect("the gate is never closed"),
+            () = stopping.wait() => return,
+        };
         let accepted = tokio::select! {
             accepted = socket.listener.accept() => accepted,
             () = stopping.wait() => return,
         };
-        match (accepted, Arc::clone(&gate).try_acquire_owned()) {
-            (Ok((stream, _)), Ok(permit)) => {
-                kernel
-                    .tasks()
-                    .spawn("control connection", connection(kernel.clone(), stream, permit));
+        match accepted {
+            Ok((stream, _)) => {
+                let places = Places { permit, watchers: Arc::clone(&watchers) };
+                let connection = connection(kernel.clone(), stream, places);
+                kernel.tasks().spawn("control connection", connection);
             }
-            (Ok(_), Err(_)) => {
-                tracing::warn!(CONNECTIONS_MAX, "too many control connections; one was closed")
-            }
-            (Err(error), _) => {
+            Err(error) => {
                 tracing::warn!(%error, "the control socket gives no connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
@@ -114,57 +129,119 @@ pub async fn serve(kernel: Kernel, socket: Socket, control: Arc<impl ServerContr
     }
 }
 
-async fn connection(kernel: Kernel, mut stream: UnixStream, _permit: OwnedSemaphorePermit) {
-    let reply = match converse(&kernel, &mut stream).await {
-        Ok(reply) => reply,
-        Err(error) => return tracing::warn!(%error, "a control connection ended without a command"),
-    };
-    let answer =
-        serde_json::json!({"status": reply.status, "stdout": reply.stdout, "stderr": reply.stderr});
-    let line = format!("{answer}\n");
-    match tokio::time::timeout(PATIENCE, stream.write_all(line.as_bytes())).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(%error, "nobody took the answer of a command"),
-        Err(_) => tracing::debug!("nobody took the answer of a command in time"),
+/// The place that a connection has, and the places that it may change to.
+struct Places {
+    permit: OwnedSemaphorePermit,
+    watchers: Arc<Semaphore>,
+}
+
+async fn connection(kernel: Kernel, mut stream: UnixStream, places: Places) {
+    match converse(&kernel, &mut stream).await {
+        Ok(Next::Answer(answer)) => send_last(&mut stream, &answer).await,
+        Ok(Next::WatchLog) => match places.watchers.try_acquire_owned() {
+            Ok(_watching) => {
+                // Who watches may stay for days, and is in nobody's way.
+                drop(places.permit);
+                watch::log(&kernel, &mut stream).await;
+            }
+            Err(_) => {
+                let why = format!("{WATCHERS_MAX} others watch the log; more cannot\n");
+                send_last(&mut stream, &refusal(ctl::STATUS_ERROR, why)).await;
+            }
+        },
+        Err(error) => tracing::warn!(%error, "a control connection ended without a command"),
     }
 }
 
-/// Reads one command, does it and writes its audit record.
-async fn converse(kernel: &Kernel, stream: &mut UnixStream) -> io::Result<Reply> {
+/// What follows a request.
+enum Next {
+    Answer(Value),
+    WatchLog,
+}
+
+async fn send_last(stream: &mut UnixStream, answer: &Value) {
+    if let Err(error) = send(stream, answer).await {
+        tracing::debug!(%error, "nobody took the answer of a command");
+    }
+}
+
+/// Sends a line, to somebody who takes it in time.
+async fn send(stream: &mut UnixStream, line: &Value) -> io::Result<()> {
+    let line = format!("{line}\n");
+    tokio::time::timeout(PATIENCE, stream.write_all(line.as_bytes()))
+        .await
+        .map_err(io::Error::other)?
+}
+
+fn answer(reply: &Reply) -> Value {
+    json!({"status": reply.status, "stdout": reply.stdout, "stderr": reply.stderr})
+}
+
+fn refusal(status: u8, stderr: String) -> Value {
+    answer(&Reply { status, stderr, ..Reply::default() })
+}
+
+/// Reads one request, does it and writes its audit record.
+async fn converse(kernel: &Kernel, stream: &mut UnixStream) -> io::Result<Next> {
     let peer = stream.peer_cred()?;
     let (uid, pid) = (peer.uid(), peer.pid().unwrap_or_default());
     let own = rustix::process::geteuid().as_raw();
     if !may_call(uid, own) {
         tracing::warn!(target: "admin::audit", uid, pid, "a user who may not give commands was refused");
         let text = "ERROR: This command can only be run by root or the user who runs the server\n";
-        return Ok(Reply {
-            status: STATUS_WRONG_USER,
-            stderr: text.to_owned(),
-            ..Reply::default()
-        });
+        return Ok(Next::Answer(refusal(STATUS_WRONG_USER, text.to_owned())));
     }
     let mut stopping = kernel.tasks().stopping();
     let line = tokio::select! {
         line = tokio::time::timeout(PATIENCE, read_line(stream)) => line.map_err(io::Error::other)??,
         () = stopping.wait() => return Err(io::Error::other("the server stops")),
     };
-    let words = match parse(&line) {
-        Ok(words) => words,
+    match parse(&line) {
+        Ok(Request::Command { words, progress }) => {
+            let begin = kernel.clock().now();
+            let reply = if progress {
+                with_progress(kernel, stream, &words).await
+            } else {
+                ctl::run(kernel, &words).await
+            };
+            let milliseconds = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let (command, status) = (&reply.audit, reply.status);
+            tracing::info!(target: "admin::audit", uid, pid, command, status, milliseconds, "command");
+            Ok(Next::Answer(answer(&reply)))
+        }
+        Ok(Request::ListCommands) => Ok(Next::Answer(list(kernel))),
+        Ok(Request::WatchLog) => {
+            tracing::info!(target: "admin::audit", uid, pid, "somebody watches the log");
+            Ok(Next::WatchLog)
+        }
         Err(why) => {
-            tracing::warn!(target: "admin::audit", uid, pid, why, "a line that is no command");
-            return Ok(Reply {
-                status: ctl::STATUS_ERROR,
-                stderr: format!("Error: {why}\n"),
-                ..Reply::default()
-            });
+            tracing::warn!(target: "admin::audit", uid, pid, why, "a line that is no request");
+            Ok(Next::Answer(refusal(ctl::STATUS_ERROR, format!("Error: {why}\n"))))
+        }
+    }
+}
+
+/// Runs a command and tells how far it is. A caller who goes away does not end it.
+async fn with_progress(kernel: &Kernel, stream: &mut UnixStream, words: &[String]) -> Reply {
+    let (progress, mut told) = Progress::channel();
+    let tell = async {
+        let mut listens = true;
+        while let Some(text) = told.recv().await {
+            listens = listens && send(stream, &json!({ "progress": text })).await.is_ok();
         }
     };
-    let begin = kernel.clock().now();
-    let reply = ctl::run(kernel, &words).await;
-    let milliseconds = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let (command, status) = (&reply.audit, reply.status);
-    tracing::info!(target: "admin::audit", uid, pid, command, status, milliseconds, "command");
-    Ok(reply)
+    tokio::join!(ctl::run_telling(kernel, words, progress), tell).0
+}
+
+/// What a caller needs to complete commands and to know where secrets stand.
+fn list(kernel: &Kernel) -> Value {
+    let table = kernel.commands();
+    let newest = |command: &Command| {
+        let args = command.versions.last().map_or(&[][..], |version| version.args);
+        let names: Vec<&str> = args.iter().map(|field| field.name).collect();
+        json!({"name": command.name, "about": command.about, "args": names, "secrets": command.secrets})
+    };
+    json!({ "commands": table.iter().map(newest).collect::<Vec<_>>() })
 }
 
 /// Only the server's own user and root: file modes keep the others out already, this keeps them out once more.
@@ -178,19 +255,33 @@ async fn read_line(stream: &mut UnixStream) -> io::Result<Vec<u8>> {
     Ok(line)
 }
 
-fn parse(line: &[u8]) -> Result<Vec<String>, &'static str> {
+/// What a line asks for.
+enum Request {
+    Command { words: Vec<String>, progress: bool },
+    ListCommands,
+    WatchLog,
+}
+
+fn parse(line: &[u8]) -> Result<Request, &'static str> {
     if line.last() != Some(&b'\n') {
-        return Err("the command is longer than 1 MiB or was cut off");
+        return Err("the request is longer than 1 MiB or was cut off");
     }
-    let request: serde_json::Value =
-        serde_json::from_slice(line).map_err(|_| "the request is not JSON")?;
-    let words = request
-        .get("words")
-        .and_then(serde_json::Value::as_array)
-        .ok_or("the request has no `words`")?;
+    let request: Value = serde_json::from_slice(line).map_err(|_| "the request is not JSON")?;
+    match (
+        request.get("list").and_then(Value::as_str),
+        request.get("watch").and_then(Value::as_str),
+    ) {
+        (Some("commands"), None) => return Ok(Request::ListCommands),
+        (None, Some("log")) => return Ok(Request::WatchLog),
+        _ => {}
+    }
+    let words =
+        request.get("words").and_then(Value::as_array).ok_or("the request has no `words`")?;
     let words: Option<Vec<String>> =
         words.iter().map(|word| word.as_str().map(str::to_owned)).collect();
-    words.ok_or("a word of the request is not a text")
+    let words = words.ok_or("a word of the request is not a text")?;
+    let progress = request.get("progress").and_then(Value::as_bool).unwrap_or(false);
+    Ok(Request::Command { words, progress })
 }
 
 #[cfg(test)]

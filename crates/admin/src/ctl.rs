@@ -8,7 +8,7 @@ mod words;
 use kernel::Kernel;
 use kernel::commands::{Arguments, Call, Command, CommandTable, Progress, Version};
 
-pub(crate) use help::typed;
+pub use help::typed;
 #[cfg(test)]
 pub(crate) use text::result;
 
@@ -83,6 +83,11 @@ impl<'a> Preamble<'a> {
 
 /// Does what the words ask for.
 pub async fn run(kernel: &Kernel, words: &[String]) -> Reply {
+    run_telling(kernel, words, Progress::default()).await
+}
+
+/// The same; what a long command tells meanwhile goes to `progress`.
+pub async fn run_telling(kernel: &Kernel, words: &[String], progress: Progress) -> Reply {
     let preamble = match Preamble::read(words) {
         Ok(preamble) => preamble,
         Err(text) => return Reply::says(STATUS_ERROR, text).audited("--version"),
@@ -100,7 +105,7 @@ pub async fn run(kernel: &Kernel, words: &[String]) -> Reply {
         table.get(&name).and_then(|command| Some((command, command.version(preamble.version)?)));
     match found {
         Some((command, version)) => {
-            let reply = call(kernel, command, version, &preamble, arguments).await;
+            let reply = call(kernel, command, version, &preamble, arguments, progress).await;
             reply.audited(shown(command, version, &preamble, arguments))
         }
         None => {
@@ -115,6 +120,7 @@ async fn call(
     version: &Version,
     preamble: &Preamble<'_>,
     arguments: &[String],
+    progress: Progress,
 ) -> Reply {
     let nested = if preamble.version == 0 { ';' } else { ',' };
     if arguments.len() != version.args.len() {
@@ -130,7 +136,7 @@ async fn call(
         return Reply::says(STATUS_ERROR, format!("Error: error\nError: {word}"));
     }
     let arguments = Arguments::new(version.args, values);
-    let call = Call { kernel, arguments, progress: Progress::default() };
+    let call = Call { kernel, arguments, progress };
     match (version.run)(call).await {
         Ok(value) => text::result(&value, &version.result.shape, nested),
         Err(error) => text::failed(&error),

@@ -7,8 +7,8 @@ mod awaited;
 mod commands;
 pub mod control;
 pub mod ctl;
-pub mod docs;
 mod extra;
+pub mod faces;
 
 pub use awaited::{AWAITED, Awaited, REFUSED, Refused};
 pub use commands::COMMANDS;

@@ -1,8 +1,10 @@
 //! The control tool: `rookeryctl`, `ejabberdctl`, or `rookery ctl`. It knows no command: the server does.
 
 mod call;
+mod live;
 mod options;
 mod password;
+mod progress;
 
 pub use password::PLACES as SECRET_PLACES;
 
@@ -37,6 +39,8 @@ Commands: rookeryctl help
 Here, without the server:
   ping             Say pong if the server answers, else pang
   started|stopped  Wait until the server has started|stopped, one minute at most
+  live             Show the server's log as it happens and take commands, with completion and history
+  completion SHELL Write what bash, zsh or fish needs to complete commands and virtual hosts
 
 Options, before the command:
   -f, --config FILE      The configuration the server was started with
@@ -64,6 +68,15 @@ pub fn main_with(words: impl Iterator<Item = OsString>) -> ExitCode {
     ExitCode::from(status)
 }
 
+/// Whether the server answers that the options in these words mean.
+pub fn answers(words: impl Iterator<Item = OsString>) -> bool {
+    let superuser = rustix::process::geteuid().is_root();
+    arguments(words)
+        .and_then(Options::parse)
+        .and_then(|options| options::target(&options, |name| std::env::var_os(name), superuser))
+        .is_ok_and(|target| is_up(&target))
+}
+
 /// Standard output, standard error, exit status.
 type Outcome = (String, String, u8);
 
@@ -85,15 +98,20 @@ fn run(words: impl Iterator<Item = OsString>) -> Outcome {
         Some("ping") => return ping(&target),
         Some("started") => return wait(&target, true),
         Some("stopped") => return wait(&target, false),
-        Some(word @ ("start" | "foreground" | "foreground-quiet" | "live" | "iexlive")) => {
+        Some("completion") => return completion(&options.words),
+        Some("live") => return live::run(&target, &options),
+        Some(word @ ("start" | "foreground" | "foreground-quiet")) => {
             return (
                 String::new(),
                 format!("`{word}` is not here: {}\n", how_to_start(&target)),
                 STATUS_ERROR,
             );
         }
-        Some(word @ ("debug" | "iexdebug" | "etop")) => {
-            let why = format!("`{word}` opens an Erlang shell, and there is none in this server\n");
+        Some(word @ ("debug" | "iexdebug" | "iexlive" | "etop")) => {
+            let why = format!(
+                "`{word}` opens a shell or monitor of Erlang, and there is none in this server; `live` shows the log \
+                 and takes commands\n"
+            );
             return (String::new(), why, STATUS_ERROR);
         }
         _ => {}
@@ -105,7 +123,7 @@ fn run(words: impl Iterator<Item = OsString>) -> Outcome {
             STATUS_ERROR,
         );
     }
-    match call(&target.places.control_socket(), &options.words, options.no_timeout) {
+    match progress::shown(&target.places.control_socket(), &options.words, options.no_timeout) {
         Ok(Answer { status, stdout, stderr }) if options.words.is_empty() => {
             (stdout + "\n" + HELP, stderr, status)
         }
@@ -113,6 +131,32 @@ fn run(words: impl Iterator<Item = OsString>) -> Outcome {
         Err(error) => failed(&target, &error),
     }
 }
+
+/// The scripts for completion, written from the command table (`crates/admin/src/faces/completion.rs`).
+const COMPLETIONS: &[(&str, &str)] = &[
+    ("bash", include_str!("../../../packaging/completions/rookeryctl.bash")),
+    ("zsh", include_str!("../../../packaging/completions/_rookeryctl")),
+    ("fish", include_str!("../../../packaging/completions/rookeryctl.fish")),
+];
+
+fn completion(words: &[String]) -> Outcome {
+    let [_, shell] = words else {
+        return (String::new(), COMPLETION_USAGE.to_owned(), STATUS_USAGE);
+    };
+    match COMPLETIONS.iter().find(|(name, _)| name == shell) {
+        Some((_, script)) => ((*script).to_owned(), String::new(), 0),
+        None => (String::new(), COMPLETION_USAGE.to_owned(), STATUS_USAGE),
+    }
+}
+
+const COMPLETION_USAGE: &str = "\
+Usage: rookeryctl completion bash|zsh|fish
+
+Writes a script for the shell. To have it in every new shell:
+  bash  add to ~/.bashrc:  source <(rookeryctl completion bash)
+  zsh   add to ~/.zshrc, after compinit:  source <(rookeryctl completion zsh)
+  fish  rookeryctl completion fish > ~/.config/fish/completions/rookeryctl.fish
+";
 
 fn arguments(words: impl Iterator<Item = OsString>) -> Result<Vec<String>, String> {
     let words: Result<Vec<String>, _> = words.map(OsString::into_string).collect();
@@ -148,13 +192,14 @@ fn failed(target: &Target, error: &CallError) -> Outcome {
     (out, format!("{hint}\n"), STATUS_NO_SERVER)
 }
 
-fn answers(target: &Target) -> bool {
+fn is_up(target: &Target) -> bool {
     let status = ["status".to_owned()];
-    call(&target.places.control_socket(), &status, false).is_ok_and(|answer| answer.status == 0)
+    call(&target.places.control_socket(), &status, false, None)
+        .is_ok_and(|answer| answer.status == 0)
 }
 
 fn ping(target: &Target) -> Outcome {
-    if answers(target) {
+    if is_up(target) {
         ("pong\n".to_owned(), String::new(), 0)
     } else {
         ("pang\n".to_owned(), String::new(), STATUS_ERROR)
@@ -165,7 +210,7 @@ fn ping(target: &Target) -> Outcome {
 fn wait(target: &Target, running: bool) -> Outcome {
     let mut status = STATUS_ERROR;
     for _ in 0..LOOKS_MAX {
-        if answers(target) == running {
+        if is_up(target) == running {
             status = 0;
             break;
         }

@@ -7,7 +7,7 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 /// Commands with the place of the password among their arguments.
 /// Where each command has its secret argument.
 pub const PLACES: &[(&str, usize)] =
-    &[("change_password", 2), ("check_password", 2), ("register", 2), ("check_password_hash", 2)];
+    &[("change_password", 2), ("check_password", 2), ("check_password_hash", 2), ("register", 2)];
 
 /// Where a password is to be read because `-` stands in its place.
 pub(crate) fn wanted(words: &[String]) -> Vec<usize> {

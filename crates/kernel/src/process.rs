@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use observe::LogLevel;
+use observe::{LogLevel, LogWatch};
 
 /// An answer of the process: a value, or why it could not be done, for people.
 pub type Asking<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send + 'a>>;
@@ -32,4 +32,8 @@ pub trait ServerControl: Send + Sync + 'static {
     fn reopen_log(&self) -> Asking<'_, ()>;
     /// Moves the log file away and begins another.
     fn rotate_log(&self) -> Asking<'_, ()>;
+    /// Shows what is logged from now on.
+    fn watch_log(&self) -> Asking<'_, LogWatch> {
+        Box::pin(async { Err("this process has no log".to_owned()) })
+    }
 }

@@ -4,6 +4,7 @@ mod audit;
 mod line;
 mod log_file;
 mod log_queue;
+mod log_watch;
 mod logging;
 mod metric_names;
 mod metrics;
@@ -12,6 +13,7 @@ mod serve_metrics;
 
 pub use audit::AUDIT_TARGET;
 pub use log_file::LogFileError;
+pub use log_watch::{LogWatch, Shown};
 pub use logging::{LogError, LogFormat, LogLevel, LogOptions, Logging, OPTIONS};
 pub use metric_names::{METRICS, Metric, MetricKind, names};
 pub use metrics::{Metrics, MetricsError};

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use crate::log_file::{LogFile, Rotation};
+use crate::log_watch::{LogWatch, Watched};
 use crate::metric_names::names;
 
 /// Bytes of lines that wait at most; lines beyond are dropped and counted.
@@ -57,6 +58,7 @@ pub(crate) struct LogQueue {
     rest: Condvar,
     dropped: AtomicU64,
     failures: AtomicU64,
+    watched: Watched,
 }
 
 /// Where lines come out.
@@ -91,8 +93,14 @@ impl LogQueue {
         Ok(queue)
     }
 
+    /// Shows every line from now on, those too that the file or terminal loses.
+    pub(crate) fn watch(&self) -> LogWatch {
+        self.watched.watch()
+    }
+
     /// Hands in one line with its line end; drops it when too much is waiting.
     pub(crate) fn push(&self, line: &[u8]) {
+        self.watched.show(line);
         let mut state = self.state.lock();
         if state.waiting.stop || state.waiting.lines.len() + line.len() > QUEUE_BYTES_MAX {
             state.waiting.dropped += 1;

@@ -19,6 +19,7 @@ use crate::audit::{AUDIT_TARGET, Audit, AuditLayer, is_audit};
 use crate::line::{LocalTime, TextLine};
 use crate::log_file::{LogFile, LogFileError, Rotation};
 use crate::log_queue::{LogQueue, Sink};
+use crate::log_watch::LogWatch;
 
 /// How long the end of the process waits for the last lines.
 const FLUSH_AT_END: Duration = Duration::from_secs(1);
@@ -399,6 +400,11 @@ impl Logging {
         if let Some(audit) = &self.audit {
             audit.with(act);
         }
+    }
+
+    /// Shows what is logged from now on.
+    pub fn watch(&self) -> LogWatch {
+        self.queue.watch()
     }
 
     /// Waits until everything logged so far is written, `limit` at most; says whether it is.

@@ -87,6 +87,8 @@ impl std::str::FromStr for MetricsPlace {
 pub(crate) enum Task {
     /// Run the server in the foreground (what plain `rookery` does)
     Serve,
+    /// Run the server with its log and a line for commands; leaving stops it (see also `rookery ctl live`)
+    Live,
     /// Read a configuration, say what is wrong with it and what is not in force yet
     Check {
         /// The file to check
@@ -113,6 +115,19 @@ impl Arguments {
     /// The places that were said.
     pub(crate) fn places(&self) -> &PlaceArguments {
         &self.places
+    }
+}
+
+impl PlaceArguments {
+    /// The words that say the same places again, to the server or to the control tool.
+    pub(crate) fn as_words(&self) -> Vec<OsString> {
+        let places = [("--config", &self.config), ("--spool", &self.spool), ("--logs", &self.logs)];
+        let mut words = Vec::new();
+        for (option, place) in places {
+            words.extend(place.iter().flat_map(|place| [option.into(), place.into()]));
+        }
+        words.extend(self.node.iter().flat_map(|node| ["--node".into(), node.into()]));
+        words
     }
 }
 

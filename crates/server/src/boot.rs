@@ -1,5 +1,6 @@
 //! From the command line to a checked configuration.
 
+use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -7,7 +8,7 @@ use std::process::ExitCode;
 use kernel::commands::Command;
 use settings::{
     Config, FileChecks, Inputs, Loaded, NodeName, Note, PlaceHints, Places, Problem, Problems,
-    Source, Sources,
+    Source, Sources, ctlcfg,
 };
 
 use crate::arguments::Arguments;
@@ -118,6 +119,16 @@ pub(crate) fn permissions(config: &Config) -> Result<Vec<Note>, Vec<Problem>> {
     Ok(notes)
 }
 
+/// What `ejabberdctl.cfg` beside the configuration has without effect, for people.
+pub(crate) fn ctl_notes(places: &Places, colour: bool) -> Vec<String> {
+    let file = places.config.as_deref().and_then(Path::parent);
+    let text = file.and_then(|folder| std::fs::read_to_string(folder.join("ejabberdctl.cfg")).ok());
+    // A wrong file has been refused before.
+    let read = text.and_then(|text| ctlcfg::parse("ejabberdctl.cfg", &text, &HashMap::new()).ok());
+    let Some(read) = read else { return Vec::new() };
+    read.notes.iter().map(|note| note.render(&read.sources, colour)).collect()
+}
+
 /// `rookery check FILE`: says everything that is wrong, deprecated or not yet in force.
 pub(crate) fn check(arguments: &Arguments, file: &Path) -> ExitCode {
     let colour = say::is_terminal();
@@ -143,6 +154,7 @@ pub(crate) fn check(arguments: &Arguments, file: &Path) -> ExitCode {
         return say::refused(&problems.render(colour));
     }
     let absent = loaded.config.set_but_not_in_force(&lists::in_force(&loaded.config));
+    say::noted(&ctl_notes(&places, colour));
     let done = say::checked(file, &loaded, &notes, &absent, colour);
     let exposed = files::findings(&places, &loaded, files::servers_user(&places));
     match exposed.is_empty() || arguments.places().allow_exposed_files {

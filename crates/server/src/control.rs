@@ -2,7 +2,7 @@
 
 use admin::ServerControl;
 use kernel::Asking;
-use observe::{LogLevel, Logging};
+use observe::{LogLevel, LogWatch, Logging};
 use tokio::sync::{mpsc, oneshot};
 
 /// Requests that wait at most; each is dealt with at once.
@@ -31,6 +31,8 @@ pub(crate) enum LogChange {
     Rotate,
     /// Nothing: says what the level is.
     Ask(oneshot::Sender<LogLevel>),
+    /// Nothing: shows what is logged.
+    Watch(oneshot::Sender<LogWatch>),
 }
 
 impl LogChange {
@@ -41,6 +43,7 @@ impl LogChange {
             Self::Rotate => logging.rotate(),
             // The one who asked may be gone.
             Self::Ask(answer) => drop(answer.send(logging.level())),
+            Self::Watch(answer) => drop(answer.send(logging.watch())),
         }
     }
 }
@@ -110,6 +113,10 @@ impl ServerControl for Requests {
 
     fn rotate_log(&self) -> Asking<'_, ()> {
         Box::pin(self.send(Request::Log(LogChange::Rotate)))
+    }
+
+    fn watch_log(&self) -> Asking<'_, LogWatch> {
+        Box::pin(self.ask(|answer| Request::Log(LogChange::Watch(answer))))
     }
 }
 

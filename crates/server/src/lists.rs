@@ -55,13 +55,30 @@ pub(crate) fn in_force(config: &Config) -> InForce {
     in_force
 }
 
+/// Every command that there is, by name.
+#[cfg(test)]
+pub(crate) fn commands() -> Vec<admin::faces::Listed> {
+    use admin::faces::Listed;
+    let mut commands: Vec<Listed> = Vec::new();
+    commands
+        .extend(admin::COMMANDS.iter().map(|command| Listed { command: *command, module: None }));
+    for module in MODULES.iter().copied().flatten() {
+        let of_module = |command| Listed { command, module: Some(module.name) };
+        commands.extend(module.commands.iter().copied().map(of_module));
+    }
+    commands.sort_by_key(|listed| listed.command.name);
+    commands
+}
+
 #[cfg(test)]
 mod tests {
+    use admin::faces::Listed;
+
     /// The control tool reads secrets before it talks to the server, so it has to know where they are.
     #[test]
     fn the_control_tool_knows_every_secret_argument() {
         let mut declared = Vec::new();
-        for command in admin::COMMANDS {
+        for Listed { command, .. } in super::commands() {
             let newest = command.versions.last().unwrap();
             for secret in command.secrets {
                 let place = newest.args.iter().position(|field| field.name == *secret).unwrap();

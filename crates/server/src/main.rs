@@ -5,9 +5,12 @@ mod boot;
 mod control;
 mod files;
 mod lists;
+mod live;
 mod run;
 mod say;
 mod signals;
+#[cfg(test)]
+mod tests;
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.task() {
         Task::Serve => run::serve(&arguments),
+        Task::Live => live::run(&arguments),
         Task::Check { file } => boot::check(&arguments, &file),
         Task::Defaults => say::defaults(),
         // Taken above, for its words are its own.

@@ -125,6 +125,9 @@ async fn run(arguments: &Arguments, boot: Boot, exposed: &[Finding]) -> Result<E
     {
         tracing::warn!("{}: {}", loaded.sources.place(note.problem.pos()), note.problem.title());
     }
+    for note in boot::ctl_notes(&places, false) {
+        tracing::warn!("{}", note.lines().next().unwrap_or_default());
+    }
     let mut signals = Signals::install().map_err(StartError::Control)?;
     let (requests, mut asked) = Requests::new();
     let kernel =

@@ -36,6 +36,18 @@ pub(crate) fn warned(what: &str) {
     eprintln!("WARNING: {}\n", what.trim_end());
 }
 
+/// A line of a server that starts.
+pub(crate) fn noted_line(line: &str) {
+    eprintln!("{line}");
+}
+
+/// Notes for people, one under the other.
+pub(crate) fn noted(notes: &[String]) {
+    for note in notes {
+        eprintln!("{note}\n");
+    }
+}
+
 /// The report of `rookery check`.
 pub(crate) fn checked(
     file: &Path,

@@ -14,35 +14,139 @@ const FILE_BYTES_MAX: usize = 256 << 10;
 /// Longest value after variables are written out.
 const VALUE_BYTES_MAX: usize = 64 << 10;
 
+/// What a variable does here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// It is honoured: what it does.
+    Here(&'static str),
+    /// It is accepted with a note: the part of the server that it waits for.
+    Awaits(&'static str),
+    /// It is accepted with a note: why it has no meaning here.
+    None(&'static str),
+}
+
+/// A variable that the control script of ejabberd knows.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does here.
+    pub meaning: Meaning,
+}
+
 /// Every variable the control script of ejabberd knows, by name.
-pub const VARIABLES: &[&str] = &[
-    "CONFIG_DIR",
-    "CONTRIB_MODULES_CONF_DIR",
-    "CONTRIB_MODULES_PATH",
-    "CTL_OVER_HTTP",
-    "EJABBERD_BYPASS_WARNINGS",
-    "EJABBERD_CONFIG_PATH",
-    "EJABBERD_LOG_PATH",
-    "EJABBERD_OPTS",
-    "EJABBERD_PID_PATH",
-    "ERLANG_NODE",
-    "ERLANG_NODE_ARG",
-    "ERL_DIST_PORT",
-    "ERL_EPMD_ADDRESS",
-    "ERL_MAX_ETS_TABLES",
-    "ERL_MAX_PORTS",
-    "ERL_OPTIONS",
-    "ERL_PROCESSES",
-    "FIREWALL_WINDOW",
-    "INET_DIST_INTERFACE",
-    "INSTALLUSER",
-    "LOGS_DIR",
-    "MNESIA_OPTIONS",
-    "NO_TIMEOUT",
-    "POLL",
-    "SPOOL_DIR",
-    "SPOOL_DIR_OLD",
-    "VMARGS",
+pub const VARIABLES: &[Known] = &[
+    Known {
+        name: "CONFIG_DIR",
+        meaning: Meaning::None(
+            "whoever reads the file has found its folder; use `rookeryctl --config-dir`",
+        ),
+    },
+    Known {
+        name: "CONTRIB_MODULES_CONF_DIR",
+        meaning: Meaning::None(
+            "no code is loaded while the server runs, so there are no contributed modules",
+        ),
+    },
+    Known {
+        name: "CONTRIB_MODULES_PATH",
+        meaning: Meaning::None(
+            "no code is loaded while the server runs, so there are no contributed modules",
+        ),
+    },
+    Known {
+        name: "CTL_OVER_HTTP",
+        meaning: Meaning::Awaits(
+            "the HTTP door, for other programs; `rookeryctl` itself always uses the server's own control socket, which is faster still",
+        ),
+    },
+    Known {
+        name: "EJABBERD_BYPASS_WARNINGS",
+        meaning: Meaning::None("`live` asks nothing before it begins"),
+    },
+    Known {
+        name: "EJABBERD_CONFIG_PATH",
+        meaning: Meaning::Here(
+            "the configuration; it counts in the environment and as `--config`, and is where this file is looked for",
+        ),
+    },
+    Known {
+        name: "EJABBERD_LOG_PATH",
+        meaning: Meaning::None("the log is `ejabberd.log` in the log folder: set `LOGS_DIR`"),
+    },
+    Known {
+        name: "EJABBERD_OPTS",
+        meaning: Meaning::None(
+            "there is no Erlang machine to give them to; log rotation is in `ejabberd.yml`",
+        ),
+    },
+    Known {
+        name: "EJABBERD_PID_PATH",
+        meaning: Meaning::None(
+            "the service manager knows the process; the server stays in the foreground",
+        ),
+    },
+    Known {
+        name: "ERLANG_NODE",
+        meaning: Meaning::Here(
+            "the server's name, NAME@HOST; a name without @ gets the machine's short name, a dot in the host makes it a long name. Without it: `rookery@` and the machine's short name. Also `--node`",
+        ),
+    },
+    Known {
+        name: "ERLANG_NODE_ARG",
+        meaning: Meaning::None("it is the script's own; use `--node`"),
+    },
+    Known { name: "ERL_DIST_PORT", meaning: Meaning::Awaits("the Erlang door") },
+    Known { name: "ERL_EPMD_ADDRESS", meaning: Meaning::Awaits("the Erlang door") },
+    Known {
+        name: "ERL_MAX_ETS_TABLES",
+        meaning: Meaning::None("there is no Erlang machine; tables are not counted here"),
+    },
+    Known {
+        name: "ERL_MAX_PORTS",
+        meaning: Meaning::None(
+            "there is no Erlang machine; the server takes all descriptors that the system allows it",
+        ),
+    },
+    Known {
+        name: "ERL_OPTIONS",
+        meaning: Meaning::None("there is no Erlang machine to give them to"),
+    },
+    Known {
+        name: "ERL_PROCESSES",
+        meaning: Meaning::None(
+            "there is no Erlang machine; sessions are limited by memory and descriptors",
+        ),
+    },
+    Known { name: "FIREWALL_WINDOW", meaning: Meaning::Awaits("the Erlang door") },
+    Known { name: "INET_DIST_INTERFACE", meaning: Meaning::Awaits("the Erlang door") },
+    Known {
+        name: "INSTALLUSER",
+        meaning: Meaning::None(
+            "the service manager starts the server as its user; only that user and root may give commands",
+        ),
+    },
+    Known { name: "LOGS_DIR", meaning: Meaning::Here("the log folder; also `--logs`") },
+    Known {
+        name: "MNESIA_OPTIONS",
+        meaning: Meaning::None("there is no Mnesia; the database is SQLite"),
+    },
+    Known {
+        name: "NO_TIMEOUT",
+        meaning: Meaning::None("it is the script's own; use `rookeryctl --no-timeout`"),
+    },
+    Known { name: "POLL", meaning: Meaning::None("the system's best way to wait is always used") },
+    Known {
+        name: "SPOOL_DIR",
+        meaning: Meaning::Here(
+            "the data folder with the database and the control socket; also `--spool`",
+        ),
+    },
+    Known {
+        name: "SPOOL_DIR_OLD",
+        meaning: Meaning::None("there is no Mnesia, whose older folder it names"),
+    },
+    Known { name: "VMARGS", meaning: Meaning::None("there is no Erlang machine to give them to") },
 ];
 
 /// One variable of the file.
@@ -107,17 +211,7 @@ pub fn parse(
     while reader.skip_to_statement() {
         match reader.statement() {
             Ok(variable) => {
-                if !VARIABLES.contains(&variable.name.as_str()) && !is_free(&variable.name) {
-                    let problem = Problem::new(
-                        variable.pos,
-                        format!("variable `{}` is not known", variable.name),
-                    );
-                    let problem = match suggest::nearest(&variable.name, VARIABLES) {
-                        Some(near) => problem.help(format!("did you mean `{near}`?")),
-                        None => problem,
-                    };
-                    notes.push(Note::new(NoteKind::Suspicious, problem));
-                }
+                notes.extend(remark(&variable));
                 reader.variables.push(variable);
             }
             Err(problem) => {
@@ -129,6 +223,63 @@ pub fn parse(
     let variables = reader.variables;
     problems.into_result(CtlConfig { variables, notes, sources })
 }
+
+/// What there is to say about an assignment.
+fn remark(variable: &Variable) -> Option<Note> {
+    let name = variable.name.as_str();
+    match VARIABLES.iter().find(|known| known.name == name).map(|known| known.meaning) {
+        Some(Meaning::Here(_)) => None,
+        // Nothing is asked for.
+        Some(_) if variable.value.is_empty() => None,
+        Some(Meaning::Awaits(capability)) => {
+            let title =
+                format!("`{name}` is known and not yet in force: it waits for {capability}");
+            Some(Note::new(NoteKind::NotInForce, Problem::new(variable.pos, title)))
+        }
+        Some(Meaning::None(why)) => {
+            let title = format!("`{name}` is accepted and has no meaning here: {why}");
+            Some(Note::new(NoteKind::Ignored, Problem::new(variable.pos, title)))
+        }
+        None if is_free(name) => None,
+        None => {
+            let problem = Problem::new(variable.pos, format!("variable `{name}` is not known"));
+            let names: Vec<&str> = VARIABLES.iter().map(|known| known.name).collect();
+            let problem = match suggest::nearest(name, &names) {
+                Some(near) => problem.help(format!("did you mean `{near}`?")),
+                None => problem,
+            };
+            Some(Note::new(NoteKind::Suspicious, problem))
+        }
+    }
+}
+
+/// The page `docs/ejabberdctl.cfg.md`.
+pub fn variables_page() -> String {
+    let mut page = PAGE_HEAD.to_owned();
+    for Known { name, meaning } in VARIABLES {
+        let text = match meaning {
+            Meaning::Here(text) => (*text).to_owned(),
+            Meaning::Awaits(capability) => format!("accepted with a note; waits for {capability}"),
+            Meaning::None(why) => format!("accepted with a note; {why}"),
+        };
+        page.push_str(&format!("| `{name}` | {text} |\n"));
+    }
+    page
+}
+
+const PAGE_HEAD: &str = "\
+# ejabberdctl.cfg
+
+<!-- Written from the table in crates/settings/src/ctlcfg.rs; refresh with: UPDATE_DOCS=1 cargo test -p settings -->
+
+The server and `rookeryctl` read `ejabberdctl.cfg` beside the configuration, if it is there: assignments as a shell
+writes them, with quotes, comments and variables. It is never run: what would need a shell is refused.
+The command line wins over the environment, and the environment wins over this file.
+`rookery check` says which variables of a file have no effect.
+
+| variable | meaning |
+| --- | --- |
+";
 
 /// Variables of others that are passed on: of macros, of Erlang, of the locale.
 fn is_free(name: &str) -> bool {

@@ -1,7 +1,7 @@
 //! Accounts and passwords.
 
 use accounts::AccountError;
-use kernel::commands::{Arguments, Call, CommandError, Value};
+use kernel::commands::{Arguments, Call, CommandError, Example, Policy, Value};
 use kernel::hooks::{AccountCreated, AccountRemoved, PasswordChanged};
 use kernel::{CloseReason, Control};
 use stdx::Secret;
@@ -30,8 +30,13 @@ pub(super) const REGISTER: Command = Command {
         args: &[USER, HOST, PASSWORD],
         result: RESTUPLE,
         run: |Call { kernel, arguments, .. }| Box::pin(register(kernel, arguments)),
+        example: Example {
+            args: &["bob", "example.com", "SomEPass44"],
+            prints: "User bob@example.com successfully registered",
+        },
         ..Version::FIRST
     }],
+    policy: Policy::Admin,
     ..Command::PLAIN
 };
 
@@ -80,8 +85,10 @@ pub(super) const UNREGISTER: Command = Command {
         args: &[USER, HOST],
         result: RESTUPLE,
         run: |Call { kernel, arguments, .. }| Box::pin(unregister(kernel, arguments)),
+        example: Example { args: &["bob", "example.com"], prints: "" },
         ..Version::FIRST
     }],
+    policy: Policy::Admin,
     ..Command::PLAIN
 };
 
@@ -120,6 +127,7 @@ pub(super) const REGISTERED_USERS: Command = Command {
         args: &[HOST],
         result: field("users", Shape::List(&field("username", Shape::Text))),
         run: |Call { kernel, arguments, .. }| Box::pin(registered_users(kernel, arguments)),
+        example: Example { args: &["example.com"], prints: "user1\nuser2" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -152,6 +160,7 @@ pub(super) const CHANGE_PASSWORD: Command = Command {
         args: &[USER, HOST, field("newpass", Shape::Text)],
         result: RESCODE,
         run: |Call { kernel, arguments, .. }| Box::pin(change_password(kernel, arguments)),
+        example: Example { args: &["peter", "myserver.com", "blank"], prints: "" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -187,6 +196,7 @@ pub(super) const CHECK_PASSWORD: Command = Command {
         args: &[USER, HOST, PASSWORD],
         result: RESCODE,
         run: |Call { kernel, arguments, .. }| Box::pin(check_password(kernel, arguments)),
+        example: Example { args: &["peter", "myserver.com", "secret"], prints: "" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -213,6 +223,7 @@ pub(super) const CHECK_ACCOUNT: Command = Command {
         args: &[USER, HOST],
         result: RESCODE,
         run: |Call { kernel, arguments, .. }| Box::pin(check_account(kernel, arguments)),
+        example: Example { args: &["peter", "myserver.com"], prints: "" },
         ..Version::FIRST
     }],
     ..Command::PLAIN

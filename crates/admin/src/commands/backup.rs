@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kernel::commands::{Arguments, Call, CommandError, Progress, Value};
+use kernel::commands::{Arguments, Call, CommandError, Example, Progress, Value};
 use kernel::{CloseReason, Control};
 use tokio::sync::oneshot;
 
@@ -50,7 +50,7 @@ pub(super) async fn detached<T: Send + 'static>(
 }
 
 macro_rules! file_command {
-    ($name:ident, $word:literal, $about:literal, $detail:literal, $run:ident) => {
+    ($name:ident, $word:literal, $example:literal, $about:literal, $detail:literal, $run:ident) => {
         pub(super) const $name: Command = Command {
             name: $word,
             tags: &["mnesia"],
@@ -60,6 +60,7 @@ macro_rules! file_command {
                 args: &[FILE],
                 result: RESTUPLE,
                 run: |call: Call<'_>| Box::pin($run(call.kernel, call.arguments, call.progress)),
+                example: Example { args: &[$example], prints: "" },
                 ..Version::FIRST
             }],
             ..Command::PLAIN
@@ -71,6 +72,7 @@ pub(super) use file_command;
 file_command!(
     BACKUP,
     "backup",
+    "/var/lib/ejabberd/database.backup",
     "Back up the whole database to a file while the server runs",
     "The file is a complete database, appears under its name only when it is on disk, and is readable by the \
      server's user alone. An older backup of that name is replaced; any other file is not. A relative name is \
@@ -95,6 +97,7 @@ async fn backup(
 file_command!(
     RESTORE,
     "restore",
+    "/var/lib/ejabberd/database.backup",
     "Replace all data by that of a backup, at once",
     "The file is checked first; a wrong one changes nothing. All data is replaced in one step: what was stored \
      after the backup is gone, and every session ends, so that no client goes on with what is no longer true.",
@@ -141,6 +144,7 @@ async fn restore_now(kernel: &Kernel, source: &Path) -> Result<(), String> {
 file_command!(
     INSTALL_FALLBACK,
     "install_fallback",
+    "/var/lib/ejabberd/database.fallback",
     "Replace all data by that of a backup at the next start",
     "The file is checked and copied beside the database now; the next start takes the copy instead of the \
      present data. Until then nothing changes.",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use accounts::AccountError;
 use jid::BareJid;
-use kernel::commands::{Arguments, Call, CommandError, Value};
+use kernel::commands::{Arguments, Call, CommandError, Example, Value};
 use kernel::contracts::{Activities, Ban, Bans, RecordError};
 use kernel::hooks::PasswordChanged;
 use kernel::{Host, random, xmpp_stamp};
@@ -37,6 +37,10 @@ pub(super) const BAN_ACCOUNT: Command = Command {
             args: &[USER, HOST, REASON],
             result: RESCODE,
             run: |Call { kernel, arguments, .. }| Box::pin(take_password(kernel, arguments)),
+            example: Example {
+                args: &["attacker", "myserver.com", "Spaming other users"],
+                prints: "",
+            },
             ..Version::FIRST
         },
         Version {
@@ -44,6 +48,10 @@ pub(super) const BAN_ACCOUNT: Command = Command {
             args: &[USER, HOST, REASON],
             result: RESCODE,
             run: |Call { kernel, arguments, .. }| Box::pin(ban_account(kernel, arguments)),
+            example: Example {
+                args: &["attacker", "myserver.com", "Spaming other users"],
+                prints: "",
+            },
             ..Version::FIRST
         },
     ],
@@ -156,6 +164,7 @@ pub(super) const UNBAN_ACCOUNT: Command = Command {
                 Ok(Value::OK)
             })
         },
+        example: Example { args: &["gooduser", "myserver.com"], prints: "" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -192,6 +201,10 @@ pub(super) const GET_BAN_DETAILS: Command = Command {
                 let row = |(name, value)| Value::Tuple(vec![Value::text(name), Value::Text(value)]);
                 Ok(Value::List(details.map(row).collect()))
             })
+        },
+        example: Example {
+            args: &["attacker", "myserver.com"],
+            prints: "reason\tSpamming other users\nbandate\t2024-04-22T09:16:47.975312Z\nlastdate\t2024-04-22T08:39:12Z\nlastreason\tConnection reset by peer",
         },
         ..Version::FIRST
     }],
@@ -235,6 +248,10 @@ pub(super) const LIST_BANNED: Command = Command {
                 Ok(Value::List(jids))
             })
         },
+        example: Example {
+            args: &["myserver.com"],
+            prints: "attacker@example.com\nuser3@example.com",
+        },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -254,6 +271,7 @@ pub(super) const COUNT_BANNED: Command = Command {
                 Ok(integer(count))
             })
         },
+        example: Example { args: &["myserver.com"], prints: "6" },
         ..Version::FIRST
     }],
     ..Command::PLAIN

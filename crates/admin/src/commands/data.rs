@@ -1,6 +1,6 @@
 //! Data in forms that other programs read: text, SQL, XEP-0227.
 
-use kernel::commands::{Arguments, Call, CommandError, Progress, Value};
+use kernel::commands::{Arguments, Call, CommandError, Example, Progress, Value};
 use migrate::{MigrateError, Migration, Report};
 use store::Layout;
 
@@ -28,6 +28,7 @@ fn failed(error: MigrateError) -> CommandError {
 file_command!(
     DUMP,
     "dump",
+    "/var/lib/ejabberd/database.txt",
     "Write all tables as text to a file",
     "The file holds one Erlang term a line and is read by `load`; see docs/backup.md for its form.",
     dump
@@ -52,6 +53,10 @@ pub(super) const DUMP_TABLE: Command = Command {
         args: &[FILE, field("table", Shape::Text)],
         result: RESTUPLE,
         run: |call: Call<'_>| Box::pin(dump_table(call.kernel, call.arguments, call.progress)),
+        example: Example {
+            args: &["/var/lib/ejabberd/table-muc-registered.txt", "muc_registered"],
+            prints: "",
+        },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -72,6 +77,7 @@ async fn dump_table(
 file_command!(
     LOAD,
     "load",
+    "/var/lib/ejabberd/database.txt",
     "Read a text dump of this server or of ejabberd into the database",
     "Rows replace those with the same key, all others stay. What there is nothing for in this server is left out \
      and told. Loading the same file again gives the same result.",
@@ -124,6 +130,10 @@ pub(super) const EXPORT2SQL: Command = Command {
         args: &[HOST, FILE],
         result: RESCODE,
         run: |call: Call<'_>| Box::pin(export2sql(call.kernel, call.arguments, call.progress)),
+        example: Example {
+            args: &["example.com", "/var/lib/ejabberd/example.com.sql"],
+            prints: "",
+        },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -155,6 +165,7 @@ pub(super) const EXPORT_PIEFXIS: Command = Command {
                 export_piefxis(call.kernel, &call.arguments, call.progress, hosts).await
             })
         },
+        example: Example { args: &["/var/lib/ejabberd/"], prints: "" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -173,6 +184,7 @@ pub(super) const EXPORT_PIEFXIS_HOST: Command = Command {
                 export_piefxis(call.kernel, &call.arguments, call.progress, vec![host]).await
             })
         },
+        example: Example { args: &["/var/lib/ejabberd/", "example.com"], prints: "" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -201,6 +213,7 @@ pub(super) const IMPORT_PIEFXIS: Command = Command {
         args: &[FILE],
         result: RESCODE,
         run: |call: Call<'_>| Box::pin(import_piefxis(call.kernel, call.arguments, call.progress)),
+        example: Example { args: &["/var/lib/ejabberd/example.com.xml"], prints: "" },
         ..Version::FIRST
     }],
     ..Command::PLAIN

@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
 
-use kernel::commands::{Arguments, Call, CommandError, Value};
+use kernel::commands::{Arguments, Call, CommandError, Example, Value};
 use settings::{Config, Endpoint, ListenerConfig, Node, Section, Transport, Value as Setting};
 
 use super::{Command, Kernel, RESCODE, Shape, Version, field};
@@ -34,6 +34,7 @@ pub(super) const DUMP_CONFIG: Command = Command {
         args: &[field("out", Shape::Text)],
         result: RESCODE,
         run: |Call { kernel, arguments, .. }| Box::pin(dump_config(kernel, arguments)),
+        example: Example { args: &["/path/to/ejabberd.yml"], prints: "" },
         ..Version::FIRST
     }],
     ..Command::PLAIN

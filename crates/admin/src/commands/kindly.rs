@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kernel::commands::{Arguments, Call, CommandError, Progress, Value};
+use kernel::commands::{Arguments, Call, CommandError, Example, Progress, Value};
 use kernel::{CloseReason, Control};
 use xmlstream::Element;
 use xmpp_wire::{MessageType, Stanza, ns};
@@ -33,6 +33,7 @@ pub(super) const STOP_KINDLY: Command = Command {
         run: |Call { kernel, arguments, progress }| {
             Box::pin(perform(kernel, arguments, progress, End::Stop))
         },
+        example: Example { args: &["60", "Server will stop now."], prints: "" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -48,6 +49,7 @@ pub(super) const RESTART_KINDLY: Command = Command {
         run: |Call { kernel, arguments, progress }| {
             Box::pin(perform(kernel, arguments, progress, End::Restart))
         },
+        example: Example { args: &["60", "Server will restart now."], prints: "" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -64,6 +66,7 @@ pub(super) const EVACUATE_KINDLY: Command = Command {
         run: |Call { kernel, arguments, progress }| {
             Box::pin(perform(kernel, arguments, progress, End::Evacuate))
         },
+        example: Example { args: &["60", "Server will stop now."], prints: "" },
         ..Version::FIRST
     }],
     ..Command::PLAIN

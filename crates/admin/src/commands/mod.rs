@@ -4,6 +4,7 @@ mod accounts;
 mod backup;
 mod bans;
 mod data;
+mod documentation;
 mod dump;
 mod kindly;
 mod passwords;
@@ -69,6 +70,11 @@ pub const COMMANDS: &[Command] = &[
     purge::DELETE_OLD_MESSAGES,
     purge::DELETE_OLD_MESSAGES_BATCH,
     purge::DELETE_OLD_MESSAGES_STATUS,
+    documentation::GEN_HTML,
+    documentation::GEN_MARKDOWN,
+    documentation::GEN_MARKDOWN_TAGS,
+    documentation::HELP,
+    documentation::MAN,
     server::GET_LOGLEVEL,
     server::HALT,
     server::LIST_CERTIFICATES,

@@ -3,7 +3,7 @@
 use access::{RuleRef, Subject};
 use accounts::AccountError;
 use jid::Jid;
-use kernel::commands::{Arguments, Call, CommandError, Progress, Value};
+use kernel::commands::{Arguments, Call, CommandError, Example, Progress, Value};
 use kernel::contracts::Activities;
 use md5::Md5;
 use sha1::Sha1;
@@ -29,6 +29,10 @@ pub(super) const CHECK_PASSWORD_HASH: Command = Command {
         args: &[USER, HOST, field("passwordhash", Shape::Text), field("hashmethod", Shape::Text)],
         result: RESCODE,
         run: |Call { kernel, arguments, .. }| Box::pin(check_password_hash(kernel, arguments)),
+        example: Example {
+            args: &["peter", "myserver.com", "5ebe2294ecd0e0f08eab7690d2a6ee69", "md5"],
+            prints: "",
+        },
         ..Version::FIRST
     }],
     secrets: &["passwordhash"],
@@ -77,6 +81,7 @@ pub(super) const CONVERT_TO_SCRAM: Command = Command {
         run: |Call { kernel, arguments, progress }| {
             Box::pin(convert_to_scram(kernel, arguments, progress))
         },
+        example: Example { args: &["example.com"], prints: "" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -126,6 +131,10 @@ pub(super) const DELETE_OLD_USERS: Command = Command {
                 Ok(deleted.answer())
             })
         },
+        example: Example {
+            args: &[],
+            prints: "Deleted 2 users: [\"oldman@myserver.com\", \"test@myserver.com\"]",
+        },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -153,6 +162,10 @@ pub(super) const DELETE_OLD_USERS_VHOST: Command = Command {
                 }
                 Ok(deleted.answer())
             })
+        },
+        example: Example {
+            args: &["myserver.com", "30"],
+            prints: "Deleted 2 users: [\"oldman@myserver.com\", \"test@myserver.com\"]",
         },
         ..Version::FIRST
     }],

@@ -1,6 +1,6 @@
 //! Presence of sessions, as an administrator sees and sets it (RFC 6121 §4).
 
-use kernel::commands::{Arguments, Call, CommandError, Value};
+use kernel::commands::{Arguments, Call, CommandError, Example, Policy, Value};
 use kernel::{Control, SessionHandle};
 use xmlstream::Element;
 use xmpp_wire::{PresenceType, Stanza, ns};
@@ -32,6 +32,10 @@ pub(super) const GET_PRESENCE: Command = Command {
         ),
         run: |Call { kernel, arguments, .. }| {
             Box::pin(async move { Ok(get_presence(kernel, &arguments)) })
+        },
+        example: Example {
+            args: &["peter", "myexample.com"],
+            prints: "user1@myserver.com/tka\tdnd\tBusy",
         },
         ..Version::FIRST
     }],
@@ -93,6 +97,10 @@ pub(super) const SET_PRESENCE: Command = Command {
                     set_presence(kernel, &arguments, priority)
                 })
             },
+            example: Example {
+                args: &["user1", "myserver.com", "tka1", "available", "away", "BB", "7"],
+                prints: "",
+            },
             ..Version::FIRST
         },
         Version {
@@ -103,6 +111,10 @@ pub(super) const SET_PRESENCE: Command = Command {
                 Box::pin(
                     async move { set_presence(kernel, &arguments, arguments.integer("priority")) },
                 )
+            },
+            example: Example {
+                args: &["user1", "myserver.com", "tka1", "available", "away", "BB", "7"],
+                prints: "",
             },
             ..Version::FIRST
         },
@@ -233,8 +245,10 @@ pub(super) const STATUS_NUM: Command = Command {
         run: |Call { kernel, arguments, .. }| {
             Box::pin(async move { count(kernel, ALL, arguments.text("status")) })
         },
+        example: Example { args: &["dnd"], prints: "23" },
         ..Version::FIRST
     }],
+    policy: Policy::Admin,
     ..Command::PLAIN
 };
 
@@ -249,8 +263,10 @@ pub(super) const STATUS_NUM_HOST: Command = Command {
         run: |Call { kernel, arguments, .. }| {
             Box::pin(async move { count(kernel, arguments.text("host"), arguments.text("status")) })
         },
+        example: Example { args: &["myserver.com", "dnd"], prints: "23" },
         ..Version::FIRST
     }],
+    policy: Policy::Admin,
     ..Command::PLAIN
 };
 
@@ -266,6 +282,7 @@ pub(super) const STATUS_LIST: Command = Command {
             run: |Call { kernel, arguments, .. }| {
                 Box::pin(async move { list(kernel, ALL, arguments.text("status"), true) })
             },
+            example: Example { args: &["dnd"], prints: "peter\tmyserver.com\ttka\t6\tBusy" },
             ..Version::FIRST
         },
         Version {
@@ -275,6 +292,7 @@ pub(super) const STATUS_LIST: Command = Command {
             run: |Call { kernel, arguments, .. }| {
                 Box::pin(async move { list(kernel, ALL, arguments.text("status"), false) })
             },
+            example: Example { args: &["dnd"], prints: "peter@myserver.com/tka\t6\tBusy" },
             ..Version::FIRST
         },
     ],
@@ -295,6 +313,10 @@ pub(super) const STATUS_LIST_HOST: Command = Command {
                     list(kernel, arguments.text("host"), arguments.text("status"), true)
                 })
             },
+            example: Example {
+                args: &["myserver.com", "dnd"],
+                prints: "peter\tmyserver.com\ttka\t6\tBusy",
+            },
             ..Version::FIRST
         },
         Version {
@@ -305,6 +327,10 @@ pub(super) const STATUS_LIST_HOST: Command = Command {
                 Box::pin(async move {
                     list(kernel, arguments.text("host"), arguments.text("status"), false)
                 })
+            },
+            example: Example {
+                args: &["myserver.com", "dnd"],
+                prints: "peter@myserver.com/tka\t6\tBusy",
             },
             ..Version::FIRST
         },

@@ -1,7 +1,7 @@
 //! The server as a whole: its state, its end, its configuration, its log.
 
 use kernel::ServerControl;
-use kernel::commands::{Arguments, Call, CommandError, Value};
+use kernel::commands::{Arguments, Call, CommandError, Example, Policy, Value};
 use observe::LogLevel;
 
 use super::session::integer;
@@ -16,7 +16,7 @@ pub(super) fn process(kernel: &Kernel) -> Result<&dyn ServerControl, CommandErro
 
 /// A command without arguments that asks the process and answers success or failure.
 macro_rules! asks_process {
-    ($name:ident, $word:literal, $tag:literal, $about:literal, $method:ident) => {
+    ($name:ident, $word:literal, $tag:literal, $about:literal, $policy:ident, $method:ident) => {
         pub(super) const $name: Command = Command {
             name: $word,
             tags: &[$tag],
@@ -31,6 +31,7 @@ macro_rules! asks_process {
                 },
                 ..Version::FIRST
             }],
+            policy: Policy::$policy,
             ..Command::PLAIN
         };
     };
@@ -41,6 +42,7 @@ asks_process!(
     "stop",
     "server",
     "Stop the server in order: clients are told, everything is stored",
+    Restricted,
     stop
 );
 asks_process!(
@@ -48,14 +50,23 @@ asks_process!(
     "halt",
     "server",
     "End the server at once, with exit status 1; clients are not told",
+    Restricted,
     halt
 );
-asks_process!(RESTART, "restart", "server", "Stop the server in order and start it again", restart);
+asks_process!(
+    RESTART,
+    "restart",
+    "server",
+    "Stop the server in order and start it again",
+    Restricted,
+    restart
+);
 asks_process!(
     REOPEN_LOG,
     "reopen_log",
     "logs",
     "Open the log file anew after it was moved away",
+    Admin,
     reopen_log
 );
 asks_process!(
@@ -63,6 +74,7 @@ asks_process!(
     "rotate_log",
     "logs",
     "Move the log file away and begin another",
+    Restricted,
     rotate_log
 );
 
@@ -91,6 +103,10 @@ pub(super) const STATUS: Command = Command {
     versions: &[Version {
         result: RESTUPLE,
         run: |Call { kernel, .. }| Box::pin(async { Ok(Value::Restuple(true, status(kernel))) }),
+        example: Example {
+            args: &[],
+            prints: "The node rookery@example is started with status: started\nrookery 0.1.0 is running in that node",
+        },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -112,6 +128,7 @@ pub(super) const REGISTERED_VHOSTS: Command = Command {
     versions: &[Version {
         result: field("vhosts", Shape::List(&field("vhost", Shape::Text))),
         run: |Call { kernel, .. }| Box::pin(async { Ok(Value::texts(kernel.config().hosts())) }),
+        example: Example { args: &[], prints: "example.com\nanon.example.com" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -129,6 +146,7 @@ pub(super) const GET_LOGLEVEL: Command = Command {
                 Ok(Value::text(level.as_str()))
             })
         },
+        example: Example { args: &[], prints: "warning" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -142,6 +160,7 @@ pub(super) const SET_LOGLEVEL: Command = Command {
         args: &[field("loglevel", Shape::Text)],
         result: RESCODE,
         run: |Call { kernel, arguments, .. }| Box::pin(set_loglevel(kernel, arguments)),
+        example: Example { args: &["debug"], prints: "" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -197,6 +216,7 @@ pub(super) const ECHO: Command = Command {
         run: |Call { arguments, .. }| {
             Box::pin(async move { Ok(Value::text(arguments.text("sentence"))) })
         },
+        example: Example { args: &["Test Sentence"], prints: "Test Sentence" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -212,6 +232,10 @@ pub(super) const ECHO3: Command = Command {
         run: |Call { arguments, .. }| {
             Box::pin(async move { Ok(Value::text(arguments.text("sentence"))) })
         },
+        example: Example {
+            args: &["example.com", "Group1", "Test Sentence"],
+            prints: "Test Sentence",
+        },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -224,6 +248,7 @@ pub(super) const LIST_CLUSTER: Command = Command {
     versions: &[Version {
         result: field("nodes", Shape::List(&field("node", Shape::Word))),
         run: |Call { kernel, .. }| Box::pin(async { Ok(Value::texts([kernel.node().as_str()])) }),
+        example: Example { args: &[], prints: "ejabberd1@machine7\nejabberd1@machine8" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -259,6 +284,10 @@ pub(super) const LIST_CLUSTER_DETAILED: Command = Command {
                     Value::text("none"),
                 ])]))
             })
+        },
+        example: Example {
+            args: &[],
+            prints: "ejabberd@localhost\ttrue\tThe node ejabberd is started. Status...\t7\t348\t60\tnone",
         },
         ..Version::FIRST
     }],

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kernel::commands::{Arguments, Call, CommandError, Value};
+use kernel::commands::{Arguments, Call, CommandError, Example, Policy, Value};
 use kernel::{CloseReason, Control, SessionHandle};
 use xmpp_wire::ns;
 
@@ -42,8 +42,10 @@ pub(super) const CONNECTED_USERS: Command = Command {
     versions: &[Version {
         result: field("connected_users", SESSIONS),
         run: |Call { kernel, .. }| Box::pin(async { Ok(addresses(kernel.sessions().all())) }),
+        example: Example { args: &[], prints: "user1@example.com/Home\nuser2@example.com/54134" },
         ..Version::FIRST
     }],
+    policy: Policy::Admin,
     ..Command::PLAIN
 };
 
@@ -54,8 +56,10 @@ pub(super) const CONNECTED_USERS_NUMBER: Command = Command {
     versions: &[Version {
         result: field("num_sessions", Shape::Integer),
         run: |Call { kernel, .. }| Box::pin(async { Ok(integer(kernel.sessions().count())) }),
+        example: Example { args: &[], prints: "2" },
         ..Version::FIRST
     }],
+    policy: Policy::Admin,
     ..Command::PLAIN
 };
 
@@ -73,6 +77,10 @@ pub(super) const CONNECTED_USERS_VHOST: Command = Command {
                 Ok(addresses(kernel.sessions().of_host(&host)))
             })
         },
+        example: Example {
+            args: &["myexample.com"],
+            prints: "user1@myserver.com/tka\nuser2@localhost/tka",
+        },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -86,6 +94,10 @@ pub(super) const CONNECTED_USERS_INFO: Command = Command {
     versions: &[Version {
         result: field("connected_users_info", Shape::List(&field("session", Shape::Tuple(INFO)))),
         run: |Call { kernel, .. }| Box::pin(async { Ok(connected_users_info(kernel)) }),
+        example: Example {
+            args: &[],
+            prints: "user1@myserver.com/tka\tc2s\t127.0.0.1\t42656\t8\tejabberd@localhost\t231\tdnd\ttka\t",
+        },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -117,6 +129,10 @@ pub(super) const USER_SESSIONS_INFO: Command = Command {
                 ))
             })
         },
+        example: Example {
+            args: &["peter", "myserver.com"],
+            prints: "c2s\t127.0.0.1\t42656\t8\tejabberd@localhost\t231\tdnd\ttka\t",
+        },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -135,8 +151,10 @@ pub(super) const USER_RESOURCES: Command = Command {
                 Ok(Value::texts(sessions.iter().map(|session| session.jid().resource().as_str())))
             })
         },
+        example: Example { args: &["user1", "example.com"], prints: "tka1\nGajim\nmobile-app" },
         ..Version::FIRST
     }],
+    policy: Policy::Admin,
     ..Command::PLAIN
 };
 
@@ -151,6 +169,7 @@ pub(super) const NUM_RESOURCES: Command = Command {
         run: |Call { kernel, arguments, .. }| {
             Box::pin(async move { Ok(integer(sessions_of(kernel, &arguments).len())) })
         },
+        example: Example { args: &["peter", "myserver.com"], prints: "5" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -167,6 +186,7 @@ pub(super) const KICK_USER: Command = Command {
             run: |Call { kernel, arguments, .. }| {
                 Box::pin(async move { Ok(integer(kick_user(kernel, &arguments))) })
             },
+            example: Example { args: &["user1", "example.com"], prints: "3" },
             ..Version::FIRST
         },
         Version {
@@ -179,7 +199,7 @@ pub(super) const KICK_USER: Command = Command {
                     Ok(Value::Restuple(true, format!("Kicked sessions: {count}")))
                 })
             },
-            ..Version::FIRST
+            example: Example { args: &["user1", "example.com"], prints: "Kicked sessions: 2" },
         },
     ],
     ..Command::PLAIN
@@ -199,6 +219,7 @@ pub(super) const KICK_USERS: Command = Command {
                 Ok(integer(sessions.iter().filter(|session| kick(session, KICKED)).count()))
             })
         },
+        example: Example { args: &["example.com"], prints: "3" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -215,6 +236,7 @@ pub(super) const RESOURCE_NUM: Command = Command {
         run: |Call { kernel, arguments, .. }| {
             Box::pin(async move { resource_num(kernel, &arguments) })
         },
+        example: Example { args: &["peter", "myserver.com", "2"], prints: "Psi" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -245,6 +267,10 @@ pub(super) const KICK_SESSION: Command = Command {
         args: &[USER, HOST, field("resource", Shape::Text), field("reason", Shape::Text)],
         result: RESCODE,
         run: |Call { kernel, arguments, .. }| Box::pin(kick_session(kernel, arguments)),
+        example: Example {
+            args: &["peter", "myserver.com", "Psi", "Stuck connection"],
+            prints: "",
+        },
         ..Version::FIRST
     }],
     ..Command::PLAIN

@@ -1,7 +1,7 @@
 //! Stanzas that an administrator sends.
 
 use jid::Jid;
-use kernel::commands::{Arguments, Call, CommandError, Value};
+use kernel::commands::{Arguments, Call, CommandError, Example, Value};
 use kernel::random;
 use xmlstream::Element;
 use xmpp_wire::{Stanza, ns};
@@ -31,6 +31,10 @@ pub(super) const SEND_MESSAGE: Command = Command {
         ],
         result: RESCODE,
         run: |Call { kernel, arguments, .. }| Box::pin(send_message(kernel, arguments)),
+        example: Example {
+            args: &["headline", "admin@localhost", "user1@localhost", "Restart", "In 5 minutes"],
+            prints: "",
+        },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -64,6 +68,10 @@ pub(super) const SEND_STANZA: Command = Command {
                 route(kernel, &element, jid(&arguments, "from")?, jid(&arguments, "to")?).await
             })
         },
+        example: Example {
+            args: &["admin@localhost", "user1@localhost", "<message><ext attr='value'/></message>"],
+            prints: "",
+        },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -79,6 +87,15 @@ pub(super) const SEND_STANZA_C2S: Command = Command {
         result: RESCODE,
         run: |Call { kernel, arguments, .. }| {
             Box::pin(async move { send_stanza_c2s(kernel, &arguments) })
+        },
+        example: Example {
+            args: &[
+                "admin",
+                "myserver.com",
+                "bot",
+                "<message to='user1@localhost'><ext attr='value'/></message>",
+            ],
+            prints: "",
         },
         ..Version::FIRST
     }],

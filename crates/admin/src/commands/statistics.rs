@@ -1,7 +1,7 @@
 //! Numbers about the server.
 
 use accounts::AccountError;
-use kernel::commands::{Call, CommandError, Value};
+use kernel::commands::{Call, CommandError, Example, Value};
 
 use super::session::integer;
 use super::{
@@ -25,6 +25,7 @@ pub(super) const STATS: Command = Command {
         run: |Call { kernel, arguments, .. }| {
             Box::pin(async move { stats(kernel, arguments.text("name")).await })
         },
+        example: Example { args: &["registeredusers"], prints: "6" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -65,6 +66,7 @@ pub(super) const STATS_HOST: Command = Command {
                 }
             })
         },
+        example: Example { args: &["registeredusers", "example.com"], prints: "6" },
         ..Version::FIRST
     }],
     ..Command::PLAIN

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use kernel::commands::{Command, CommandTable, Field, Shape, Version};
 
 use super::{Reply, STATUS_OK, STATUS_USAGE};
-use crate::{API_VERSION, awaited};
+use crate::faces;
+use crate::{API_VERSION, AWAITED, awaited};
 
 /// Columns of a line; ejabberd's texts keep three of the usual 80 free.
 const COLUMNS: usize = 77;
@@ -16,11 +17,12 @@ const ABOUT_HELP: &str = "\
 This special help command provides help of Rookery commands.
 
 The format is:
-  rookeryctl help [tags | commands | tag | command | com?*]
+  rookeryctl help [tags | commands | awaited | tag | command | com?*]
 
 The optional arguments:
   tags         Show all tags and commands names in each tag
   commands     Show all tags and commands details in each tag
+  awaited      Show commands of ejabberd that are not available yet
   tag          Show commands related to this tag
   command      Show detailed description of this command
   com?*        Show commands that match this glob.
@@ -47,6 +49,7 @@ pub(super) fn help(table: &CommandTable, version: u8, words: &[String]) -> Reply
         "help" => ABOUT_HELP.to_owned(),
         "tags" => tags(table),
         "commands" => commands(table, version),
+        "awaited" => not_available(table),
         _ => named(table, version, word),
     };
     Reply::says(STATUS_OK, text)
@@ -79,8 +82,9 @@ pub(super) fn usage(table: &CommandTable) -> String {
     let all: Vec<&Command> = table.iter().collect();
     format!(
         "Usage: rookeryctl [--no-timeout] [--config file] [--version api_version] \
-         [--auth user host password] command [arguments]\n\nAvailable commands in this Rookery node:\n{}",
-        list(&all, API_VERSION)
+         [--auth user host password] command [arguments]\n\nAvailable commands in this Rookery node:\n{}\n\n{}",
+        list(&all, API_VERSION),
+        not_available(table)
     )
 }
 
@@ -114,6 +118,22 @@ fn commands(table: &CommandTable, version: u8) -> String {
             text.push_str(&format!("    {}\n", call(command, version)));
         }
     }
+    text.push('\n');
+    text.push_str(&not_available(table));
+    text
+}
+
+/// The commands that wait for something, by what they wait for. What a module has brought meanwhile is left out.
+fn not_available(table: &CommandTable) -> String {
+    let mut text = "Commands of ejabberd that are not available yet:\n".to_owned();
+    for awaited in AWAITED {
+        let names: Vec<&str> =
+            awaited.commands.iter().copied().filter(|name| table.get(name).is_none()).collect();
+        if !names.is_empty() {
+            let names = wrapped(&names.join(" "), 5);
+            text.push_str(&format!("\n  Waiting for {}:\n{names}\n", awaited.capability));
+        }
+    }
     text
 }
 
@@ -138,13 +158,14 @@ fn list(commands: &[&Command], version: u8) -> String {
 
 /// Everything about one command.
 pub(super) fn details(command: &Command, version: &Version) -> String {
-    let margin = " ".repeat(INDENT);
-    let arguments: Vec<String> = version.args.iter().map(typed).collect();
     let mut text = format!("  Command Name: {}\n\n  Arguments: ", command.name);
-    for argument in &arguments {
-        text.push_str(&format!("{argument}\n{margin}"));
+    for (place, field) in version.args.iter().enumerate() {
+        let explained = format!("{} : {}", typed(field), faces::explained(field));
+        let explained = wrapped(&explained, INDENT);
+        text.push_str(if place == 0 { explained.trim_start() } else { &explained });
+        text.push('\n');
     }
-    if arguments.is_empty() {
+    if version.args.is_empty() {
         text.push('\n');
     }
     let (result, tags) = (typed(&version.result), command.tags.join(" "));
@@ -156,11 +177,20 @@ pub(super) fn details(command: &Command, version: &Version) -> String {
     }
     let about = wrapped(command.about, 2 + "Description: ".len());
     text.push_str(&format!("\n  Description: {}\n", about.trim_start()));
+    for paragraph in command.detail.split("\n\n").filter(|paragraph| !paragraph.is_empty()) {
+        text.push_str(&format!("\n{}\n", wrapped(&paragraph.replace('\n', " "), 2)));
+    }
+    if let Some(line) = faces::command_line(command, version) {
+        text.push_str(&format!("\n  Example:\n     $ {line}\n"));
+        for line in version.example.prints.lines() {
+            text.push_str(&format!("     {line}\n"));
+        }
+    }
     text
 }
 
 /// A field in ejabberd's notation.
-pub(crate) fn typed(field: &Field) -> String {
+pub fn typed(field: &Field) -> String {
     format!("{}::{}", field.name, shape(&field.shape))
 }
 

@@ -158,9 +158,13 @@ async fn mistakes_are_explained() {
 #[tokio::test]
 async fn help_has_the_forms_of_ejabberd() {
     let bench = Bench::new().await;
-    let details = "  Command Name: register\n\n  Arguments: user::string\n             host::string\n             \
-                   password::string\n             \n  Returns: res::restuple\n\n  Tags: accounts\n\n  \
-                   Description: Register a user\n\n";
+    let details = "  Command Name: register\n\n  Arguments: \
+                   user::string : the account without its host: alice of\n             alice@example.com\n             \
+                   host::string : a virtual host of the server\n             \
+                   password::string : the password; `-` reads it from standard\n             input or asks for it\n\n  \
+                   Returns: res::restuple\n\n  Tags: accounts\n\n  Description: Register a user\n\n  Example:\n     \
+                   $ rookeryctl register bob example.com SomEPass44\n     \
+                   User bob@example.com successfully registered\n\n";
     let lines = [
         ("help register", details),
         (
@@ -189,6 +193,11 @@ async fn help_has_the_forms_of_ejabberd() {
         "{tag}"
     );
     assert_eq!(bench.says("help --tags").await.0, 2);
+    let awaited = "\n  Waiting for last activity (mod_last):\n     get_last set_last\n";
+    for line in ["help awaited", "help commands", ""] {
+        let (_, text) = bench.says(line).await;
+        assert!(text.contains(awaited), "{line}: {text}");
+    }
     let (status, usage) = bench.says("").await;
     assert_eq!(status, 3);
     assert!(usage.starts_with("Usage: ") && usage.contains("\n  kick_user user host\n"), "{usage}");
@@ -326,4 +335,35 @@ host_config: {few.test: {auth_method: anonymous, modules: {mod_roster: {versioni
     let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&file).unwrap());
     assert_eq!(mode & 0o777, 0o600);
     assert_eq!(bench.says(&line).await.0, 1, "what is there is not replaced");
+}
+
+#[tokio::test]
+async fn pages_about_commands_are_written_to_files() {
+    let bench = Bench::new().await;
+    let path = |name: &str| bench.folder().join(name).display().to_string();
+    let written = |name: &str| std::fs::read_to_string(path(name)).unwrap();
+    let line = format!("gen_markdown_doc_for_commands {} ^regist json", path("a.md"));
+    assert_eq!(bench.says(&line).await, said(0, ""));
+    let page = written("a.md");
+    assert!(page.contains("## register\n") && page.contains("## registered_users\n"), "{page}");
+    let body = "{\"user\":\"bob\",\"host\":\"example.com\",\"password\":\"SomEPass44\"}";
+    assert!(page.contains(body) && !page.contains("kick_user"), "{page}");
+    let line = format!("gen_html_doc_for_commands {} runtime java", path("a.html"));
+    assert_eq!(bench.says(&line).await, said(0, ""));
+    let page = written("a.html");
+    assert!(page.contains("<h2 id=\"stop\">stop</h2>") && !page.contains("{\"user\""), "{page}");
+    assert_eq!(
+        bench.says(&format!("gen_markdown_doc_for_tags {}", path("t.md"))).await,
+        said(0, "")
+    );
+    assert!(written("t.md").contains("\n## session\n\n- `connected_users`\n"));
+    let (status, text) = bench.says("man").await;
+    assert_eq!(status, 0);
+    let manual = std::fs::read_to_string(text.trim_start_matches("Generated manpage: ").trim());
+    assert!(manual.unwrap().contains("\n.SS kick_user\n"));
+    let (status, text) = bench.says("gen_markdown_doc_for_tags /nowhere/at/all.md").await;
+    assert!(status == 1 && text.contains("/nowhere/at/all.md: No such file"), "{text}");
+    let line = format!("gen_html_doc_for_commands {} ( json", path("b.html"));
+    assert_eq!(bench.says(&line).await.0, 1);
+    assert!(!std::path::Path::new(&path("b.html")).exists());
 }

@@ -3,22 +3,26 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use accounts::Accounts;
+use kernel::commands::{Call, Command, CommandError, Shape, Value, Version, field};
 use kernel::{
     Asking, Clock, ConnectionInfo, Kernel, MailboxBounds, Parts, ServerControl, SessionHandle,
     random,
 };
 use netio::{CertOptions, CertStore};
-use observe::LogLevel;
+use observe::{LogLevel, LogWatch, Logging};
+use parking_lot::Mutex;
 use settings::{Inputs, Source};
 use store::TableSet;
 use store::testing::ScratchStore;
+use tokio::sync::Notify;
 
 use crate::ctl::{self, Reply};
 
 mod commands;
-mod facts;
+mod examples;
 mod people;
 mod records;
 mod rosters;
@@ -57,7 +61,33 @@ struct Process {
     stops: AtomicUsize,
     halts: AtomicUsize,
     closes: AtomicUsize,
+    /// The log that is watched, if any.
+    logging: Mutex<Option<Logging>>,
+    /// Told when the log is reopened.
+    reopened: Notify,
 }
+
+/// A long command: it tells how far it is, and reopens the log at its end.
+const COUNT: Command = Command {
+    name: "count",
+    versions: &[Version {
+        result: field("number", Shape::Integer),
+        run: |Call { kernel, progress, .. }| {
+            Box::pin(async move {
+                for number in 1..=3 {
+                    progress.tell(format!("{number} of 3"));
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+                if let Some(process) = kernel.control() {
+                    process.reopen_log().await.map_err(CommandError::failed)?;
+                }
+                Ok(Value::Integer(3))
+            })
+        },
+        ..Version::FIRST
+    }],
+    ..Command::PLAIN
+};
 
 impl ServerControl for Process {
     fn stop(&self) -> Asking<'_, ()> {
@@ -85,10 +115,16 @@ impl ServerControl for Process {
         Box::pin(async { Ok(()) })
     }
     fn reopen_log(&self) -> Asking<'_, ()> {
+        self.reopened.notify_one();
         Box::pin(async { Ok(()) })
     }
     fn rotate_log(&self) -> Asking<'_, ()> {
         Box::pin(async { Ok(()) })
+    }
+    fn watch_log(&self) -> Asking<'_, LogWatch> {
+        let logging = self.logging.lock();
+        let watch = logging.as_ref().map(Logging::watch).ok_or_else(|| "no log".to_owned());
+        Box::pin(async move { watch })
     }
 }
 
@@ -107,7 +143,8 @@ impl Bench {
         let accounts = Accounts::open(store.clone(), options, random::bytes).await.unwrap();
         let clock = Clock::system();
         let (certs, _) = CertStore::open(&CertOptions::default(), clock.wall().into());
-        let commands = crate::COMMANDS.to_vec();
+        let mut commands = crate::COMMANDS.to_vec();
+        commands.push(COUNT);
         let parts = Parts {
             store: store.clone(),
             accounts,

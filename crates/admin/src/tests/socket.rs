@@ -6,11 +6,12 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use observe::LogOptions;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 
 use super::Bench;
-use crate::control::{bind, serve};
+use crate::control::{CONNECTIONS_MAX, WATCHERS_MAX, bind, serve};
 
 const PLACE: &str = "ROOKERY_TEST_CONTROL_SOCKET";
 const NOBODY: u32 = 65_534;
@@ -88,18 +89,90 @@ async fn a_stale_socket_is_replaced_and_a_living_one_is_not() {
 }
 
 #[tokio::test]
-async fn at_most_so_many_connections_are_served_at_once() {
+async fn callers_beyond_the_bound_wait_and_are_answered() {
     let bench = Bench::new().await;
     let path = open(&bench);
     let mut idle = Vec::new();
-    for _ in 0..crate::control::CONNECTIONS_MAX {
+    for _ in 0..CONNECTIONS_MAX {
         idle.push(UnixStream::connect(&path).await.unwrap());
     }
-    assert_eq!(exchange(&path, b"{\"words\":[\"status\"]}\n").await, "");
-    drop(idle);
-    while exchange(&path, b"{\"words\":[\"status\"]}\n").await.is_empty() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let path = path.clone();
+        waiting.spawn(async move { exchange(&path, b"{\"words\":[\"status\"]}\n").await });
     }
+    let early = tokio::time::timeout(Duration::from_millis(50), waiting.join_next()).await;
+    assert!(early.is_err(), "all places are taken");
+    drop(idle);
+    while let Some(answer) = waiting.join_next().await {
+        assert!(answer.unwrap().starts_with("{\"status\":0,"));
+    }
+}
+
+#[tokio::test]
+async fn progress_is_told_to_whom_it_interests() {
+    let bench = Bench::new().await;
+    let path = open(&bench);
+    let words = "\"words\":[\"count\"]";
+    let quiet = exchange(&path, format!("{{{words}}}\n").as_bytes()).await;
+    assert_eq!(quiet, "{\"status\":0,\"stdout\":\"3\\n\",\"stderr\":\"\"}\n");
+    let told = exchange(&path, format!("{{{words},\"progress\":true}}\n").as_bytes()).await;
+    let progress =
+        "{\"progress\":\"1 of 3\"}\n{\"progress\":\"2 of 3\"}\n{\"progress\":\"3 of 3\"}\n";
+    assert_eq!(told, format!("{progress}{quiet}"));
+}
+
+#[tokio::test]
+async fn a_caller_who_is_killed_ends_nothing_half_way() {
+    let bench = Bench::new().await;
+    let path = open(&bench);
+    let mut stream = UnixStream::connect(&path).await.unwrap();
+    stream.write_all(b"{\"words\":[\"count\"],\"progress\":true}\n").await.unwrap();
+    drop(stream);
+    bench.process.reopened.notified().await;
+}
+
+#[tokio::test]
+async fn the_commands_are_listed_with_their_arguments() {
+    let bench = Bench::new().await;
+    let path = open(&bench);
+    let list = exchange(&path, b"{\"list\":\"commands\"}\n").await;
+    let register = "{\"name\":\"register\",\"about\":\"Register a user\",\
+                    \"args\":[\"user\",\"host\",\"password\"],\"secrets\":[\"password\"]}";
+    assert!(list.starts_with("{\"commands\":[") && list.contains(register), "{list}");
+}
+
+#[tokio::test]
+async fn the_log_is_shown_to_a_few_at_a_time() {
+    let bench = Bench::new().await;
+    let path = open(&bench);
+    let options = LogOptions { file: Some(bench.folder().join("log")), ..LogOptions::default() };
+    let (logging, dispatch) = observe::Logging::build(&options).unwrap();
+    *bench.process.logging.lock() = Some(logging);
+    let mut watchers = Vec::new();
+    for _ in 0..WATCHERS_MAX {
+        let mut stream = BufReader::new(UnixStream::connect(&path).await.unwrap());
+        stream.write_all(b"{\"watch\":\"log\"}\n").await.unwrap();
+        assert_eq!(line(&mut stream).await, "{\"watching\":\"log\"}\n");
+        watchers.push(stream);
+    }
+    let refused = exchange(&path, b"{\"watch\":\"log\"}\n").await;
+    assert!(refused.contains("\"status\":1,") && refused.contains("8 others"), "{refused}");
+    tracing::dispatcher::with_default(&dispatch, || tracing::info!(target: "admin", "hello"));
+    for watcher in &mut watchers {
+        let shown = line(watcher).await;
+        assert!(shown.starts_with("{\"line\":\"") && shown.contains("admin: hello"), "{shown}");
+    }
+    // Watchers are in nobody's way, and do not hold the server up when it stops.
+    assert!(exchange(&path, b"{\"words\":[\"status\"]}\n").await.contains("\"status\":0,"));
+    assert_eq!(bench.kernel.tasks().stop(Duration::from_secs(5)).await, 0);
+    assert_eq!(line(&mut watchers[0]).await, "");
+}
+
+async fn line(stream: &mut BufReader<UnixStream>) -> String {
+    let mut line = String::new();
+    stream.read_line(&mut line).await.unwrap();
+    line
 }
 
 /// Modes are opened on purpose, so that only the look at the peer's credentials is left to refuse.

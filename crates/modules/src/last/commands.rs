@@ -1,7 +1,9 @@
 //! The commands about last activity.
 
 use jiff::Timestamp;
-use kernel::commands::{Arguments, Call, Command, CommandError, Shape, Value, Version, field};
+use kernel::commands::{
+    Arguments, Call, Command, CommandError, Example, Shape, Value, Version, field,
+};
 use kernel::{Kernel, xmpp_stamp};
 
 use super::store::{self, Activity};
@@ -25,6 +27,10 @@ const GET_LAST: Command = Command {
             Shape::Tuple(&[field("timestamp", Shape::Text), field("status", Shape::Text)]),
         ),
         run: |Call { kernel, arguments, .. }| Box::pin(get_last(kernel, arguments)),
+        example: Example {
+            args: &["user1", "myserver.com"],
+            prints: "2017-06-30T14:32:16.060684Z\tONLINE",
+        },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -54,6 +60,10 @@ const SET_LAST: Command = Command {
         args: &[USER, HOST, field("timestamp", Shape::Integer), field("status", Shape::Text)],
         result: RESCODE,
         run: |Call { kernel, arguments, .. }| Box::pin(set_last(kernel, arguments)),
+        example: Example {
+            args: &["user1", "myserver.com", "1500045311", "GoSleeping"],
+            prints: "",
+        },
         ..Version::FIRST
     }],
     ..Command::PLAIN

@@ -2,7 +2,7 @@
 
 use kernel::Kernel;
 use kernel::commands::{
-    Arguments, Call, Command, CommandError, Field, Policy, Shape, Value, Version, field,
+    Arguments, Call, Command, CommandError, Example, Field, Policy, Shape, Value, Version, field,
 };
 use xmpp_wire::{Stanza, ns};
 
@@ -34,6 +34,7 @@ const GET_OFFLINE_COUNT: Command = Command {
                 read.map(Value::Integer).map_err(failed)
             })
         },
+        example: Example { args: &[], prints: "5" },
         ..Version::FIRST
     }],
     ..Command::PLAIN

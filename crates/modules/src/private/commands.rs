@@ -2,7 +2,7 @@
 
 use kernel::Kernel;
 use kernel::commands::{
-    Arguments, Call, Command, CommandError, Field, Shape, Value, Version, field,
+    Arguments, Call, Command, CommandError, Example, Field, Shape, Value, Version, field,
 };
 use xmlstream::Element;
 use xmpp_wire::ns;
@@ -25,6 +25,10 @@ const PRIVATE_GET: Command = Command {
         args: &[USER, HOST, ELEMENT, field("ns", Shape::Text)],
         result: field("res", Shape::Text),
         run: |Call { kernel, arguments, .. }| Box::pin(private_get(kernel, arguments)),
+        example: Example {
+            args: &["user1", "myserver.com", "storage", "storage:rosternotes"],
+            prints: "",
+        },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -50,6 +54,10 @@ const PRIVATE_SET: Command = Command {
         args: &[USER, HOST, ELEMENT],
         result: RESCODE,
         run: |Call { kernel, arguments, .. }| Box::pin(private_set(kernel, arguments)),
+        example: Example {
+            args: &["user1", "myserver.com", "<storage xmlns='storage:rosternotes'/>"],
+            prints: "",
+        },
         ..Version::FIRST
     }],
     ..Command::PLAIN

@@ -3,7 +3,7 @@
 use jid::{BareJid, DomainPart, Jid, NodePart};
 use kernel::Kernel;
 use kernel::commands::{
-    Arguments, Call, Command, CommandError, Field, Policy, Shape, Value, Version, field,
+    Arguments, Call, Command, CommandError, Example, Field, Policy, Shape, Value, Version, field,
 };
 use kernel::contracts::Subscription;
 
@@ -59,6 +59,18 @@ const ADD_ROSTERITEM: Command = Command {
                     add_rosteritem(kernel, &arguments, groups).await
                 })
             },
+            example: Example {
+                args: &[
+                    "user1",
+                    "myserver.com",
+                    "user2",
+                    "myserver.com",
+                    "User 2",
+                    "Friends",
+                    "both",
+                ],
+                prints: "",
+            },
             ..Version::FIRST
         },
         Version {
@@ -77,6 +89,18 @@ const ADD_ROSTERITEM: Command = Command {
                 Box::pin(async move {
                     add_rosteritem(kernel, &arguments, arguments.texts("groups")).await
                 })
+            },
+            example: Example {
+                args: &[
+                    "user1",
+                    "myserver.com",
+                    "user2",
+                    "myserver.com",
+                    "User 2",
+                    "Friends,Team 1",
+                    "both",
+                ],
+                prints: "",
             },
             ..Version::FIRST
         },
@@ -170,6 +194,7 @@ const DELETE_ROSTERITEM: Command = Command {
         args: &[LOCALUSER, LOCALHOST, USER, HOST],
         result: RESCODE,
         run: |Call { kernel, arguments, .. }| Box::pin(delete_rosteritem(kernel, arguments)),
+        example: Example { args: &["user1", "myserver.com", "user2", "myserver.com"], prints: "" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -220,6 +245,7 @@ const GET_ROSTER: Command = Command {
                 Ok(Value::List(book.listed().map(row).collect()))
             })
         },
+        example: Example { args: &[], prints: "user2@localhost\tUser 2\tnone\tsubscribe\tGroup1" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -240,6 +266,7 @@ const GET_ROSTER_COUNT: Command = Command {
                 Ok(Value::Integer(i64::try_from(count).unwrap_or(i64::MAX)))
             })
         },
+        example: Example { args: &[], prints: "5" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -271,6 +298,7 @@ const PUSH_ROSTER: Command = Command {
                 Ok(Value::OK)
             })
         },
+        example: Example { args: &["/home/ejabberd/roster.txt", "user1", "localhost"], prints: "" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -301,6 +329,7 @@ const PUSH_ROSTER_ALL: Command = Command {
                 Ok(Value::OK)
             })
         },
+        example: Example { args: &["/home/ejabberd/roster.txt"], prints: "" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -329,6 +358,7 @@ const PUSH_ALLTOALL: Command = Command {
                 Ok(Value::OK)
             })
         },
+        example: Example { args: &["myserver.com", "Everybody"], prints: "" },
         ..Version::FIRST
     }],
     ..Command::PLAIN

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kernel::Kernel;
 use kernel::commands::{
-    Arguments, Call, Command, CommandError, Field, Shape, Value, Version, field,
+    Arguments, Call, Command, CommandError, Example, Field, Shape, Value, Version, field,
 };
 use xmlstream::Element;
 use xmpp_wire::ns;
@@ -49,6 +49,7 @@ const GET_VCARD: Command = Command {
         run: |Call { kernel, arguments, .. }| {
             Box::pin(async move { first(values(kernel, &arguments, &["name"]).await?) })
         },
+        example: Example { args: &["user1", "myserver.com", "NICKNAME"], prints: "User 1" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -67,6 +68,7 @@ const GET_VCARD2: Command = Command {
         run: |Call { kernel, arguments, .. }| {
             Box::pin(async move { first(values(kernel, &arguments, &["name", "subname"]).await?) })
         },
+        example: Example { args: &["user1", "myserver.com", "N", "FAMILY"], prints: "Schubert" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -104,6 +106,7 @@ const SET_VCARD: Command = Command {
                 change(kernel, &arguments, &["name"], &contents).await
             })
         },
+        example: Example { args: &["user1", "myserver.com", "URL", "www.example.com"], prints: "" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -122,6 +125,10 @@ const SET_VCARD2: Command = Command {
                 let contents = [arguments.text("content").to_owned()];
                 change(kernel, &arguments, &["name", "subname"], &contents).await
             })
+        },
+        example: Example {
+            args: &["user1", "myserver.com", "TEL", "NUMBER", "123456"],
+            prints: "",
         },
         ..Version::FIRST
     }],
@@ -164,6 +171,7 @@ const SET_NICKNAME: Command = Command {
                 .await
             })
         },
+        example: Example { args: &["user1", "myserver.com", "User 1"], prints: "" },
         ..Version::FIRST
     }],
     ..Command::PLAIN

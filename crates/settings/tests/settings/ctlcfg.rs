@@ -26,7 +26,6 @@ fn assignments_are_read() {
     assert_eq!(config.get("VMARGS"), Some(""));
     assert_eq!(config.get("CTL_OVER_HTTP"), Some("ab$c#d"));
     assert_eq!(config.get("ERLANG_NODE"), None);
-    assert!(config.notes.is_empty());
     let poll = &config.variables()[0];
     assert_eq!((poll.name.as_str(), poll.pos.line, poll.pos.column), ("POLL", 5, 1));
 }
@@ -44,6 +43,19 @@ fn variables_of_the_surroundings_are_used_and_unknown_ones_told() {
         "{note}"
     );
     assert_eq!(config.notes.len(), 1);
+}
+
+#[test]
+fn what_has_no_effect_is_told() {
+    let config =
+        read("SPOOL_DIR=/s\nERL_PROCESSES=250000\nVMARGS=\nCTL_OVER_HTTP=sockets/ctl.sock\n");
+    let notes: Vec<String> =
+        config.notes.iter().map(|note| note.render(&config.sources, false)).collect();
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    let limits = "`ERL_PROCESSES` is accepted and has no meaning here: there is no Erlang machine";
+    assert!(notes[0].contains(limits) && notes[0].contains("ejabberdctl.cfg:2:1"), "{notes:?}");
+    assert!(notes[1].contains("`CTL_OVER_HTTP` is known and not yet in force"), "{notes:?}");
+    assert!(notes[1].contains("waits for the HTTP door"), "{notes:?}");
 }
 
 #[test]

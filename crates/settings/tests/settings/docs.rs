@@ -1,11 +1,15 @@
-//! `docs/options.md` is what the catalogue says.
+//! `docs/options.md` and `docs/ejabberdctl.cfg.md` are what the tables say.
 
 use std::path::Path;
 
 #[test]
-fn options_page_is_fresh() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/options.md");
-    let page = settings::docs::options_page();
+fn pages_are_fresh() {
+    is_fresh("options.md", settings::docs::options_page());
+    is_fresh("ejabberdctl.cfg.md", settings::ctlcfg::variables_page());
+}
+
+fn is_fresh(name: &str, page: String) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name);
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, &page).unwrap();
@@ -13,7 +17,7 @@ fn options_page_is_fresh() {
     let written = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         written == page,
-        "docs/options.md is not what the catalogue says; run: UPDATE_DOCS=1 cargo test -p settings"
+        "docs/{name} is not what the table says; run: UPDATE_DOCS=1 cargo test -p settings"
     );
 }
 

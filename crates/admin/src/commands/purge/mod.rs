@@ -5,7 +5,7 @@ mod store;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kernel::commands::{Arguments, Call, CommandError, Progress, Value};
+use kernel::commands::{Arguments, Call, CommandError, Example, Progress, Value};
 use kernel::{Job, JobState};
 use xmlstream::Element;
 
@@ -62,6 +62,10 @@ pub(super) const DELETE_OLD_MESSAGES_BATCH: Command = Command {
         ],
         result: RESTUPLE,
         run: |call: Call<'_>| Box::pin(delete_batch(call.kernel, call.arguments)),
+        example: Example {
+            args: &["localhost", "31", "1000", "10000"],
+            prints: "Removal of 5000 messages in progress",
+        },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -75,6 +79,10 @@ pub(super) const DELETE_OLD_MESSAGES_STATUS: Command = Command {
         args: &[HOST],
         result: field("status", Shape::Text),
         run: |call: Call<'_>| Box::pin(async move { Ok(status(call.kernel, &call.arguments)) }),
+        example: Example {
+            args: &["localhost"],
+            prints: "Operation in progress, delete 5000 messages",
+        },
         ..Version::FIRST
     }],
     ..Command::PLAIN
@@ -88,6 +96,7 @@ pub(super) const ABORT_DELETE_OLD_MESSAGES: Command = Command {
         args: &[HOST],
         result: field("status", Shape::Text),
         run: |call: Call<'_>| Box::pin(async move { Ok(abort(call.kernel, &call.arguments)) }),
+        example: Example { args: &["localhost"], prints: "Operation aborted" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
