@@ -3,6 +3,7 @@
 mod arguments;
 mod boot;
 mod control;
+mod erlang;
 mod files;
 mod lists;
 mod run;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Task::Serve => run::serve(&arguments),
         Task::Check { file } => boot::check(&arguments, &file),
         Task::Defaults => say::defaults(),
+        Task::Epmd => erlang::epmd(),
         // Taken above, for its words are its own.
         Task::Ctl { words } => ctl::main_with(words.into_iter()),
     }
