@@ -3,9 +3,11 @@
 //! `fuzz/` gives them to libFuzzer, which needs a nightly compiler and time; the test below gives them the corpus of that
 //! folder and mutations of it, the same at every run, so that neither the functions nor what they guard can rot.
 
+mod erlang;
 mod reader;
 mod stanza;
 
+pub use erlang::erlang;
 pub use reader::xmlstream_reader;
 pub use stanza::stanza;
 
@@ -139,6 +141,11 @@ mod tests {
     #[test]
     fn stanza_keeps_its_word() {
         run("stanza", stanza);
+    }
+
+    #[test]
+    fn erlang_keeps_its_word() {
+        run("erlang", erlang);
     }
 
     #[test]

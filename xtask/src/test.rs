@@ -12,7 +12,7 @@ type Step = (&'static str, fn(&Path) -> Result<(), String>);
 /// How often the server is killed under load in an ordinary run; by hand, `--kills` says more.
 const KILLS: &str = "100";
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     ("needs", needs::install),
     ("tidy", tidy),
     ("fmt", fmt),
@@ -22,6 +22,7 @@ const STEPS: [Step; 10] = [
     ("clients", clients),
     ("oracle", oracle),
     ("plays", plays_of_ejabberd),
+    ("erlang", erlang),
     ("kill", kill),
 ];
 
@@ -113,6 +114,11 @@ fn clients(root: &Path) -> Result<(), String> {
 fn oracle(root: &Path) -> Result<(), String> {
     script(root, "tests/oracle/run.py", &[])?;
     script(root, "tests/oracle/data.py", &[])
+}
+
+/// Real Erlang nodes, and Debian's own control script, against the Erlang door.
+fn erlang(root: &Path) -> Result<(), String> {
+    script(root, "tests/erlang/run.py", &[])
 }
 
 /// `kill -9` under load: what was acknowledged must be there.

@@ -6,7 +6,9 @@ mod text;
 mod words;
 
 use kernel::Kernel;
-use kernel::commands::{Arguments, Call, Command, CommandTable, Progress, Version};
+use kernel::commands::{
+    Arguments, Call, Command, CommandError, CommandTable, Progress, Value, Version,
+};
 
 pub use help::typed;
 #[cfg(test)]
@@ -112,6 +114,38 @@ pub async fn run_telling(kernel: &Kernel, words: &[String], progress: Progress) 
             unknown(&table, word, &name).audited(format!("{name} ({} arguments)", arguments.len()))
         }
     }
+}
+
+/// Runs a command in API version `version` for a caller that has values instead of words, with the same rights as the
+/// control tool. The text is for its audit record.
+///
+/// # Errors
+/// Those of the command; and when there is none of this name and version, or its use is not permitted.
+pub async fn run_values(
+    kernel: &Kernel,
+    name: &str,
+    version: u8,
+    values: Vec<Value>,
+) -> (Result<Value, CommandError>, String) {
+    let table = kernel.commands();
+    let found = table.get(name).and_then(|command| Some((command, command.version(version)?)));
+    let (command, version) = match found {
+        Some((command, version)) if version.args.len() == values.len() => (command, version),
+        _ => {
+            let audit = format!("{name} ({} arguments)", values.len());
+            return (Err(CommandError::bad_argument("unknown_command")), audit);
+        }
+    };
+    let words: Vec<String> =
+        values.iter().zip(version.args).map(|(value, field)| text::word_of(value, field)).collect();
+    let preamble = Preamble { version: version.since, auth: None, rest: &[] };
+    let audit = shown(command, version, &preamble, &words);
+    if let Err(Denied(word)) = permission::check(kernel, command, version, None, &words).await {
+        return (Err(CommandError::bad_argument(word)), audit);
+    }
+    let arguments = Arguments::new(version.args, values);
+    let call = Call { kernel, arguments, progress: Progress::default() };
+    ((version.run)(call).await, audit)
 }
 
 async fn call(

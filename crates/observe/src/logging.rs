@@ -41,6 +41,7 @@ const OUR_CRATES: &[&str] = &[
     "accounts",
     "kernel",
     "xmpp",
+    "erldist",
     "modules",
     "admin",
     "testkit",

@@ -58,6 +58,8 @@ pub mod names {
     pub const STORE_COMMIT_SECONDS: &str = "rookery_store_commit_seconds";
     /// Log lines lost.
     pub const LOG_LINES_DROPPED: &str = "rookery_log_lines_dropped_total";
+    /// Erlang nodes that connected, or tried to.
+    pub const ERLANG_HANDSHAKES: &str = "rookery_erlang_handshakes_total";
     /// Memory of this process.
     pub const RESIDENT_BYTES: &str = "process_resident_memory_bytes";
     /// Open descriptors of this process.
@@ -145,6 +147,12 @@ pub const METRICS: &[Metric] = &[
         MetricKind::Counter,
         &[],
         "Log lines lost because the log could not keep up.",
+    ),
+    metric(
+        names::ERLANG_HANDSHAKES,
+        MetricKind::Counter,
+        &["result"],
+        "Erlang nodes, by ok, wrong_cookie, limited, tls, refused or timeout.",
     ),
     metric(names::RESIDENT_BYTES, MetricKind::Gauge, &[], "Resident memory of the process."),
     metric(names::OPEN_FDS, MetricKind::Gauge, &[], "Open file descriptors of the process."),

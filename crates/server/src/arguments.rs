@@ -42,6 +42,16 @@ pub(crate) struct PlaceArguments {
     /// The server's name, NAME@HOST [default: rookery@ and the machine's name]
     #[arg(long, short = 'n', value_name = "NAME", env = "ERLANG_NODE", global = true)]
     pub(crate) node: Option<String>,
+    /// Whether Erlang nodes may connect: `on`, `off`, or `auto`: when ERLANG_NODE or another variable of Erlang's
+    /// distribution is set, here or in ejabberdctl.cfg (see docs/erlang.md)
+    #[arg(
+        long,
+        value_name = "WHEN",
+        env = "ROOKERY_ERLANG",
+        default_value = "auto",
+        global = true
+    )]
+    pub(crate) erlang: erldist::Asked,
     /// Write the log as JSON, one object a line
     #[arg(long, env = "ROOKERY_LOG_JSON", global = true)]
     pub(crate) log_json: bool,
@@ -97,6 +107,8 @@ pub(crate) enum Task {
     },
     /// Print the embedded default configuration
     Defaults,
+    /// Serve Erlang's port mapper alone: names and ports of this machine's Erlang nodes (on ERL_EPMD_PORT, else 4369)
+    Epmd,
     /// Give a command to the running server, as rookeryctl does (see `rookery ctl --help`)
     #[command(disable_help_flag = true)]
     Ctl {

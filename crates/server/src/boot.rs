@@ -12,7 +12,7 @@ use settings::{
 };
 
 use crate::arguments::Arguments;
-use crate::{files, lists, say};
+use crate::{erlang, files, lists, say};
 
 /// The configuration of a server that has none.
 pub(crate) const DEFAULTS: &str = include_str!("defaults.yml");
@@ -153,9 +153,13 @@ pub(crate) fn check(arguments: &Arguments, file: &Path) -> ExitCode {
     if let Err(problems) = problems.into_result(()) {
         return say::refused(&problems.render(colour));
     }
+    let erlang = match erlang::options(&checked, &places) {
+        Ok(options) => erlang::told(options.as_ref(), &places),
+        Err(why) => return say::refused(&why),
+    };
     let absent = loaded.config.set_but_not_in_force(&lists::in_force(&loaded.config));
     say::noted(&ctl_notes(&places, colour));
-    let done = say::checked(file, &loaded, &notes, &absent, colour);
+    let done = say::checked(file, &loaded, &notes, &absent, &erlang, colour);
     let exposed = files::findings(&places, &loaded, files::servers_user(&places));
     match exposed.is_empty() || arguments.places().allow_exposed_files {
         true => done,

@@ -3,6 +3,7 @@
 mod arguments;
 mod boot;
 mod control;
+mod erlang;
 mod files;
 mod lists;
 mod live;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Task::Live => live::run(&arguments),
         Task::Check { file } => boot::check(&arguments, &file),
         Task::Defaults => say::defaults(),
+        Task::Epmd => erlang::epmd(),
         // Taken above, for its words are its own.
         Task::Ctl { words } => ctl::main_with(words.into_iter()),
     }

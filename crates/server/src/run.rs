@@ -19,6 +19,7 @@ use store::{OpenOptions, Store};
 use crate::arguments::{Arguments, MetricsPlace};
 use crate::boot::{self, Boot};
 use crate::control::{Request, Requests};
+use crate::erlang;
 use crate::files::{self, PidFile};
 use crate::lists;
 use crate::say;
@@ -91,6 +92,10 @@ enum StartError {
     Config(Problems),
     #[error(transparent)]
     Listen(#[from] netio::BindError),
+    #[error("{0}")]
+    Erlang(String),
+    #[error(transparent)]
+    ErlangDoor(#[from] erldist::StartError),
     #[error("the control socket cannot be opened: {0}")]
     Control(io::Error),
     #[error("the pid file cannot be written: {0}")]
@@ -144,9 +149,14 @@ async fn run(arguments: &Arguments, boot: Boot, exposed: &[Finding]) -> Result<E
     let mut inherited = Inherited::from_environment();
     let prepared = server.prepare_doors(&loaded.config, &loaded.sources, &mut inherited)?;
     server.doors.commit(&server.kernel, prepared);
+    let erlang = erlang::options(arguments, &server.places).map_err(StartError::Erlang)?;
+    let node = match erlang {
+        Some(options) => Some(erlang::open(&server.kernel, options).await?),
+        None => None,
+    };
     server.serve_metrics(arguments.places().metrics).await;
     server.watch_certificates();
-    server.announce(&loaded.config).await;
+    server.announce(&loaded.config, node.as_ref()).await;
     let end = loop {
         let request = tokio::select! {
             signal = signals.next() => match signal {
@@ -333,13 +343,15 @@ impl Server {
         });
     }
 
-    async fn announce(&self, config: &Config) {
+    async fn announce(&self, config: &Config, node: Option<&erldist::Node>) {
         let mut has_accounts = false;
         for host in config.hosts() {
             has_accounts |=
                 self.kernel.accounts().count(host, "").await.is_ok_and(|count| count > 0);
         }
-        say::started(&self.places, &self.doors.list(), config.first_host(), has_accounts);
+        let mut listening = self.doors.list();
+        listening.extend(node.into_iter().flat_map(|node| node.places().iter().cloned()));
+        say::started(&self.places, &listening, config.first_host(), has_accounts);
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
             hosts = config.hosts().len(),

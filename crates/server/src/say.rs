@@ -54,6 +54,7 @@ pub(crate) fn checked(
     loaded: &Loaded,
     notes: &[Note],
     absent: &[Note],
+    erlang: &str,
     colour: bool,
 ) -> ExitCode {
     for note in notes.iter().chain(absent) {
@@ -61,6 +62,7 @@ pub(crate) fn checked(
     }
     let hosts = loaded.config.hosts().join(", ");
     println!("{}: no errors. Hosts: {hosts}", file.display());
+    println!("Erlang nodes: {erlang}");
     if !absent.is_empty() {
         println!(
             "{} settings are known and not yet in force (see above); the rest is.",
@@ -68,6 +70,11 @@ pub(crate) fn checked(
         );
     }
     ExitCode::SUCCESS
+}
+
+/// What `rookery epmd` does.
+pub(crate) fn serves_names(places: &[String]) {
+    println!("Serving names of Erlang nodes on {}. Stop with Ctrl-C.", places.join(", "));
 }
 
 /// What a person who started the server wants to know.

@@ -72,7 +72,7 @@ pub const VARIABLES: &[Known] = &[
     },
     Known {
         name: "EJABBERD_LOG_PATH",
-        meaning: Meaning::None("the log is `ejabberd.log` in the log folder: set `LOGS_DIR`"),
+        meaning: Meaning::Here("the log file; its folder is the log folder"),
     },
     Known {
         name: "EJABBERD_OPTS",
@@ -82,9 +82,7 @@ pub const VARIABLES: &[Known] = &[
     },
     Known {
         name: "EJABBERD_PID_PATH",
-        meaning: Meaning::None(
-            "the service manager knows the process; the server stays in the foreground",
-        ),
+        meaning: Meaning::Here("the file that holds the number of the server's process"),
     },
     Known {
         name: "ERLANG_NODE",
@@ -96,8 +94,14 @@ pub const VARIABLES: &[Known] = &[
         name: "ERLANG_NODE_ARG",
         meaning: Meaning::None("it is the script's own; use `--node`"),
     },
-    Known { name: "ERL_DIST_PORT", meaning: Meaning::Awaits("the Erlang door") },
-    Known { name: "ERL_EPMD_ADDRESS", meaning: Meaning::Awaits("the Erlang door") },
+    Known {
+        name: "ERL_DIST_PORT",
+        meaning: Meaning::Here("one port for Erlang nodes, without epmd; see docs/erlang.md"),
+    },
+    Known {
+        name: "ERL_EPMD_ADDRESS",
+        meaning: Meaning::Here("where epmd listens and is looked for; see docs/erlang.md"),
+    },
     Known {
         name: "ERL_MAX_ETS_TABLES",
         meaning: Meaning::None("there is no Erlang machine; tables are not counted here"),
@@ -110,7 +114,9 @@ pub const VARIABLES: &[Known] = &[
     },
     Known {
         name: "ERL_OPTIONS",
-        meaning: Meaning::None("there is no Erlang machine to give them to"),
+        meaning: Meaning::Here(
+            "what it says of Erlang distribution (`-proto_dist`, `-ssl_dist_*`, `-setcookie`, `inet_dist_*`); see docs/erlang.md",
+        ),
     },
     Known {
         name: "ERL_PROCESSES",
@@ -118,8 +124,14 @@ pub const VARIABLES: &[Known] = &[
             "there is no Erlang machine; sessions are limited by memory and descriptors",
         ),
     },
-    Known { name: "FIREWALL_WINDOW", meaning: Meaning::Awaits("the Erlang door") },
-    Known { name: "INET_DIST_INTERFACE", meaning: Meaning::Awaits("the Erlang door") },
+    Known {
+        name: "FIREWALL_WINDOW",
+        meaning: Meaning::Here("the ports for Erlang nodes; see docs/erlang.md"),
+    },
+    Known {
+        name: "INET_DIST_INTERFACE",
+        meaning: Meaning::Here("the address for Erlang nodes; see docs/erlang.md"),
+    },
     Known {
         name: "INSTALLUSER",
         meaning: Meaning::None(

@@ -1,6 +1,6 @@
 //! From results and errors to the texts and exit statuses of `ejabberdctl`.
 
-use kernel::commands::{CommandError, Shape, Value};
+use kernel::commands::{CommandError, Field, Shape, Value};
 
 use super::{Reply, STATUS_ERROR, STATUS_OK};
 use crate::commands::CODE_CANNOT_REGISTER;
@@ -16,6 +16,15 @@ pub(crate) fn result(value: &Value, shape: &Shape, nested: char) -> Reply {
             Reply::says(STATUS_OK, joined(items, item_shape(shape), "\n", nested))
         }
         _ => Reply::says(STATUS_OK, shown(value, shape, nested)),
+    }
+}
+
+/// A value as the word that somebody would type for it.
+pub(super) fn word_of(value: &Value, field: &Field) -> String {
+    match value {
+        Value::Text(text) => text.clone(),
+        Value::List(items) => joined(items, item_shape(&field.shape), ",", ','),
+        value => shown(value, &field.shape, ','),
     }
 }
 

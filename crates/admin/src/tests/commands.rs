@@ -1,8 +1,10 @@
 //! Texts and exit statuses as ejabberd 23.01 gave them, with the changes that 26.07 made.
 
+use kernel::commands::{CommandError, Value};
 use kernel::{CloseReason, Control, SessionHandle};
 
 use super::Bench;
+use crate::ctl;
 
 fn closed_by(session: &SessionHandle) -> Option<CloseReason> {
     let (mut control, mut stanzas) = (Vec::new(), Vec::new());
@@ -366,4 +368,21 @@ async fn pages_about_commands_are_written_to_files() {
     let line = format!("gen_html_doc_for_commands {} ( json", path("b.html"));
     assert_eq!(bench.says(&line).await.0, 1);
     assert!(!std::path::Path::new(&path("b.html")).exists());
+}
+
+#[tokio::test]
+async fn values_instead_of_words_ask_the_same_permissions_and_hide_the_same_secrets() {
+    let values = || ["alice", "talk.test", "secret"].map(Value::text).to_vec();
+    let bench = Bench::new().await;
+    let (result, audit) = ctl::run_values(&bench.kernel, "register", 3, values()).await;
+    assert!(matches!(result, Ok(Value::Restuple(true, _))), "{result:?}");
+    assert_eq!(audit, "register \"alice\" \"talk.test\" [redacted]");
+    let (result, audit) = ctl::run_values(&bench.kernel, "register", 3, vec![]).await;
+    assert_eq!(result, Err(CommandError::bad_argument("unknown_command")));
+    assert_eq!(audit, "register (0 arguments)");
+    let nobody = "hosts: [talk.test]\napi_permissions:\n  console commands:\n    from: ejabberd_ctl\n    who: none\n    what: []\n";
+    let bench = Bench::with(nobody).await;
+    let (result, _) = ctl::run_values(&bench.kernel, "register", 3, values()).await;
+    assert_eq!(result, Err(CommandError::bad_argument("access_rules_unauthorized")));
+    assert!(bench.run("registered_users talk.test").await.stdout.contains("unauthorized"));
 }

@@ -1,0 +1,4 @@
+//! Known bytes, round trips, and bytes of any kind.
+
+mod messages;
+mod terms;

@@ -1,0 +1,137 @@
+//! The Erlang door in this server: what asks for it, and what stands behind it.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use admin::ctl;
+use erldist::{
+    Answering, Answers, Caller, EpmdOptions, EpmdServer, Node, Options, Printed, Variables,
+};
+use kernel::commands::{CommandError, Value};
+use kernel::{Kernel, Tasks};
+use settings::{Places, ctlcfg};
+
+use crate::arguments::Arguments;
+use crate::say;
+use crate::signals::{Asked, Signals};
+
+/// How long connections to epmd may take to end.
+const EPMD_STOP_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What the command line, the environment and `ejabberdctl.cfg` ask for, in this order; `None` for nothing.
+///
+/// # Errors
+/// What has no meaning, and how to mend it.
+pub(crate) fn options(arguments: &Arguments, places: &Places) -> Result<Option<Options>, String> {
+    let beside = places.config.as_deref().and_then(Path::parent);
+    let file = beside.map(|folder| folder.join("ejabberdctl.cfg"));
+    // An absent file says nothing, as for places.
+    let text = file.and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
+    let read = ctlcfg::parse("ejabberdctl.cfg", &text, &HashMap::new())
+        .map_err(|problems| problems.render(false))?;
+    let said = arguments.places();
+    let lookup = |name: &str| match (name, &said.node) {
+        ("ERLANG_NODE", Some(node)) => Some(node.clone()),
+        _ => variable(name).or_else(|| read.get(name).map(str::to_owned)),
+    };
+    let home = variable("HOME").map_or_else(|| places.spool.clone(), Into::into);
+    Options::read(&Variables { lookup: &lookup, home, asked: said.erlang })
+        .map_err(|error| error.to_string())
+}
+
+/// What `rookery check` says about it.
+pub(crate) fn told(options: Option<&Options>, places: &Places) -> String {
+    let Some(options) = options else { return "may not connect".to_owned() };
+    let how = if options.tls.is_some() { "over TLS" } else { "in clear" };
+    let (first, last) = (options.ports.start(), options.ports.end());
+    let port = match (first, last) {
+        (0, _) => "a port that epmd tells".to_owned(),
+        (first, last) if first == last => format!("port {first}"),
+        (first, last) => format!("a port from {first} to {last}"),
+    };
+    let address = options.listen_address(&places.node);
+    format!("may connect to {} {how}, on {address}, {port}", places.node)
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Opens the door.
+///
+/// # Errors
+/// What is in the way.
+pub(crate) async fn open(kernel: &Kernel, options: Options) -> Result<Node, erldist::StartError> {
+    Node::start(kernel, options, Arc::new(Commands { kernel: kernel.clone() })).await
+}
+
+/// `rookery epmd`: names and ports of this machine's nodes, and nothing else.
+pub(crate) fn epmd() -> ExitCode {
+    let options = match EpmdOptions::read(&variable) {
+        Ok(options) => options,
+        Err(error) => return say::refused(&error.to_string()),
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return say::refused(&format!("no runtime can be started: {error}")),
+    };
+    runtime.block_on(async {
+        let server = match EpmdServer::bind(&options) {
+            Ok(server) => server,
+            Err(error) => return say::refused(&error.to_string()),
+        };
+        let mut signals = match Signals::install() {
+            Ok(signals) => signals,
+            Err(error) => return say::refused(&format!("signals cannot be taken: {error}")),
+        };
+        let tasks = Tasks::new();
+        server.start(&tasks);
+        say::serves_names(server.places());
+        while signals.next().await != Asked::Stop {}
+        tasks.stop(EPMD_STOP_PATIENCE).await;
+        ExitCode::SUCCESS
+    })
+}
+
+/// The command table, as the control tool shows it and as it is.
+struct Commands {
+    kernel: Kernel,
+}
+
+impl Commands {
+    fn audit(&self, caller: &Caller, began: tokio::time::Instant, command: &str, status: u8) {
+        let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let (node, address) = (&caller.node, &caller.address);
+        tracing::info!(target: "admin::audit", node, address, command, status, milliseconds, "command");
+    }
+}
+
+impl Answers for Commands {
+    fn words<'a>(&'a self, caller: &'a Caller, words: Vec<String>) -> Answering<'a, Printed> {
+        Box::pin(async move {
+            let began = self.kernel.clock().now();
+            let reply = ctl::run(&self.kernel, &words).await;
+            self.audit(caller, began, &reply.audit, reply.status);
+            Printed { status: reply.status, text: reply.stdout + &reply.stderr }
+        })
+    }
+
+    fn run<'a>(
+        &'a self,
+        caller: &'a Caller,
+        name: &'a str,
+        version: u8,
+        values: Vec<Value>,
+    ) -> Answering<'a, Result<Value, CommandError>> {
+        Box::pin(async move {
+            let began = self.kernel.clock().now();
+            let (result, audit) = ctl::run_values(&self.kernel, name, version, values).await;
+            let status = if result.is_ok() { ctl::STATUS_OK } else { ctl::STATUS_ERROR };
+            self.audit(caller, began, &audit, status);
+            result
+        })
+    }
+}
