@@ -5,9 +5,11 @@
 
 mod reader;
 mod stanza;
+mod stun;
 
 pub use reader::xmlstream_reader;
 pub use stanza::stanza;
+pub use stun::stun;
 
 #[cfg(test)]
 mod tests {
@@ -134,6 +136,11 @@ mod tests {
     #[test]
     fn xmlstream_reader_keeps_its_word() {
         run("xmlstream_reader", xmlstream_reader);
+    }
+
+    #[test]
+    fn stun_keeps_its_word() {
+        run("stun", stun);
     }
 
     #[test]
