@@ -19,9 +19,10 @@ pub const fn padded_len(len: usize) -> usize {
     len.next_multiple_of(4)
 }
 
-/// Whether a number may be bound (RFC 8656 §12: 0x4000 to 0x4FFF).
+/// Whether a number may be bound: 0x4000 to 0x7FFE, as RFC 5766 §11 has it. RFC 8656 §12 asks clients to stay below
+/// 0x5000, since other protocols may share their port; ours is shared with none, and older clients use all of them.
 pub fn is_channel_number(number: u16) -> bool {
-    (0x4000..=0x4FFF).contains(&number)
+    (0x4000..=0x7FFE).contains(&number)
 }
 
 /// Reads ChannelData; `None` for anything else. Bytes after the payload are padding (RFC 8656 §12.5).
@@ -64,7 +65,7 @@ pub enum Frame {
 pub fn next_frame(bytes: &[u8]) -> Frame {
     let Some(first) = bytes.first() else { return Frame::Need(CHANNEL_HEADER_BYTES) };
     let bits = first >> 6;
-    if bits > 1 || (bits == 1 && *first > 0x4F) {
+    if bits > 1 {
         return Frame::Broken;
     }
     let Some(length) = u16_at(bytes, 2) else { return Frame::Need(CHANNEL_HEADER_BYTES) };

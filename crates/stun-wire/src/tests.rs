@@ -146,11 +146,11 @@ fn channel_data_and_frames() {
     let data = ChannelData { number: 0x4001, payload: b"hello" };
     assert_eq!(channel_data(&bytes), Some(data));
     assert_eq!(channel_data(&bytes[..8]), None);
-    assert_eq!(channel_data(&channel_header(0x5000, 0)), None);
+    assert_eq!(channel_data(&channel_header(0x7FFF, 0)), None);
     assert_eq!(channel_data(&channel_header(0x3FFF, 0)), None);
     assert_eq!(next_frame(&bytes), Frame::Channel { bytes: 12 });
     assert_eq!(next_frame(&bytes[..11]), Frame::Need(12));
-    assert_eq!(next_frame(b"POST / HTTP/1.1"), Frame::Broken);
+    assert_eq!(next_frame(&[0x80, 0, 0, 0]), Frame::Broken);
     assert_eq!(next_frame(&[0x16, 3, 1, 0, 9]), Frame::Broken);
     assert_eq!(next_frame(&[]), Frame::Need(4));
     let message = MessageWriter::with_id(Class::Request, Method::Binding, [0; 12]).finish();

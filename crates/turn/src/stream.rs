@@ -146,7 +146,8 @@ impl Connection {
             };
             let out = std::mem::take(&mut self.out);
             if !out.is_empty() {
-                let written = tokio::time::timeout(self.settings.send_timeout, transport.write_all(&out));
+                let written =
+                    tokio::time::timeout(self.settings.send_timeout, write(&mut transport, &out));
                 if !matches!(written.await, Ok(Ok(()))) {
                     break;
                 }
@@ -437,6 +438,24 @@ impl Connection {
             }
         });
     }
+}
+
+/// Writes frames: together over TCP, but each in a TLS record of its own.
+///
+/// COMPAT: coturn's client, and what was made after it, takes one frame out of each record and drops the rest.
+async fn write(transport: &mut Transport, out: &[u8]) -> io::Result<()> {
+    if !transport.is_tls() {
+        return transport.write_all(out).await;
+    }
+    let mut rest = out;
+    while let (Frame::Message(bytes) | Frame::Channel { bytes }, false) =
+        (next_frame(rest), rest.is_empty())
+    {
+        let (frame, after) = rest.split_at(bytes);
+        transport.write_all(frame).await?;
+        rest = after;
+    }
+    Ok(())
 }
 
 /// Waits for packets of peers.
