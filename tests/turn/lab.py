@@ -54,8 +54,9 @@ class Lab:
 
     def configuration(self) -> str:
         """The server's configuration."""
-        lines = ["hosts: [localhost]", "auth_stored_password_types: [plain, scram_sha256]", "listen:",
-                 f"  - {{port: {self.ports['c2s']}, ip: 127.0.0.1, module: ejabberd_c2s}}"]
+        lines = ["hosts: [localhost]", "acl: {local: {user_regexp: ''}}", "access_rules: {local: {allow: local}}",
+                 "auth_stored_password_types: [plain, scram_sha256]", "listen:",
+                 f"  - {{port: {self.ports['c2s']}, ip: 127.0.0.1, module: ejabberd_c2s, starttls: true}}"]
         for kind, (transport, ip, options) in LISTENERS.items():
             lines.append(f"  - {{port: {self.ports[kind]}, ip: {ip}, transport: {transport}, module: ejabberd_stun, "
                          f"use_turn: true, {options}}}")

@@ -97,14 +97,14 @@ impl Traffic {
         let directions = [("to_peer", counted.to_peer), ("to_client", counted.to_client)];
         for (direction, (packets, bytes)) in directions {
             if packets > 0 {
-                metrics::counter!("rookery_turn_packets_total", "direction" => direction)
+                metrics::counter!(observe::names::TURN_PACKETS, "direction" => direction)
                     .increment(packets);
-                metrics::counter!("rookery_turn_bytes_total", "direction" => direction)
+                metrics::counter!(observe::names::TURN_BYTES, "direction" => direction)
                     .increment(bytes);
             }
         }
         if counted.dropped > 0 {
-            metrics::counter!("rookery_turn_dropped_total").increment(counted.dropped);
+            metrics::counter!(observe::names::TURN_DROPPED).increment(counted.dropped);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Who asks: the long-term credential mechanism (RFC 8489 §9.2), its nonce, and where passwords come from.
 //!
 //! A user name is looked up as one that a host handed out (`mod_stun_disco`), else as an account. An account's own
-//! password can serve only where the key of RFC 8489 is known: from clear text where an administrator has chosen to
-//! store it, or from the key that `rookery_turn_keys` keeps. A SCRAM verifier cannot be turned into such a key.
+//! password can serve only where an administrator has chosen to store clear text: a SCRAM verifier cannot be turned
+//! into a key of RFC 8489, and such a key kept beside it would be a fast hash to try passwords on.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -250,7 +250,7 @@ impl Stun {
 
 /// Counts why something was refused.
 pub(crate) fn refusal(reason: &'static str) {
-    metrics::counter!("rookery_turn_refusals_total", "reason" => reason).increment(1);
+    metrics::counter!(observe::names::TURN_REFUSALS, "reason" => reason).increment(1);
 }
 
 /// What a request says, if it says it well (RFC 8489 §9.2.4, with its defence against bidding down).

@@ -67,7 +67,7 @@ pub(crate) struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.shared.allocations.fetch_sub(1, Ordering::Relaxed);
-        metrics::gauge!("rookery_turn_allocations").decrement(1);
+        metrics::gauge!(observe::names::TURN_ALLOCATIONS).decrement(1);
         let mut uses = self.shared.uses.lock();
         let left = self.used.allocations.fetch_sub(1, Ordering::Relaxed) - 1;
         let known = uses.get(&self.used.name).is_some_and(|known| Arc::ptr_eq(known, &self.used));
@@ -160,7 +160,7 @@ impl Shared {
             return Err(NoPlace::Quota);
         }
         used.allocations.fetch_add(1, Ordering::Relaxed);
-        metrics::gauge!("rookery_turn_allocations").increment(1);
+        metrics::gauge!(observe::names::TURN_ALLOCATIONS).increment(1);
         Ok(Place { used, shared: Arc::clone(self) })
     }
 

@@ -115,7 +115,7 @@ pub(crate) async fn splice(mut client: Transport, mut waiting: Waiting, first: V
         copied = tokio::io::copy_bidirectional(&mut client, &mut waiting.stream) => {
             if let Ok((to_peer, to_client)) = copied {
                 let bytes = |direction: &'static str, count| {
-                    metrics::counter!("rookery_turn_bytes_total", "direction" => direction).increment(count);
+                    metrics::counter!(observe::names::TURN_BYTES, "direction" => direction).increment(count);
                 };
                 bytes("to_peer", to_peer);
                 bytes("to_client", to_client);

@@ -10,7 +10,7 @@ use xmpp_wire::{Stanza, ns};
 use super::login::Mint;
 use crate::testing::Server;
 
-const OPTIONS: &str = "mod_stun_disco: {secret: s3cret, credentials_lifetime: 1 hour, services: \
+const OPTIONS: &str = "mod_stun_disco: {access: {allow: {server: example.org}}, secret: s3cret, credentials_lifetime: 1 hour, services: \
     [{host: 192.0.2.9}, {host: turn.example.net, type: turns}, {host: old.example.net, type: turn, restricted: false}]}";
 
 async fn ask(server: &Server, from: &str, payload: &str) -> Option<Element> {
@@ -57,7 +57,7 @@ async fn services_are_told_in_both_versions() {
     }
     let ns = super::VERSIONS[1];
     let strangers = ask(&server, "eve@elsewhere.example/a", &format!("<services xmlns='{ns}'/>")).await;
-    assert!(strangers.is_none(), "`access: local` is the default");
+    assert!(strangers.is_none(), "the rule lets in accounts of this host alone");
 }
 
 #[tokio::test]
@@ -98,7 +98,7 @@ fn the_password_is_that_of_the_shared_scheme() {
 
 #[tokio::test]
 async fn own_listeners_are_told_while_they_listen() {
-    let server = Server::start("mod_stun_disco: {}", &["romeo"]).await;
+    let server = Server::start("mod_stun_disco: {access: all}", &["romeo"]).await;
     let service = RelayService { relays: true, tls: false, udp: true, port: 3478, address: None };
     server.kernel.shared::<RelayServices>().announce("one", vec![service]);
     let payload = "<services xmlns='urn:xmpp:extdisco:2'/>";
