@@ -128,9 +128,18 @@ fn measure(options: &Options, folder: &Path) -> Outcome<String> {
          and most in brackets. Latency is one way, one datagram a millisecond.\n\n",
     );
     let (date, load) = (first_line("/proc/version"), first_line("/proc/loadavg"));
-    writeln!(page, "{date}; load average at the end {load}; {} rounds of {} s\n", options.rounds, options.seconds)?;
+    writeln!(
+        page,
+        "{date}; load average at the end {load}; {} rounds of {} s\n",
+        options.rounds, options.seconds
+    )?;
     writeln!(page, "| figure | {} |\n|---|---:|---:|---:|", names.join(" | "))?;
-    let rows = ["160 bytes, µs CPU/packet", "1200 bytes, µs CPU/packet", "latency p99, µs", "idle allocation, KiB"];
+    let rows = [
+        "160 bytes, µs CPU/packet",
+        "1200 bytes, µs CPU/packet",
+        "latency p99, µs",
+        "idle allocation, KiB",
+    ];
     for (row, title) in rows.iter().enumerate() {
         let cells: Vec<String> = table.iter().map(|figures| cell(&figures[row])).collect();
         writeln!(page, "| {title} | {} |", cells.join(" | "))?;
@@ -166,9 +175,31 @@ fn start(options: &Options, folder: &Path, name: &str, peer: u16) -> Outcome<Ser
             command.arg(own).arg("--bare").arg(port.to_string()).arg(peer.to_string());
         }
         "coturn" => {
-            command.arg(&options.coturn).args(["-n", "-a", "-r", "localhost", "-u", "alice:secret"]);
-            command.args(["-L", "127.0.0.1", "-E", "127.0.0.1", "--no-tls", "--no-dtls", "--no-cli", "-m", "1"]);
-            command.args(["--allow-loopback-peers", "--min-port=20000", "--max-port=29999", "--no-stdout-log"]);
+            command.arg(&options.coturn).args([
+                "-n",
+                "-a",
+                "-r",
+                "localhost",
+                "-u",
+                "alice:secret",
+            ]);
+            command.args([
+                "-L",
+                "127.0.0.1",
+                "-E",
+                "127.0.0.1",
+                "--no-tls",
+                "--no-dtls",
+                "--no-cli",
+                "-m",
+                "1",
+            ]);
+            command.args([
+                "--allow-loopback-peers",
+                "--min-port=20000",
+                "--max-port=29999",
+                "--no-stdout-log",
+            ]);
             command.arg(format!("--pidfile={}", folder.join("pid").display()));
             command.arg(format!("--log-file={}", folder.join("log").display()));
             command.arg("-p").arg(port.to_string());
@@ -182,7 +213,12 @@ fn start(options: &Options, folder: &Path, name: &str, peer: u16) -> Outcome<Ser
             let server = Server { child: command.spawn()?, port };
             std::thread::sleep(Duration::from_millis(1500));
             let mut ctl = Command::new(&binary);
-            ctl.args(["ctl", "--spool"]).arg(&spool).args(["register", "alice", "localhost", "secret"]);
+            ctl.args(["ctl", "--spool"]).arg(&spool).args([
+                "register",
+                "alice",
+                "localhost",
+                "secret",
+            ]);
             // It exists from the second start on.
             ctl.stdout(Stdio::null()).stderr(Stdio::null()).status()?;
             return Ok(server);
@@ -229,24 +265,33 @@ impl Client {
                 return Ok(());
             }
             let value = |kind| answer.attribute(kind).map(|found| found.value.to_vec());
-            (self.realm, self.nonce) = (value(attr::REALM).unwrap_or_default(), value(attr::NONCE).unwrap_or_default());
+            (self.realm, self.nonce) =
+                (value(attr::REALM).unwrap_or_default(), value(attr::NONCE).unwrap_or_default());
         }
         Err("the server does not do it".into())
     }
 
     fn allocate(&mut self) -> Outcome<()> {
-        self.ask(Method::Allocate, |writer| writer.attribute(attr::REQUESTED_TRANSPORT, &[17, 0, 0, 0]))
+        self.ask(Method::Allocate, |writer| {
+            writer.attribute(attr::REQUESTED_TRANSPORT, &[17, 0, 0, 0])
+        })
     }
 
     fn bind(&mut self, peer: SocketAddr) -> Outcome<()> {
         self.ask(Method::ChannelBind, |writer| {
-            writer.number(attr::CHANNEL_NUMBER, u32::from(CHANNEL) << 16).xor_address(attr::XOR_PEER_ADDRESS, peer)
+            writer
+                .number(attr::CHANNEL_NUMBER, u32::from(CHANNEL) << 16)
+                .xor_address(attr::XOR_PEER_ADDRESS, peer)
         })
     }
 }
 
 /// A server with one client and its peer.
-fn connected(options: &Options, folder: &Path, name: &str) -> Outcome<(Server, UdpSocket, UdpSocket)> {
+fn connected(
+    options: &Options,
+    folder: &Path,
+    name: &str,
+) -> Outcome<(Server, UdpSocket, UdpSocket)> {
     let peer = UdpSocket::bind("127.0.0.1:0")?;
     let server = start(options, folder, name, peer.local_addr()?.port())?;
     let mut client = Client::new(server.port)?;
@@ -300,7 +345,8 @@ fn saturated(options: &Options, folder: &Path, name: &str, size: usize) -> Outco
 /// Many datagrams a system call, each by itself: joined ones would be joined at the receiver, too.
 fn send_burst(socket: &UdpSocket, to: &SocketAddrAny, frame: &[u8]) -> Outcome<()> {
     let slices = [IoSlice::new(frame)];
-    let mut controls: [SendAncillaryBuffer<'_, '_, '_>; BURST] = std::array::from_fn(|_| SendAncillaryBuffer::default());
+    let mut controls: [SendAncillaryBuffer<'_, '_, '_>; BURST] =
+        std::array::from_fn(|_| SendAncillaryBuffer::default());
     let mut messages: Vec<MMsgHdr<'_>> =
         controls.iter_mut().map(|control| MMsgHdr::new_with_addr(to, &slices, control)).collect();
     // A full queue is what saturation is.

@@ -259,7 +259,11 @@ impl Doors {
 
     fn entry(&self, listener: &ListenerConfig) -> Option<&'static DoorEntry> {
         let served = |entry: &DoorEntry| listener.transport == Transport::Tcp || entry.datagrams;
-        self.entries.iter().copied().flatten().find(|entry| entry.name == listener.module.name && served(entry))
+        self.entries
+            .iter()
+            .copied()
+            .flatten()
+            .find(|entry| entry.name == listener.module.name && served(entry))
     }
 
     /// Puts what was prepared in force, and closes listeners that are wanted no longer.

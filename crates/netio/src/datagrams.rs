@@ -31,10 +31,9 @@ pub fn bind_datagrams(spec: &ListenSpec, count: usize) -> Result<Vec<UdpSocket>,
             .map_err(|error| explain(address, "udp", error))?;
         if index == 0 {
             // Port 0 lets the system choose; the others follow.
-            address = socket.local_addr().map_err(|source| BindError::Io {
-                address: spec.address.to_string(),
-                source,
-            })?;
+            address = socket
+                .local_addr()
+                .map_err(|source| BindError::Io { address: spec.address.to_string(), source })?;
         }
         if let Err(error) = sockopt::set_socket_reuseport(&socket, true) {
             tracing::warn!(%address, %error, "one task alone serves this UDP listener");

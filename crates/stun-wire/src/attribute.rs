@@ -178,7 +178,8 @@ impl<'a> Attribute<'a> {
     pub fn password_algorithm(&self) -> Result<PasswordAlgorithm, AttributeError> {
         let number = u16_at(self.value, 0).ok_or(self.wrong())?;
         let parameters = usize::from(u16_at(self.value, 2).ok_or(self.wrong())?);
-        if self.value.len() != 4 + parameters && self.value.len() != 4 + crate::padded_len(parameters)
+        if self.value.len() != 4 + parameters
+            && self.value.len() != 4 + crate::padded_len(parameters)
         {
             return Err(self.wrong());
         }

@@ -136,9 +136,8 @@ const fn crc_table() -> [u32; 256] {
 
 /// The value of `FINGERPRINT` over the bytes before it (RFC 8489 §14.7). Their length field must count it already.
 pub fn fingerprint(bytes: &[u8]) -> u32 {
-    let crc = bytes.iter().fold(u32::MAX, |crc, byte| {
-        CRC[usize::from((crc as u8) ^ byte)] ^ (crc >> 8)
-    });
+    let crc =
+        bytes.iter().fold(u32::MAX, |crc, byte| CRC[usize::from((crc as u8) ^ byte)] ^ (crc >> 8));
     !crc ^ 0x5354_554E
 }
 

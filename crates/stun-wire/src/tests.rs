@@ -14,7 +14,8 @@ fn bytes(hex: &str) -> Vec<u8> {
 }
 
 /// RFC 5769 §2.1.
-const REQUEST: &str = "000100582112a442b7e7a701bc34d686fa87dfae802200105354554e207465737420636c69656e74
+const REQUEST: &str =
+    "000100582112a442b7e7a701bc34d686fa87dfae802200105354554e207465737420636c69656e74
     002400046e0001ff80290008932ff9b151263b36000600096576746a3a68367659202020
     000800149aeaa70cbfd8cb56781ef2b5b2d3f249c1b571a280280004e57a3bcf";
 /// RFC 5769 §2.2.
@@ -25,7 +26,8 @@ const RESPONSE_V6: &str = "010100482112a442b7e7a701bc34d686fa87dfae8022000b74657
     002000140002a1470113a9faa5d3f179bc25f4b5bed2b9d900080014a382954e4be67bf11784c97c8292c275bfe3ed41
     80280004c8fb0b4c";
 /// RFC 5769 §2.4.
-const LONG_TERM: &str = "000100602112a44278ad3433c6ad72c029da412e00060012e3839ee38388e383aae38383e382afe382b90000
+const LONG_TERM: &str =
+    "000100602112a44278ad3433c6ad72c029da412e00060012e3839ee38388e383aae38383e382afe382b90000
     0015001c662f2f3439396b39353464364f4c33346f4c394653547679363473410014000b6578616d706c652e6f726700
     00080014f67024656dd64a3e02b8e0712e85c9a28ca89666";
 
@@ -221,8 +223,20 @@ fn read_all(bytes: &[u8]) {
     message.fingerprint();
     message.unknown(&[], 16).count();
     for attribute in message.attributes() {
-        drop((attribute.number(), attribute.byte(), attribute.channel(), attribute.token()));
-        drop((attribute.text(64), attribute.xor_address(), attribute.address()));
-        drop((attribute.error_code(), attribute.password_algorithm()));
+        std::hint::black_box([
+            attribute.number().is_ok(),
+            attribute.byte().is_ok(),
+            attribute.channel().is_ok(),
+            attribute.token().is_ok(),
+        ]);
+        std::hint::black_box([
+            attribute.text(64).is_ok(),
+            attribute.xor_address().is_ok(),
+            attribute.address().is_ok(),
+        ]);
+        std::hint::black_box([
+            attribute.error_code().is_ok(),
+            attribute.password_algorithm().is_ok(),
+        ]);
     }
 }

@@ -192,8 +192,7 @@ impl Allocation {
         now: Instant,
     ) -> Result<(), NotBound> {
         self.channels.retain(|channel| channel.until > now);
-        let conflicts =
-            |known: &Channel| (known.number == number) != (known.peer == peer);
+        let conflicts = |known: &Channel| (known.number == number) != (known.peer == peer);
         if self.channels.iter().any(conflicts) {
             return Err(NotBound::Conflict);
         }
@@ -223,7 +222,8 @@ impl Allocation {
     ) -> Option<SocketAddr> {
         let channel = self.channels.iter().find(|channel| channel.number == number)?;
         let alive = channel.until > now && channel.permitted_until > now;
-        let reachable = !channel.own || shared.is_relay_port(channel.peer.ip(), channel.peer.port());
+        let reachable =
+            !channel.own || shared.is_relay_port(channel.peer.ip(), channel.peer.port());
         (alive && reachable && self.admits(bytes, shared, now)).then_some(channel.peer)
     }
 
@@ -235,7 +235,8 @@ impl Allocation {
         shared: &Shared,
         now: Instant,
     ) -> bool {
-        let known = self.permissions.iter().find(|known| known.ip == peer.ip() && known.until > now);
+        let known =
+            self.permissions.iter().find(|known| known.ip == peer.ip() && known.until > now);
         let reachable =
             known.is_some_and(|known| !known.own || shared.is_relay_port(peer.ip(), peer.port()));
         reachable && self.admits(bytes, shared, now)
@@ -243,14 +244,15 @@ impl Allocation {
 
     /// What a datagram of a peer becomes: ChannelData of that number, a Data indication, or nothing.
     #[inline]
-    pub(crate) fn from_peer(
+    pub(crate) fn peer_packet(
         &self,
         peer: SocketAddr,
         bytes: usize,
         shared: &Shared,
         now: Instant,
     ) -> Option<Option<u16>> {
-        let channel = self.channels.iter().find(|channel| channel.peer == peer && channel.until > now);
+        let channel =
+            self.channels.iter().find(|channel| channel.peer == peer && channel.until > now);
         if let Some(channel) = channel
             && channel.permitted_until > now
         {

@@ -51,7 +51,11 @@ impl Inbox {
     }
 
     /// Takes what a socket holds; returns whether there may be more.
-    pub(crate) fn receive(&mut self, socket: &UdpSocket, state: &UdpSocketState) -> io::Result<bool> {
+    pub(crate) fn receive(
+        &mut self,
+        socket: &UdpSocket,
+        state: &UdpSocketState,
+    ) -> io::Result<bool> {
         self.filled = 0;
         let mut chunks = self.storage.chunks_exact_mut(BUFFER_BYTES);
         let mut buffers: [IoSliceMut<'_>; BATCH_SIZE] =

@@ -4,7 +4,8 @@ use kernel::commands::{Command, CommandError, Field, Shape, Value, Version, fiel
 
 use crate::shared::Shared;
 
-const PAIR: Field = field("relay", Shape::Tuple(&[field("name", Shape::Text), field("value", Shape::Integer)]));
+const PAIR: Field =
+    field("relay", Shape::Tuple(&[field("name", Shape::Text), field("value", Shape::Integer)]));
 
 /// The commands of this crate.
 pub static COMMANDS: &[Command] = &[Command {

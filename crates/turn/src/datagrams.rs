@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kernel::doors::Stop;
-use quinn_udp::{UdpSockRef, UdpSocketState, Transmit};
+use quinn_udp::{Transmit, UdpSockRef, UdpSocketState};
 use rustix::net::sockopt::{Ipv4PathMtuDiscovery, set_ip_mtu_discover};
 use slab::Slab;
 use stun_wire::{Class, Message, MessageWriter, Method, attr, channel_data, channel_header};
@@ -171,14 +171,22 @@ impl Shard {
             }
             let settings = stun.settings.load();
             let now = Instant::now();
-            let mut burst =
-                Burst { stun, settings: &settings, now, table, sources, traffic, looking_up, finder, opened: &mut opened };
+            let mut burst = Burst {
+                stun,
+                settings: &settings,
+                now,
+                table,
+                sources,
+                traffic,
+                looking_up,
+                finder,
+                opened: &mut opened,
+            };
             with_scratch(|scratch| {
                 tokens.iter().for_each(|token| burst.serve(scratch, *token));
                 scratch.outbox.flush(burst.table);
             });
         }
-        drop(ready);
         for index in opened {
             self.listen(index);
         }
@@ -205,7 +213,15 @@ impl Shard {
         let mut opened = Vec::new();
         let now = Instant::now();
         let mut burst = Burst {
-            stun, settings: &settings, now, table, sources, traffic, looking_up, finder, opened: &mut opened,
+            stun,
+            settings: &settings,
+            now,
+            table,
+            sources,
+            traffic,
+            looking_up,
+            finder,
+            opened: &mut opened,
         };
         if let Ok(message) = Message::parse(bytes) {
             burst.found(origin, &message, login);
@@ -256,20 +272,20 @@ impl Burst<'_> {
         match token.checked_sub(1) {
             None => {
                 for (client, server, bytes) in inbox.datagrams() {
-                    self.from_client(outbox, Origin { client, server }, bytes);
+                    self.client_packet(outbox, Origin { client, server }, bytes);
                 }
             }
             Some(relay) => {
                 let index = (relay >> 1) as usize;
                 for (peer, _, bytes) in inbox.datagrams() {
-                    self.from_peer(outbox, index, peer, bytes);
+                    self.peer_packet(outbox, index, peer, bytes);
                 }
             }
         }
     }
 
     #[inline]
-    fn from_client(&mut self, outbox: &mut Outbox, origin: Origin, bytes: &[u8]) {
+    fn client_packet(&mut self, outbox: &mut Outbox, origin: Origin, bytes: &[u8]) {
         let origin = Origin { client: undressed(origin.client), ..origin };
         let Some(data) = channel_data(bytes) else { return self.message(outbox, &origin, bytes) };
         let allocation = self.table.index(&origin).and_then(|index| {
@@ -287,10 +303,10 @@ impl Burst<'_> {
     }
 
     #[inline]
-    fn from_peer(&mut self, outbox: &mut Outbox, index: usize, peer: SocketAddr, bytes: &[u8]) {
+    fn peer_packet(&mut self, outbox: &mut Outbox, index: usize, peer: SocketAddr, bytes: &[u8]) {
         let Some(client) = self.table.clients.get(index) else { return };
         let Some(allocation) = &client.allocation else { return };
-        let becomes = allocation.from_peer(peer, bytes.len(), &self.stun.shared, self.now);
+        let becomes = allocation.peer_packet(peer, bytes.len(), &self.stun.shared, self.now);
         let to = (CLIENTS, dressed(&self.table.socket, client.origin.client), client.origin.server);
         match (becomes, u16::try_from(bytes.len())) {
             (Some(Some(number)), Ok(len)) => {
@@ -350,8 +366,7 @@ impl Burst<'_> {
             }
             Judged::LookUp(user) => self.look_up(origin, message, user),
             Judged::Present => {
-                let login =
-                    login.unwrap_or_else(|| Arc::new(Login::anonymous(self.stun, origin)));
+                let login = login.unwrap_or_else(|| Arc::new(Login::anonymous(self.stun, origin)));
                 self.perform(origin, message, &login);
             }
         }
@@ -380,14 +395,8 @@ impl Burst<'_> {
     }
 
     fn perform(&mut self, origin: &Origin, message: &Message<'_>, login: &Arc<Login>) {
-        let asked = Asked {
-            settings: self.settings,
-            message,
-            origin,
-            login,
-            now: self.now,
-            stream: false,
-        };
+        let asked =
+            Asked { settings: self.settings, message, origin, login, now: self.now, stream: false };
         let known = self.table.index(origin);
         let mut allocation =
             known.and_then(|index| self.table.clients.get_mut(index)?.allocation.take());
@@ -415,7 +424,8 @@ impl Burst<'_> {
     /// RFC 8656 §11.2.
     fn send(&mut self, outbox: &mut Outbox, known: Option<usize>, message: &Message<'_>) {
         let Some(index) = known else { return };
-        let Some(allocation) = self.table.clients.get(index).and_then(|one| one.allocation.as_ref())
+        let Some(allocation) =
+            self.table.clients.get(index).and_then(|one| one.allocation.as_ref())
         else {
             return;
         };

@@ -124,7 +124,13 @@ impl Stun {
     }
 
     /// An error with what the client needs to try again. No word more than that: the sender may be forged.
-    fn challenge(&self, settings: &Settings, message: &Message<'_>, code: u16, ip: IpAddr) -> Vec<u8> {
+    fn challenge(
+        &self,
+        settings: &Settings,
+        message: &Message<'_>,
+        code: u16,
+        ip: IpAddr,
+    ) -> Vec<u8> {
         let writer = MessageWriter::error(message, code)
             .attribute(attr::REALM, settings.realm.as_bytes())
             .attribute(attr::NONCE, self.nonce(ip).as_bytes())
@@ -158,7 +164,8 @@ impl Stun {
             let answer = finish(MessageWriter::error(message, code::BAD_REQUEST), message);
             return self.refused("malformed", answer);
         };
-        let nonce = message.attribute(attr::NONCE).and_then(|nonce| nonce.text(REALM_BYTES_MAX).ok());
+        let nonce =
+            message.attribute(attr::NONCE).and_then(|nonce| nonce.text(REALM_BYTES_MAX).ok());
         if !nonce.is_some_and(|nonce| self.is_fresh(nonce, ip)) {
             return self.refused("stale_nonce", challenge(code::STALE_NONCE));
         }
@@ -172,7 +179,8 @@ impl Stun {
                     Err(hash) => hash == login.hash,
                 };
                 if !same {
-                    let answer = finish(MessageWriter::error(message, code::WRONG_CREDENTIALS), message);
+                    let answer =
+                        finish(MessageWriter::error(message, code::WRONG_CREDENTIALS), message);
                     return self.refused("other_user", answer);
                 }
                 match login.key(claim.algorithm) {

@@ -69,7 +69,9 @@ impl Settings {
         if use_turn && relay_v4.is_none() && relay_v6.is_none() {
             let title = "no address for relays was found";
             let problem = options.problem("use_turn", title);
-            problems.push(problem.help("set `turn_ipv4_address` to the public address of this machine"));
+            problems.push(
+                problem.help("set `turn_ipv4_address` to the public address of this machine"),
+            );
         }
         let rules = peer_rules(open, relay_v4, relay_v6, &mut problems);
         if !problems.is_empty() {
@@ -108,13 +110,19 @@ fn check(open: &Open<'_>) -> Vec<Problem> {
     let udp = open.listener.transport == Transport::Udp;
     if udp && options.bool("tls") {
         let problem = options.problem("tls", "TLS over UDP (DTLS) is not served");
-        problems.push(problem.help("set `transport: tcp` for TLS, and add a listener with UDP and without `tls`"));
+        problems.push(
+            problem.help(
+                "set `transport: tcp` for TLS, and add a listener with UDP and without `tls`",
+            ),
+        );
     }
     if matches!(open.listener.endpoint, Endpoint::Unix(_))
         && (udp || !options.bool("use_proxy_protocol"))
     {
         let problem = options.problem("port", "STUN tells addresses, and a Unix socket has none");
-        problems.push(problem.help("set `use_proxy_protocol: true` if a proxy is in front, or a port number"));
+        problems.push(
+            problem.help("set `use_proxy_protocol: true` if a proxy is in front, or a port number"),
+        );
     }
     if !options.bool("use_turn") {
         return problems;
@@ -125,14 +133,19 @@ fn check(open: &Open<'_>) -> Vec<Problem> {
         problems.push(options.problem("turn_min_port", title));
     } else if max - min < i64::from(PORTS_FEW) {
         let listener = options.title();
-        tracing::warn!(listener, "only {} relay ports: each allocation needs one or two", max - min + 1);
+        tracing::warn!(
+            listener,
+            "only {} relay ports: each allocation needs one or two",
+            max - min + 1
+        );
     }
     for other in open.config.listeners() {
         if let Endpoint::Inet { port, .. } = other.endpoint
             && other.transport == Transport::Udp
             && (min..=max).contains(&i64::from(port))
         {
-            let title = format!("UDP port {port} of another listener is in the range of relay ports");
+            let title =
+                format!("UDP port {port} of another listener is in the range of relay ports");
             let problem = options.problem("turn_min_port", title);
             problems.push(problem.help("change `turn_min_port` and `turn_max_port`, or that port"));
         }
@@ -157,7 +170,8 @@ fn relay_address(open: &Open<'_>, option: &str) -> Option<RelayAddress> {
     let configured = options.is_set(option).then(|| options.ip(option)).flatten();
     let found = || if v4 { host_address().or_else(route_address) } else { None };
     let told = configured.or(listener).or_else(found)?;
-    let any: IpAddr = if v4 { Ipv4Addr::UNSPECIFIED.into() } else { std::net::Ipv6Addr::UNSPECIFIED.into() };
+    let any: IpAddr =
+        if v4 { Ipv4Addr::UNSPECIFIED.into() } else { std::net::Ipv6Addr::UNSPECIFIED.into() };
     let is_ours = UdpSocket::bind(SocketAddr::new(told, 0)).is_ok();
     Some(RelayAddress { told, bound: if is_ours { told } else { any } })
 }

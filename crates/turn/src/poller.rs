@@ -17,7 +17,10 @@ const EVENTS_MAX: usize = 64;
 pub(crate) struct Poller(AsyncFd<OwnedFd>);
 
 impl Poller {
-    #[expect(deprecated, reason = "the other constructor is for types that may change their descriptor")]
+    #[expect(
+        deprecated,
+        reason = "the other constructor is for types that may change their descriptor"
+    )]
     pub(crate) fn new() -> io::Result<Self> {
         let set = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let interest = tokio::io::Interest::READABLE;

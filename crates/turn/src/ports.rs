@@ -41,7 +41,11 @@ impl PortSet {
     }
 
     /// A free port of the range that fits, each with the same chance.
-    fn draw(self: &Arc<Self>, range: &RangeInclusive<u16>, fits: impl Fn(u16) -> bool) -> Option<Port> {
+    fn draw(
+        self: &Arc<Self>,
+        range: &RangeInclusive<u16>,
+        fits: impl Fn(u16) -> bool,
+    ) -> Option<Port> {
         let free = || range.clone().filter(|port| fits(*port) && !self.is_used(*port));
         let count = u64::try_from(free().count()).ok().filter(|count| *count > 0)?;
         // The bias of the remainder is below 2^-48.
@@ -128,8 +132,8 @@ pub(crate) fn open_relay(
     };
     let fits = |port: u16| match wanted {
         Wanted::Any => true,
-        Wanted::Even => port % 2 == 0,
-        Wanted::EvenAndNext => port % 2 == 0 && next_is_free(port),
+        Wanted::Even => port.is_multiple_of(2),
+        Wanted::EvenAndNext => port.is_multiple_of(2) && next_is_free(port),
     };
     // Ports that the system refuses stay taken until the end, so that none is tried twice.
     let mut refused = Vec::new();
@@ -137,7 +141,8 @@ pub(crate) fn open_relay(
         let port = set.draw(range, fits)?;
         let number = port.number;
         let next = if wanted == Wanted::EvenAndNext {
-            let Some(next) = set.take(number + 1).and_then(|port| Relay::open(at, port).ok()) else {
+            let Some(next) = set.take(number + 1).and_then(|port| Relay::open(at, port).ok())
+            else {
                 refused.push(port);
                 continue;
             };

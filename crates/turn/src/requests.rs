@@ -140,13 +140,19 @@ impl Stun {
         let (login, transaction) = (Arc::clone(asked.login), message.transaction());
         let (rate, permissions_max) = (asked.settings.bandwidth, asked.settings.permissions_max);
         let mut made = Allocation::new(
-            login, place, transaction, asked.now, lifetime, relays, rate, permissions_max,
+            login,
+            place,
+            transaction,
+            asked.now,
+            lifetime,
+            relays,
+            rate,
+            permissions_max,
         );
         if tcp {
             made.tcp = Some(self.open_tcp(asked)?);
         }
-        made.token =
-            next.and_then(|next| self.shared.reserve(next, &asked.login.user, asked.now));
+        made.token = next.and_then(|next| self.shared.reserve(next, &asked.login.user, asked.now));
         let answer = allocated(asked, &made, failed);
         tracing::debug!(user = asked.login.used.name(), client = %asked.origin.client, "allocated");
         *allocation = Some(made);
@@ -157,7 +163,11 @@ impl Stun {
     fn open_relays(&self, asked: &Asked<'_>) -> Result<Opened, Refused> {
         let malformed = (code::BAD_REQUEST, "malformed");
         let byte = |kind| {
-            asked.message.attribute(kind).map(|found| found.byte().map_err(|_| malformed)).transpose()
+            asked
+                .message
+                .attribute(kind)
+                .map(|found| found.byte().map_err(|_| malformed))
+                .transpose()
         };
         let family = byte(attr::REQUESTED_ADDRESS_FAMILY)?;
         let additional = byte(attr::ADDITIONAL_ADDRESS_FAMILY)?;
@@ -207,14 +217,12 @@ impl Stun {
             _ => (None, &self.shared.ports_v4),
         };
         let at = at.ok_or((code::ADDRESS_FAMILY_NOT_SUPPORTED, "family"))?;
-        open_relay(ports, at, &settings.ports, wanted)
-            .ok_or((code::INSUFFICIENT_CAPACITY, "ports"))
+        open_relay(ports, at, &settings.ports, wanted).ok_or((code::INSUFFICIENT_CAPACITY, "ports"))
     }
 
     /// A relay over TCP (RFC 6062 §5.1): nothing that concerns datagrams may be asked for.
     fn open_tcp(&self, asked: &Asked<'_>) -> Result<TcpRelay, Refused> {
-        const FOREIGN: [u16; 3] =
-            [attr::EVEN_PORT, attr::DONT_FRAGMENT, attr::RESERVATION_TOKEN];
+        const FOREIGN: [u16; 3] = [attr::EVEN_PORT, attr::DONT_FRAGMENT, attr::RESERVATION_TOKEN];
         if FOREIGN.iter().any(|kind| asked.message.attribute(*kind).is_some()) {
             return Err((code::BAD_REQUEST, "malformed"));
         }
@@ -280,7 +288,8 @@ fn refresh(asked: &Asked<'_>, allocation: &mut Option<Allocation>) -> Result<Vec
             present.relays[index] = None;
         }
     }
-    if lifetime.is_zero() && present.relays.iter().flatten().next().is_some()
+    if lifetime.is_zero()
+        && present.relays.iter().flatten().next().is_some()
         && asked.message.attribute(attr::REQUESTED_ADDRESS_FAMILY).is_some()
     {
         // The other family lives on.
@@ -363,10 +372,7 @@ fn channel_bind(
 }
 
 /// RFC 6062 §4.3: the peer to connect to.
-fn connect(
-    asked: &Asked<'_>,
-    allocation: &mut Option<Allocation>,
-) -> Result<SocketAddr, Refused> {
+fn connect(asked: &Asked<'_>, allocation: &mut Option<Allocation>) -> Result<SocketAddr, Refused> {
     let malformed = (code::BAD_REQUEST, "malformed");
     let present = allocation.as_mut().ok_or((code::ALLOCATION_MISMATCH, "mismatch"))?;
     let peer = asked.message.attribute(attr::XOR_PEER_ADDRESS).ok_or(malformed)?;

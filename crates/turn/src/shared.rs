@@ -50,10 +50,11 @@ impl Use {
         const SECOND: u64 = 1_000_000_000;
         let now = u64::try_from(since_start.as_nanos()).unwrap_or(u64::MAX);
         let cost = (bytes as u64).saturating_mul(SECOND) / rate.max(1);
-        let admitted = self.busy_until.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |until| {
-            let until = until.max(now).saturating_add(cost);
-            (until - now <= SECOND).then_some(until)
-        });
+        let admitted =
+            self.busy_until.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |until| {
+                let until = until.max(now).saturating_add(cost);
+                (until - now <= SECOND).then_some(until)
+            });
         admitted.is_ok()
     }
 }

@@ -131,7 +131,7 @@ impl Connection {
                     _ => Next::Close,
                 },
                 () = relayed(poller) => {
-                    self.from_peers();
+                    self.peer_packets();
                     Next::Read
                 }
                 peer = accepted(allocation) => {
@@ -314,9 +314,11 @@ impl Connection {
         }
         match (&self.allocation, before) {
             (Some(made), false) => {
-                self.poller = listen(made).inspect_err(|error| {
-                    tracing::error!(%error, "a relay hears nothing");
-                }).ok();
+                self.poller = listen(made)
+                    .inspect_err(|error| {
+                        tracing::error!(%error, "a relay hears nothing");
+                    })
+                    .ok();
             }
             (None, true) => self.poller = None,
             _ => {}
@@ -409,7 +411,7 @@ impl Connection {
     }
 
     /// Passes on what peers have sent.
-    fn from_peers(&mut self) {
+    fn peer_packets(&mut self) {
         let Some(allocation) = &self.allocation else { return };
         let now = Instant::now();
         let Self { out, traffic, stun, .. } = self;
@@ -419,7 +421,7 @@ impl Connection {
                     continue;
                 }
                 for (peer, _, bytes) in scratch.inbox.datagrams() {
-                    let becomes = allocation.from_peer(peer, bytes.len(), &stun.shared, now);
+                    let becomes = allocation.peer_packet(peer, bytes.len(), &stun.shared, now);
                     let room = out.len() + bytes.len() < OUT_BYTES_MAX;
                     match (becomes.filter(|_| room), u16::try_from(bytes.len())) {
                         (Some(Some(number)), Ok(len)) => {

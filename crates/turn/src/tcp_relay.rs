@@ -53,7 +53,13 @@ impl TcpRelay {
             match socket(address).and_then(|socket| socket.listen(16)) {
                 Ok(listener) => {
                     let told = SocketAddr::new(at.told, port.number());
-                    return Some(Self { listener, told, bound: at.bound, peers: Vec::new(), _port: port });
+                    return Some(Self {
+                        listener,
+                        told,
+                        bound: at.bound,
+                        peers: Vec::new(),
+                        _port: port,
+                    });
                 }
                 Err(_) => refused.push(port),
             }
@@ -89,7 +95,10 @@ impl TcpRelay {
     }
 
     /// Connects to a peer from the relayed address.
-    pub(crate) fn connect(&self, peer: SocketAddr) -> impl Future<Output = io::Result<TcpStream>> + use<> {
+    pub(crate) fn connect(
+        &self,
+        peer: SocketAddr,
+    ) -> impl Future<Output = io::Result<TcpStream>> + use<> {
         let from = SocketAddr::new(self.bound, self.told.port());
         async move {
             let connecting = socket(from)?.connect(peer);

@@ -29,7 +29,15 @@ pub fn stun(input: &[u8]) {
     let Ok(message) = Message::parse(input) else { return };
     message.fingerprint();
     for attribute in message.attributes() {
-        drop((attribute.number(), attribute.xor_address(), attribute.text(128)));
-        drop((attribute.error_code(), attribute.password_algorithm(), attribute.byte()));
+        std::hint::black_box([
+            attribute.number().is_ok(),
+            attribute.xor_address().is_ok(),
+            attribute.text(128).is_ok(),
+        ]);
+        std::hint::black_box([
+            attribute.error_code().is_ok(),
+            attribute.password_algorithm().is_ok(),
+            attribute.byte().is_ok(),
+        ]);
     }
 }

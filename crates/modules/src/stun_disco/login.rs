@@ -26,7 +26,8 @@ impl Mint {
         let secret = secret.expose().as_bytes();
         let derive = hmac::Key::new(hmac::HMAC_SHA256, secret);
         let key = hmac::sign(&derive, b"rookery: accounts in user names of relays");
-        let key = UnboundKey::new(&AES_256_GCM, key.as_ref()).expect("SHA-256 gives a key of AES-256");
+        let key =
+            UnboundKey::new(&AES_256_GCM, key.as_ref()).expect("SHA-256 gives a key of AES-256");
         Self {
             seal: LessSafeKey::new(key),
             sign: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret),
@@ -47,7 +48,8 @@ impl Mint {
         self.seal
             .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce_bytes), aad, &mut sealed)
             .ok()?;
-        let user = format!("{expires}:{}", URL_SAFE_NO_PAD.encode([&nonce, sealed.as_slice()].concat()));
+        let user =
+            format!("{expires}:{}", URL_SAFE_NO_PAD.encode([&nonce, sealed.as_slice()].concat()));
         let password = self.password(&user);
         (user.len() <= USER_BYTES_MAX).then_some((user, password))
     }

@@ -9,7 +9,9 @@ use std::net::IpAddr;
 use access::{Access, RuleRef, Subject};
 use jid::{BareJid, Jid};
 use kernel::contracts::{RelayCredentials, RelayLogin, RelayServices};
-use kernel::{Answering, At, GetAnswer, IqRequest, Kernel, Module, Register, Start, Xep, random, xep};
+use kernel::{
+    Answering, At, GetAnswer, IqRequest, Kernel, Module, Register, Start, Xep, random, xep,
+};
 use settings::{Endpoint, Problem, Section, Transport, Value};
 use stdx::Secret;
 use xmlstream::Element;
@@ -58,10 +60,12 @@ impl Module for StunDisco {
         };
         let access = match options.node("access") {
             None => RuleRef::All,
-            Some(node) => Access::from_config(&start.kernel.config(), Some(start.host))
-                .and_then(|(access, _)| access.rule_ref(node))
-                .map_err(|mut found| found.remove(0))?
-                .0,
+            Some(node) => {
+                Access::from_config(&start.kernel.config(), Some(start.host))
+                    .and_then(|(access, _)| access.rule_ref(node))
+                    .map_err(|mut found| found.remove(0))?
+                    .0
+            }
         };
         let lifetime = options.duration("credentials_lifetime").finite().unwrap_or_default();
         let services = options.list("services").iter().filter_map(Value::as_section);
@@ -161,7 +165,8 @@ impl StunDisco {
             match query.name() {
                 "services" => {
                     let wanted = query.attr("type");
-                    let listed = services.iter().filter(|one| wanted.is_none_or(|kind| kind == one.kind));
+                    let listed =
+                        services.iter().filter(|one| wanted.is_none_or(|kind| kind == one.kind));
                     let listed = listed.map(|one| self.element(request, ns, one));
                     Ok(Some(Element::new("services", ns).with_children(listed)))
                 }
@@ -172,7 +177,12 @@ impl StunDisco {
     }
 
     /// Log-ins for services that the client names (XEP-0215 §3.3).
-    fn credentials(&self, request: &IqRequest, ns: &'static str, services: &[Service]) -> GetAnswer {
+    fn credentials(
+        &self,
+        request: &IqRequest,
+        ns: &'static str,
+        services: &[Service],
+    ) -> GetAnswer {
         let asked = request.payload.children().find(|child| child.is("service", ns));
         let asked = asked.ok_or(StanzaCondition::BadRequest)?;
         let (host, kind) = match (asked.attr("host"), asked.attr("type")) {
@@ -202,13 +212,17 @@ impl StunDisco {
         if !service.restricted {
             return element;
         }
-        let expires = request.kernel.clock().wall().as_second().saturating_add(self.lifetime_seconds);
-        let Some((user, password)) = self.mint.login(&bare(&request.from), expires, random::bytes())
+        let expires =
+            request.kernel.clock().wall().as_second().saturating_add(self.lifetime_seconds);
+        let Some((user, password)) =
+            self.mint.login(&bare(&request.from), expires, random::bytes())
         else {
             return element;
         };
         let at = request.kernel.clock().wall()
-            + std::time::Duration::from_secs(u64::try_from(self.lifetime_seconds).unwrap_or_default());
+            + std::time::Duration::from_secs(
+                u64::try_from(self.lifetime_seconds).unwrap_or_default(),
+            );
         let at = at.round(jiff::Unit::Second).unwrap_or(at);
         element
             .with_attr("expires", kernel::xmpp_stamp(at))

@@ -29,7 +29,8 @@ fn shown(services: &Element) -> Vec<String> {
     services
         .children()
         .map(|one| {
-            let place = ["type", "host", "port", "transport", "restricted"].map(|name| attr(one, name));
+            let place =
+                ["type", "host", "port", "transport", "restricted"].map(|name| attr(one, name));
             format!("{} {}", place.join(" "), one.attr("username").is_some())
         })
         .collect()
@@ -53,10 +54,14 @@ async fn services_are_told_in_both_versions() {
         let payload = format!("<services xmlns='{ns}' type='turns'/>");
         let services = ask(&server, "romeo@example.org/a", &payload).await.unwrap();
         assert_eq!(services.children().count(), 1);
-        assert_eq!(services.children().next().unwrap().attr("expires"), Some("1970-01-01T01:00:00Z"));
+        assert_eq!(
+            services.children().next().unwrap().attr("expires"),
+            Some("1970-01-01T01:00:00Z")
+        );
     }
     let ns = super::VERSIONS[1];
-    let strangers = ask(&server, "eve@elsewhere.example/a", &format!("<services xmlns='{ns}'/>")).await;
+    let strangers =
+        ask(&server, "eve@elsewhere.example/a", &format!("<services xmlns='{ns}'/>")).await;
     assert!(strangers.is_none(), "the rule lets in accounts of this host alone");
 }
 

@@ -204,7 +204,8 @@ fn compare(owner: &str, option: &OptionSpec, fact: &Value) {
 
 fn compare_all(owner: &str, ours: &[OptionSpec], facts: &[Value]) {
     // Options that ejabberd does not have say so where it says since when.
-    let ours: Vec<_> = ours.iter().filter(|one| !one.since.starts_with("rookery")).cloned().collect();
+    let ours: Vec<_> =
+        ours.iter().filter(|one| !one.since.starts_with("rookery")).cloned().collect();
     let ours = ours.as_slice();
     let mut facts: Vec<&Value> = facts.iter().collect();
     facts.sort_by_key(|fact| fact["name"].as_str().unwrap().to_owned());
