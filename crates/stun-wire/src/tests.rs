@@ -153,7 +153,7 @@ fn channel_data_and_frames() {
     assert_eq!(next_frame(&bytes), Frame::Channel { bytes: 12 });
     assert_eq!(next_frame(&bytes[..11]), Frame::Need(12));
     assert_eq!(next_frame(&[0x80, 0, 0, 0]), Frame::Broken);
-    assert_eq!(next_frame(&[0x16, 3, 1, 0, 9]), Frame::Broken);
+    assert_eq!(next_frame(&[0x16, 3, 1, 0, 9, 9, 9, 9]), Frame::Broken);
     assert_eq!(next_frame(&[]), Frame::Need(4));
     let message = MessageWriter::with_id(Class::Request, Method::Binding, [0; 12]).finish();
     assert_eq!(next_frame(&message), Frame::Message(20));

@@ -59,10 +59,10 @@ async fn services_are_told_in_both_versions() {
             Some("1970-01-01T01:00:00Z")
         );
     }
-    let ns = super::VERSIONS[1];
-    let strangers =
-        ask(&server, "eve@elsewhere.example/a", &format!("<services xmlns='{ns}'/>")).await;
-    assert!(strangers.is_none(), "the rule lets in accounts of this host alone");
+    let closed = Server::start("mod_stun_disco: {access: none}", &["romeo"]).await;
+    let refused =
+        ask(&closed, "romeo@example.org/a", "<services xmlns='urn:xmpp:extdisco:2'/>").await;
+    assert!(refused.is_none(), "the rule lets nobody in");
 }
 
 #[tokio::test]
