@@ -241,13 +241,13 @@ impl Client {
     fn new(server: u16) -> Outcome<Self> {
         let socket = UdpSocket::bind("127.0.0.1:0")?;
         socket.connect(("127.0.0.1", server))?;
-        socket.set_read_timeout(Some(Duration::from_secs(3)))?;
+        socket.set_read_timeout(Some(Duration::from_millis(300)))?;
         let key = long_term_key(Algorithm::Md5, "alice", "localhost", &Secret::new("secret"));
         Ok(Self { socket, key, realm: Vec::new(), nonce: Vec::new(), next: 0 })
     }
 
     fn ask(&mut self, method: Method, add: impl Fn(MessageWriter) -> MessageWriter) -> Outcome<()> {
-        for _ in 0..4 {
+        for _ in 0..40 {
             self.next = self.next.wrapping_add(1);
             let mut writer = add(MessageWriter::with_id(Class::Request, method, [self.next; 12]));
             if !self.nonce.is_empty() {
@@ -259,7 +259,8 @@ impl Client {
             }
             self.socket.send(&writer.finish())?;
             let mut buffer = [0; 2048];
-            let len = self.socket.recv(&mut buffer)?;
+            // What a limit on new clients drops is asked again.
+            let Ok(len) = self.socket.recv(&mut buffer) else { continue };
             let answer = Message::parse(buffer.get(..len).unwrap_or_default())?;
             if answer.class() == Class::Success {
                 return Ok(());
