@@ -189,7 +189,8 @@ def test_wrong_passwords_and_names(lab: Lab) -> None:
 def test_a_removed_account_loses_its_relay(lab: Lab) -> None:
     """Removal and a change of password end allocations within a second, over UDP."""
     for user, command in (("gone", ("unregister", "gone", "localhost")),
-                          ("changed", ("change_password", "changed", "localhost", "another"))):
+                          ("changed", ("change_password", "changed", "localhost", "another")),
+                          ("banned", ("ban_account", "banned", "localhost", "test"))):
         lab.register(user)
         with lab.client("relay", user) as client, lab.listening() as peer:
             ip, port = peer.getsockname()

@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use jid::BareJid;
-use kernel::contracts::RelayCredentials;
+use kernel::contracts::{Bans, RelayCredentials};
 use sha2::Sha256;
 use stdx::Secret;
 use stun_wire::{
@@ -223,13 +223,25 @@ impl Stun {
             let node = login.account.node()?;
             // Whoever is gone relays no more, however long the log-in was to be valid.
             let exists = self.kernel.accounts().exists(node, login.account.domain()).await;
-            return matches!(exists, Ok(true))
-                .then(|| self.login(realm, user, &login.account, &login.password));
+            let may = matches!(exists, Ok(true)) && !self.is_banned(&login.account).await;
+            return may.then(|| self.login(realm, user, &login.account, &login.password));
         }
         let account = self.account(realm, user)?;
         let node = account.node()?;
+        if self.is_banned(&account).await {
+            return None;
+        }
         let stored = self.kernel.accounts().stored(node, account.domain()).await.ok()??;
         Some(self.login(realm, user, &account, stored.plain()?))
+    }
+
+    /// Whether an account is banned; when that cannot be read, it counts as banned.
+    async fn is_banned(&self, account: &BareJid) -> bool {
+        let host = self.kernel.host(account.domain());
+        let Some(bans) = host.and_then(|host| host.generation().contract::<dyn Bans>()) else {
+            return false;
+        };
+        !matches!(bans.ban(&self.kernel, account).await, Ok(None))
     }
 
     /// The account of a user name that was not handed out: of the realm when that is a host, else of the first host.
