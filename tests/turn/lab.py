@@ -60,7 +60,7 @@ class Lab:
         for kind, (transport, ip, options) in LISTENERS.items():
             lines.append(f"  - {{port: {self.ports[kind]}, ip: {ip}, transport: {transport}, module: ejabberd_stun, "
                          f"use_turn: true, {options}}}")
-        lines += ["modules:", "  mod_private: {}", "  mod_stun_disco: {secret: test secret}", ""]
+        lines += ["modules:", "  mod_admin_extra: {}", "  mod_private: {}", "  mod_stun_disco: {secret: test secret}", ""]
         return "\n".join(lines)
 
     def start(self) -> None:

@@ -185,9 +185,8 @@ impl StunDisco {
     ) -> GetAnswer {
         let asked = request.payload.children().find(|child| child.is("service", ns));
         let asked = asked.ok_or(StanzaCondition::BadRequest)?;
-        let (host, kind) = match (asked.attr("host"), asked.attr("type")) {
-            (Some(host), Some(kind)) => (host, kind),
-            _ => return Err(StanzaCondition::BadRequest.into()),
+        let (Some(host), Some(kind)) = (asked.attr("host"), asked.attr("type")) else {
+            return Err(StanzaCondition::BadRequest.into());
         };
         let port = asked.attr("port").map(str::parse::<u16>);
         let fits = |one: &&Service| {
