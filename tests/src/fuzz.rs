@@ -6,10 +6,12 @@
 mod erlang;
 mod reader;
 mod stanza;
+mod stun;
 
 pub use erlang::erlang;
 pub use reader::xmlstream_reader;
 pub use stanza::stanza;
+pub use stun::stun;
 
 #[cfg(test)]
 mod tests {
@@ -136,6 +138,11 @@ mod tests {
     #[test]
     fn xmlstream_reader_keeps_its_word() {
         run("xmlstream_reader", xmlstream_reader);
+    }
+
+    #[test]
+    fn stun_keeps_its_word() {
+        run("stun", stun);
     }
 
     #[test]

@@ -20,6 +20,7 @@ const STEPS: [Step; 11] = [
     ("deny", deny),
     ("unit", unit),
     ("clients", clients),
+    ("turn", turn),
     ("oracle", oracle),
     ("plays", plays_of_ejabberd),
     ("erlang", erlang),
@@ -108,6 +109,11 @@ fn plays_command(root: &Path) -> Command {
 /// Real clients against the binaries, black box.
 fn clients(root: &Path) -> Result<(), String> {
     script(root, "tests/clients/run.py", &["--subject", "rookery"])
+}
+
+/// STUN and TURN with clients that others wrote, black box.
+fn turn(root: &Path) -> Result<(), String> {
+    script(root, "tests/turn/run.py", &[])
 }
 
 /// The same control commands to ejabberd and to us.

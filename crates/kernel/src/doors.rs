@@ -1,7 +1,9 @@
 //! Doors: the kinds of listener, and the sockets that are open.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::future::Future;
+use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -37,17 +39,79 @@ pub trait Door: Sized + Send + Sync + 'static {
     /// What is wrong, where, and how to mend it.
     fn open(open: &Open<'_>) -> Result<Self, Vec<Problem>>;
 
+    /// Whether listeners with `transport: udp` are opened, and given to [`Self::serve_datagrams`].
+    const DATAGRAMS: bool = false;
+
     /// Serves one connection until it ends.
     fn serve(self: Arc<Self>, link: Link) -> impl Future<Output = ()> + Send;
+
+    /// Serves the sockets of one address until `stop`. There are several so that each has a task of its own; the
+    /// system gives all datagrams of one sender to one of them.
+    fn serve_datagrams(
+        self: Arc<Self>,
+        sockets: Vec<UdpSocket>,
+        stop: Stop,
+    ) -> impl Future<Output = ()> + Send {
+        drop((sockets, stop));
+        async {}
+    }
+
+    /// Takes over the options of `next` after a reload, for a door that goes on serving the same datagram sockets.
+    fn replace(&self, next: &Self) {
+        let _ = next;
+    }
 }
 
-trait AnyDoor: Send + Sync {
+/// Tells a door that its listener is closed, or that the server ends.
+#[derive(Clone)]
+pub struct Stop {
+    closed: watch::Receiver<bool>,
+    stopping: crate::Stopping,
+}
+
+impl Stop {
+    /// Waits for the end.
+    pub async fn wait(&mut self) {
+        tokio::select! {
+            // An error means that the listener is gone, which is its end too.
+            _ = self.closed.wait_for(|closed| *closed) => {}
+            () = self.stopping.wait() => {}
+        }
+    }
+}
+
+trait AnyDoor: Any + Send + Sync {
     fn serve(self: Arc<Self>, link: Link) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+    fn serve_datagrams(
+        self: Arc<Self>,
+        sockets: Vec<UdpSocket>,
+        stop: Stop,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+    fn replace(&self, next: &dyn Any);
+    fn as_any(&self) -> &dyn Any;
 }
 
 impl<D: Door> AnyDoor for D {
     fn serve(self: Arc<Self>, link: Link) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(D::serve(self, link))
+    }
+
+    fn serve_datagrams(
+        self: Arc<Self>,
+        sockets: Vec<UdpSocket>,
+        stop: Stop,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(D::serve_datagrams(self, sockets, stop))
+    }
+
+    fn replace(&self, next: &dyn Any) {
+        if let Some(next) = next.downcast_ref::<D>() {
+            D::replace(self, next);
+        }
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }
 
@@ -60,12 +124,18 @@ pub struct DoorEntry {
     pub name: &'static str,
     /// The options it honours.
     pub options: &'static [&'static str],
+    datagrams: bool,
     open: fn(&Open<'_>) -> Opened,
 }
 
 /// Enters a door in a list.
 pub const fn door<D: Door>() -> DoorEntry {
-    DoorEntry { name: D::NAME, options: D::OPTIONS, open: |open| Ok(Arc::new(D::open(open)?)) }
+    DoorEntry {
+        name: D::NAME,
+        options: D::OPTIONS,
+        datagrams: D::DATAGRAMS,
+        open: |open| Ok(Arc::new(D::open(open)?)),
+    }
 }
 
 /// Options that every listener honours because the kernel does.
@@ -81,6 +151,9 @@ pub const COMMON_OPTIONS: &[&str] = &[
     "use_proxy_protocol",
 ];
 
+/// Sockets of one datagram listener, each with a task: more would not share the load better.
+const DATAGRAM_SOCKETS_MAX: usize = 4;
+
 /// Connections that one server holds at most, over all listeners.
 const CONNECTIONS_MAX: usize = 200_000;
 
@@ -94,16 +167,29 @@ struct OpenListener {
     port: Option<u16>,
 }
 
+/// The place of a listener: the same port may be open for both transports.
+type Place = (Endpoint, Transport);
+
+fn place_of(config: &ListenerConfig) -> Place {
+    (config.endpoint.clone(), config.transport)
+}
+
+/// Sockets that nobody serves yet.
+enum Bound {
+    Connections(Listener),
+    Datagrams(Vec<UdpSocket>),
+}
+
 /// The open listeners.
 pub struct Doors {
-    entries: &'static [DoorEntry],
+    entries: &'static [&'static [DoorEntry]],
     spool: PathBuf,
     limit: ConnectionLimit,
-    open: Mutex<HashMap<Endpoint, OpenListener>>,
+    open: Mutex<HashMap<Place, OpenListener>>,
 }
 
 /// Listeners that are ready to be put in force; dropping them leaves everything as it is.
-pub struct Prepared(Vec<(ListenerConfig, Arc<dyn AnyDoor>, Option<Listener>)>);
+pub struct Prepared(Vec<(ListenerConfig, Arc<dyn AnyDoor>, Option<Bound>)>);
 
 /// Why listeners could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -118,7 +204,7 @@ pub enum DoorsError {
 
 impl Doors {
     /// No listener yet. Relative Unix socket paths are taken from `spool`.
-    pub fn new(entries: &'static [DoorEntry], spool: &Path) -> Self {
+    pub fn new(entries: &'static [&'static [DoorEntry]], spool: &Path) -> Self {
         let limit = ConnectionLimit::new(CONNECTIONS_MAX);
         Self { entries, spool: spool.to_owned(), limit, open: Mutex::default() }
     }
@@ -147,13 +233,24 @@ impl Doors {
         }
         let spec = |listener| ListenSpec::from_config(listener, &self.spool);
         let mut specs: Vec<_> = next.iter().map(|(listener, _)| spec(listener)).collect();
-        netio::mark_v6_only(&mut specs);
+        for transport in [Transport::Tcp, Transport::Udp] {
+            let all = next.iter().zip(&mut specs);
+            let of_it = all.filter(|((config, _), _)| config.transport == transport);
+            netio::mark_v6_only(of_it.map(|(_, spec)| spec));
+        }
         let open = self.open.lock();
         let mut prepared = Vec::new();
         for ((config, door), spec) in next.into_iter().zip(specs) {
-            let listener = match open.contains_key(&config.endpoint) {
-                true => None,
-                false => Some(Listener::bind(spec, self.limit.clone(), inherited)?),
+            let listener = match (open.contains_key(&place_of(&config)), config.transport) {
+                (true, _) => None,
+                (false, Transport::Tcp) => {
+                    Some(Bound::Connections(Listener::bind(spec, self.limit.clone(), inherited)?))
+                }
+                (false, Transport::Udp) => {
+                    let cores = std::thread::available_parallelism().map_or(1, |count| count.get());
+                    let count = cores.min(DATAGRAM_SOCKETS_MAX);
+                    Some(Bound::Datagrams(netio::bind_datagrams(&spec, count)?))
+                }
             };
             prepared.push((config, door, listener));
         }
@@ -161,8 +258,12 @@ impl Doors {
     }
 
     fn entry(&self, listener: &ListenerConfig) -> Option<&'static DoorEntry> {
-        let served = listener.transport == Transport::Tcp;
-        self.entries.iter().find(|entry| served && entry.name == listener.module.name)
+        let served = |entry: &DoorEntry| listener.transport == Transport::Tcp || entry.datagrams;
+        self.entries
+            .iter()
+            .copied()
+            .flatten()
+            .find(|entry| entry.name == listener.module.name && served(entry))
     }
 
     /// Puts what was prepared in force, and closes listeners that are wanted no longer.
@@ -172,9 +273,12 @@ impl Doors {
         let mut open = self.open.lock();
         let mut present = std::mem::take(&mut *open);
         for (config, door, listener) in prepared.0 {
-            let endpoint = config.endpoint.clone();
-            let entry = match (listener, present.remove(&endpoint)) {
-                (Some(listener), _) => start(kernel, config, door, listener),
+            let place = place_of(&config);
+            let entry = match (listener, present.remove(&place)) {
+                (Some(Bound::Connections(listener)), _) => start(kernel, config, door, listener),
+                (Some(Bound::Datagrams(sockets)), _) => {
+                    start_datagrams(kernel, config, door, sockets)
+                }
                 (None, Some(mut old)) => {
                     if !same_socket(&old.config, &config) {
                         tracing::warn!(
@@ -182,14 +286,18 @@ impl Doors {
                             "changed options of the socket itself take effect at the next start"
                         );
                     }
-                    old.serving.store(Arc::new(door));
+                    if config.transport == Transport::Udp {
+                        old.serving.load().replace(door.as_any());
+                    } else {
+                        old.serving.store(Arc::new(door));
+                    }
                     old.config = config;
                     old
                 }
                 // Closed by the shutdown meanwhile.
                 (None, None) => continue,
             };
-            open.insert(endpoint, entry);
+            open.insert(place, entry);
         }
         present.into_values().for_each(|old| {
             old.stop.send_replace(true);
@@ -235,6 +343,21 @@ fn start(
         .tasks()
         .spawn("listener", accept_all(kernel.clone(), listener, serving.clone(), stopped));
     OpenListener { config, serving, stop, local, port }
+}
+
+fn start_datagrams(
+    kernel: &Kernel,
+    config: ListenerConfig,
+    door: Arc<dyn AnyDoor>,
+    sockets: Vec<UdpSocket>,
+) -> OpenListener {
+    let address = sockets.first().and_then(|socket| socket.local_addr().ok());
+    let local = address.map_or_else(String::new, |address| format!("{address} (udp)"));
+    let (stop, closed) = watch::channel(false);
+    let stopping = Stop { closed, stopping: kernel.tasks().stopping() };
+    kernel.tasks().spawn("datagrams", Arc::clone(&door).serve_datagrams(sockets, stopping));
+    let serving = Arc::new(Serving::from_pointee(door));
+    OpenListener { config, serving, stop, local, port: address.map(|address| address.port()) }
 }
 
 async fn accept_all(

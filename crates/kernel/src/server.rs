@@ -1,7 +1,8 @@
 //! The kernel's own state, and the reload that swaps it whole.
 
+use std::any::{Any, TypeId};
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use accounts::Accounts;
 use arc_swap::ArcSwap;
@@ -14,7 +15,10 @@ use store::Store;
 use crate::attempts::Attempts;
 use crate::clock::Clock;
 use crate::commands::{Command, CommandTable};
-use crate::hooks::{AccountEvent, HookPoint, HostEvent, StoreReplaced};
+use crate::contracts::AccountWatch;
+use crate::hooks::{
+    AccountEvent, AccountRemoved, HookPoint, HostEvent, PasswordChanged, StoreReplaced,
+};
 use crate::host::{Generation, Host};
 use crate::iq::PendingReplies;
 use crate::jobs::Jobs;
@@ -64,6 +68,8 @@ struct Inner {
     jobs: Jobs,
     control: OnceLock<Arc<dyn ServerControl>>,
     attempts: Attempts,
+    shared: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+    watches: Mutex<Vec<Weak<dyn AccountWatch>>>,
 }
 
 impl Kernel {
@@ -86,6 +92,8 @@ impl Kernel {
             jobs: Jobs::default(),
             control: OnceLock::new(),
             attempts: Attempts::default(),
+            shared: Mutex::default(),
+            watches: Mutex::default(),
         }));
         kernel.reload(config)?;
         Ok(kernel)
@@ -271,11 +279,37 @@ impl Kernel {
         self.sessions().of(account.as_str()).into_vec()
     }
 
+    /// The one value of a type that a door's listeners share and that outlives reloads; made when first asked for.
+    pub fn shared<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        let mut all = self.0.shared.lock();
+        let value = all.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default()));
+        Arc::clone(value).downcast().expect("a value is kept under its own type")
+    }
+
+    /// Tells `watch`, for as long as it lives, of accounts that may be used no longer.
+    pub fn watch_accounts(&self, watch: Weak<dyn AccountWatch>) {
+        let mut watches = self.0.watches.lock();
+        watches.retain(|watch| watch.strong_count() > 0);
+        watches.push(watch);
+    }
+
+    /// Ends what doors other than XMPP keep for an account, such as relays: to be called by whoever bans one.
+    /// Removal and a change of password call it through [`Self::announce`].
+    pub fn end_account_use(&self, account: &BareJid) {
+        let watches = self.0.watches.lock().clone();
+        watches.iter().filter_map(Weak::upgrade).for_each(|watch| watch.ended(account));
+    }
+
     /// Tells the modules of a host what happened to an account.
     pub async fn announce<P>(&self, account: &BareJid)
     where
         P: for<'e> HookPoint<Event<'e> = AccountEvent<'e>>,
     {
+        if [TypeId::of::<AccountRemoved>(), TypeId::of::<PasswordChanged>()]
+            .contains(&TypeId::of::<P>())
+        {
+            self.end_account_use(account);
+        }
         let Some(host) = self.host(account.domain().as_str()) else { return };
         let generation = host.generation();
         let mut event = AccountEvent { kernel: self, host: &host, account };

@@ -10,6 +10,7 @@ mod ping;
 mod presence;
 mod private;
 mod roster;
+mod stun_disco;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub static MODULES: &[ModuleEntry] = &[
     entry::<ping::Ping>(),
     entry::<private::PrivateStorage>(),
     entry::<roster::Rosters>(),
+    entry::<stun_disco::StunDisco>(),
     entry::<time::EntityTime>(),
     entry::<vcard::VCardTemp>(),
     entry::<vcard_xupdate::AvatarHash>(),

@@ -179,7 +179,7 @@ pub(crate) fn open(spec: &ListenSpec, inherited: &mut Inherited) -> Result<Opene
     }
     match &spec.address {
         ListenAddress::Tcp(address) => {
-            open_tcp(spec, *address).map_err(|error| explain_tcp(*address, error))
+            open_tcp(spec, *address).map_err(|error| explain(*address, "tcp", error))
         }
         ListenAddress::Unix(path) => open_unix(spec, path),
     }
@@ -209,10 +209,10 @@ fn open_tcp(spec: &ListenSpec, address: SocketAddr) -> Result<Opened, Errno> {
     Ok(Opened::Tcp(socket.into()))
 }
 
-fn explain_tcp(address: SocketAddr, errno: Errno) -> BindError {
+pub(crate) fn explain(address: SocketAddr, protocol: &str, errno: Errno) -> BindError {
     match errno {
         Errno::ADDRINUSE => {
-            BindError::InUse { address: address.to_string(), by: holder(address.port()) }
+            BindError::InUse { address: address.to_string(), by: holder(protocol, address.port()) }
         }
         Errno::ACCESS | Errno::PERM => BindError::Permission {
             address: address.to_string(),
@@ -286,16 +286,18 @@ fn name_of(process: i32) -> String {
     format!("{} (process {process})", name.trim())
 }
 
-/// The program that listens on a TCP port, as far as this user may see it.
-fn holder(port: u16) -> Option<String> {
-    let inode = ["/proc/net/tcp", "/proc/net/tcp6"].into_iter().find_map(|table| {
+/// The program that has a port, as far as this user may see it.
+fn holder(protocol: &str, port: u16) -> Option<String> {
+    // State 0A of TCP is LISTEN; 07 is what a UDP socket without peer has.
+    let state = if protocol == "udp" { "07" } else { "0A" };
+    let tables = [format!("/proc/net/{protocol}"), format!("/proc/net/{protocol}6")];
+    let inode = tables.into_iter().find_map(|table| {
         let table = fs::read_to_string(table).ok()?;
         table.lines().skip(1).find_map(|line| {
             let words: Vec<_> = line.split_whitespace().collect();
             let local = words.get(1)?.rsplit_once(':')?.1;
-            // State 0A is LISTEN.
             let listening =
-                words.get(3) == Some(&"0A") && u16::from_str_radix(local, 16) == Ok(port);
+                words.get(3) == Some(&state) && u16::from_str_radix(local, 16) == Ok(port);
             listening.then(|| words.get(9).map(|inode| format!("socket:[{inode}]"))).flatten()
         })
     })?;

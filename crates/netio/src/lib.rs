@@ -9,6 +9,7 @@ mod certs;
 mod ciphers;
 mod client_cert;
 mod configured;
+mod datagrams;
 mod error;
 mod listener;
 mod proxy_protocol;
@@ -23,6 +24,7 @@ pub use cert_files::key_files;
 pub use certs::{CertOptions, CertProblem, CertStore, Severity};
 pub use client_cert::{ClientCertificate, client_identities};
 pub use configured::{LISTEN_OPTIONS, LISTEN_TLS_OPTIONS};
+pub use datagrams::{bind_datagram, bind_datagrams};
 pub use error::{BindError, ProxyError, TlsError};
 pub use listener::{ConnectionLimit, Link, Listener, Local, PeerAddr, Slot, UnixPeer};
 pub use proxy_protocol::{

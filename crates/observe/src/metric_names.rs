@@ -60,6 +60,16 @@ pub mod names {
     pub const LOG_LINES_DROPPED: &str = "rookery_log_lines_dropped_total";
     /// Erlang nodes that connected, or tried to.
     pub const ERLANG_HANDSHAKES: &str = "rookery_erlang_handshakes_total";
+    /// Relays that are open (TURN).
+    pub const TURN_ALLOCATIONS: &str = "rookery_turn_allocations";
+    /// Datagrams relayed.
+    pub const TURN_PACKETS: &str = "rookery_turn_packets_total";
+    /// Payload bytes relayed.
+    pub const TURN_BYTES: &str = "rookery_turn_bytes_total";
+    /// Datagrams that were not relayed.
+    pub const TURN_DROPPED: &str = "rookery_turn_dropped_total";
+    /// Requests of relays that were refused.
+    pub const TURN_REFUSALS: &str = "rookery_turn_refusals_total";
     /// Memory of this process.
     pub const RESIDENT_BYTES: &str = "process_resident_memory_bytes";
     /// Open descriptors of this process.
@@ -153,6 +163,21 @@ pub const METRICS: &[Metric] = &[
         MetricKind::Counter,
         &["result"],
         "Erlang nodes, by ok, wrong_cookie, limited, tls, refused or timeout.",
+    ),
+    metric(names::TURN_ALLOCATIONS, MetricKind::Gauge, &[], "Relays that are open (TURN)."),
+    metric(names::TURN_PACKETS, MetricKind::Counter, &["direction"], "Datagrams relayed."),
+    metric(names::TURN_BYTES, MetricKind::Counter, &["direction"], "Payload bytes relayed."),
+    metric(
+        names::TURN_DROPPED,
+        MetricKind::Counter,
+        &[],
+        "Datagrams without permission or channel, or beyond the rate.",
+    ),
+    metric(
+        names::TURN_REFUSALS,
+        MetricKind::Counter,
+        &["reason"],
+        "Requests of relays that were refused.",
     ),
     metric(names::RESIDENT_BYTES, MetricKind::Gauge, &[], "Resident memory of the process."),
     metric(names::OPEN_FDS, MetricKind::Gauge, &[], "Open file descriptors of the process."),

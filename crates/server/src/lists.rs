@@ -5,7 +5,7 @@ use kernel::doors::{COMMON_OPTIONS, DoorEntry};
 use settings::{Config, InForce};
 
 /// Every kind of listener.
-pub(crate) static DOORS: &[DoorEntry] = xmpp::DOORS;
+pub(crate) static DOORS: &[&[DoorEntry]] = &[xmpp::DOORS, turn::DOORS];
 
 /// Every module; their order is the order within a stage of a hook.
 pub(crate) static MODULES: &[&[ModuleEntry]] = &[admin::MODULES, modules::MODULES, xmpp::MODULES];
@@ -46,7 +46,7 @@ pub(crate) fn in_force(config: &Config) -> InForce {
         .toplevel(accounts::OPTIONS)
         .toplevel(observe::OPTIONS)
         .toplevel(modules::OPTIONS);
-    for door in DOORS {
+    for door in DOORS.iter().copied().flatten() {
         in_force.listener(door.name, COMMON_OPTIONS).listener(door.name, door.options);
     }
     for module in MODULES.iter().copied().flatten() {

@@ -210,7 +210,7 @@ async fn start_kernel(
     let options = CertOptions::from_config(&config, Some(places.certificates()));
     let (certs, problems) = CertStore::open(&options, clock.wall().into());
     say_certificates(&problems);
-    let commands = admin::COMMANDS.to_vec();
+    let commands = [admin::COMMANDS, turn::COMMANDS].concat();
     let parts = Parts {
         store,
         accounts,

@@ -90,6 +90,7 @@ async fn ban_account(kernel: &Kernel, arguments: Arguments) -> Result<Value, Com
     let (last_date, last_status) = last_seen(kernel, &host, &account, &now).await?;
     let ban = Ban { reason: reason.to_owned(), banned_at: now, last_date, last_status };
     bans.set_ban(kernel, &account, Some(ban)).await.map_err(CommandError::failed)?;
+    kernel.end_account_use(&account);
     end_sessions(kernel, &account, reason);
     Ok(Value::OK)
 }

@@ -1,10 +1,12 @@
 //! Contracts: what one module offers to others that do not know it.
 
 mod account;
+mod relay;
 mod roster;
 mod vcard;
 
 pub use account::{Activities, Ban, Bans, LastSeen, RecordError};
+pub use relay::{AccountWatch, RelayCredentials, RelayLogin, RelayService, RelayServices};
 pub use roster::{Contact, Roster, RosterError, RosterView, Subscription};
 pub use vcard::{Photo, PhotoWatch, VCards};
 

@@ -225,14 +225,20 @@ static EJABBERD_STUN: ListenerSpec = ListenerSpec {
             .doc("IPv4 address of relays."),
         option("turn_ipv6_address", Type::Ipv6, DefaultValue::Unset)
             .doc("IPv6 address of relays."),
+        option("turn_loopback_for_tests", Type::Bool, DefaultValue::Bool(false)).since("rookery 0.1")
+            .doc("Test mode: relays to every service on loopback addresses; for tests alone."),
         option("turn_max_allocations", POSITIVE_OR_INFINITY, DefaultValue::Int(10))
             .doc("Relays of one user."),
+        option("turn_max_bandwidth", POSITIVE_OR_INFINITY, DefaultValue::Text("infinity")).since("rookery 0.1")
+            .doc("Bytes a second that one user may relay."),
         option("turn_max_permissions", POSITIVE_OR_INFINITY, DefaultValue::Int(10))
             .doc("Peers of one relay."),
         option("turn_max_port", int(1025, 65535), DefaultValue::Int(65535))
             .doc("Highest relay port."),
         option("turn_min_port", int(1025, 65535), DefaultValue::Int(49152))
             .doc("Lowest relay port."),
+        option("turn_whitelist", list(&Type::IpMask).or_single(), DefaultValue::List(&[])).since("rookery 0.1")
+            .doc("Addresses relayed to although they are refused by default or by `turn_blacklist`."),
         option("use_turn", Type::Bool, DefaultValue::Bool(false))
             .doc("Whether relaying is offered besides address discovery."),
     ],

@@ -203,13 +203,15 @@ fn compare(owner: &str, option: &OptionSpec, fact: &Value) {
 }
 
 fn compare_all(owner: &str, ours: &[OptionSpec], facts: &[Value]) {
+    // Options that ejabberd does not have say so where it says since when.
+    let ours: Vec<_> = ours.iter().filter(|one| !one.since.starts_with("rookery")).collect();
     let mut facts: Vec<&Value> = facts.iter().collect();
     facts.sort_by_key(|fact| fact["name"].as_str().unwrap().to_owned());
     let names =
-        |specs: &[OptionSpec]| specs.iter().map(|spec| spec.name.to_owned()).collect::<Vec<_>>();
+        |specs: &[&OptionSpec]| specs.iter().map(|spec| spec.name.to_owned()).collect::<Vec<_>>();
     let fact_names: Vec<String> =
         facts.iter().map(|fact| fact["name"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(names(ours), fact_names, "options of {owner}, by name");
+    assert_eq!(names(&ours), fact_names, "options of {owner}, by name");
     for (option, fact) in ours.iter().zip(facts) {
         compare(owner, option, fact);
     }

@@ -1,0 +1,366 @@
+//! Who asks: the long-term credential mechanism (RFC 8489 §9.2), its nonce, and where passwords come from.
+//!
+//! A user name is looked up as one that a host handed out (`mod_stun_disco`), else as an account. An account's own
+//! password can serve only where an administrator has chosen to store clear text: a SCRAM verifier cannot be turned
+//! into a key of RFC 8489, and such a key kept beside it would be a fast hash to try passwords on.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use jid::BareJid;
+use kernel::contracts::{Bans, RelayCredentials};
+use sha2::Sha256;
+use stdx::Secret;
+use stun_wire::{
+    Algorithm, Class, Key, Message, MessageWriter, SecurityFeatures, attr, code, long_term_key,
+    split_nonce, user_hash,
+};
+use subtle::ConstantTimeEq;
+
+use crate::Stun;
+use crate::options::Settings;
+use crate::shared::Use;
+
+/// The longest user name (RFC 8489 §14.3), in bytes.
+const USER_BYTES_MAX: usize = 508;
+/// The longest realm and nonce (RFC 8489 §14.9, §14.10), in bytes.
+const REALM_BYTES_MAX: usize = 763;
+/// How long a nonce may be used, in seconds.
+const NONCE_SECONDS: u32 = 3_600;
+/// In the order of preference.
+const ALGORITHMS: [Algorithm; 2] = [Algorithm::Sha256, Algorithm::Md5];
+
+/// Where a request came from and to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Origin {
+    pub(crate) client: SocketAddr,
+    /// Our address that it was sent to, as far as the system tells.
+    pub(crate) server: Option<IpAddr>,
+}
+
+/// Somebody who has proved to know a password.
+pub(crate) struct Login {
+    pub(crate) user: String,
+    hash: [u8; 32],
+    md5: Option<Key>,
+    sha256: Option<Key>,
+    pub(crate) used: Arc<Use>,
+}
+
+/// How an answer is protected: as its request was.
+#[derive(Clone, Copy)]
+pub(crate) struct Seal<'a> {
+    key: &'a Key,
+    sha256: bool,
+}
+
+/// What is to be done with a request that needs a log-in.
+pub(crate) enum Judged {
+    /// Not before the user is looked up.
+    LookUp(String),
+    /// Refused with this answer.
+    Refused(Vec<u8>),
+    /// The present log-in goes on.
+    Present,
+}
+
+/// What a request says about who asks.
+struct Claim<'a> {
+    user: Result<&'a str, [u8; 32]>,
+    algorithm: Algorithm,
+}
+
+impl Login {
+    fn key(&self, algorithm: Algorithm) -> Option<&Key> {
+        match algorithm {
+            Algorithm::Md5 => self.md5.as_ref(),
+            Algorithm::Sha256 => self.sha256.as_ref(),
+        }
+    }
+
+    /// For `auth_type: anonymous`: an address as a user.
+    pub(crate) fn anonymous(stun: &Stun, origin: &Origin) -> Self {
+        let name = origin.client.ip().to_string();
+        let used = stun.shared.use_of(&name, None);
+        Self { user: name, hash: [0; 32], md5: None, sha256: None, used }
+    }
+}
+
+impl Stun {
+    /// A nonce for an address: when it was made, and our mark. Nothing is kept.
+    fn nonce(&self, ip: IpAddr) -> String {
+        let made = self.shared.started.elapsed().as_secs() as u32;
+        let features = SecurityFeatures { password_algorithms: true, username_anonymity: false };
+        let mut nonce = features.nonce_prefix();
+        URL_SAFE_NO_PAD.encode_string(self.marked(made, ip), &mut nonce);
+        nonce
+    }
+
+    fn marked(&self, made: u32, ip: IpAddr) -> [u8; 12] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.shared.nonce_key)
+            .expect("HMAC takes keys of any length");
+        mac.update(&made.to_be_bytes());
+        mac.update(ip.to_string().as_bytes());
+        let mut marked = [0; 12];
+        let (time, mark) = marked.split_at_mut(4);
+        time.copy_from_slice(&made.to_be_bytes());
+        mark.iter_mut().zip(mac.finalize().into_bytes()).for_each(|(to, from)| *to = from);
+        marked
+    }
+
+    /// Whether a nonce is ours, for this address, and not too old.
+    fn is_fresh(&self, nonce: &str, ip: IpAddr) -> bool {
+        let (features, rest) = split_nonce(nonce);
+        let Ok(bytes) = URL_SAFE_NO_PAD.decode(rest) else { return false };
+        let Some(made) = bytes.first_chunk().map(|made| u32::from_be_bytes(*made)) else {
+            return false;
+        };
+        let now = self.shared.started.elapsed().as_secs() as u32;
+        let ours: bool = self.marked(made, ip).as_slice().ct_eq(&bytes).into();
+        ours && features.password_algorithms && now.saturating_sub(made) <= NONCE_SECONDS
+    }
+
+    /// An error with what the client needs to try again. No word more than that: the sender may be forged.
+    fn challenge(
+        &self,
+        settings: &Settings,
+        message: &Message<'_>,
+        code: u16,
+        ip: IpAddr,
+    ) -> Vec<u8> {
+        let writer = MessageWriter::error(message, code)
+            .attribute(attr::REALM, settings.realm.as_bytes())
+            .attribute(attr::NONCE, self.nonce(ip).as_bytes())
+            .password_algorithms(&ALGORITHMS);
+        finish(writer, message)
+    }
+
+    fn refused(&self, reason: &'static str, answer: Vec<u8>) -> Judged {
+        refusal(reason);
+        Judged::Refused(answer)
+    }
+
+    /// Checks what can be checked without looking anybody up (RFC 8489 §9.2.4).
+    pub(crate) fn judge(
+        &self,
+        settings: &Settings,
+        message: &Message<'_>,
+        origin: &Origin,
+        present: Option<&Login>,
+    ) -> Judged {
+        let ip = origin.client.ip();
+        let challenge = |code| self.challenge(settings, message, code, ip);
+        if settings.anonymous {
+            return Judged::Present;
+        }
+        if !message.has_integrity() {
+            // The first request of every client: no refusal that is worth counting.
+            return Judged::Refused(challenge(code::UNAUTHENTICATED));
+        }
+        let Some(claim) = claim(message) else {
+            let answer = finish(MessageWriter::error(message, code::BAD_REQUEST), message);
+            return self.refused("malformed", answer);
+        };
+        let nonce =
+            message.attribute(attr::NONCE).and_then(|nonce| nonce.text(REALM_BYTES_MAX).ok());
+        if !nonce.is_some_and(|nonce| self.is_fresh(nonce, ip)) {
+            return self.refused("stale_nonce", challenge(code::STALE_NONCE));
+        }
+        match (claim.user, present) {
+            (Ok(user), None) => Judged::LookUp(user.to_owned()),
+            // Nobody is found by a hash alone: the nonce says so (RFC 8489 §18.1).
+            (Err(_), None) => self.refused("user", challenge(code::UNAUTHENTICATED)),
+            (user, Some(login)) => {
+                let same = match user {
+                    Ok(user) => user == login.user,
+                    Err(hash) => hash == login.hash,
+                };
+                if !same {
+                    let answer =
+                        finish(MessageWriter::error(message, code::WRONG_CREDENTIALS), message);
+                    return self.refused("other_user", answer);
+                }
+                match login.key(claim.algorithm) {
+                    Some(key) if message.verify(key) => Judged::Present,
+                    _ => self.refused("password", challenge(code::UNAUTHENTICATED)),
+                }
+            }
+        }
+    }
+
+    /// Checks a request of a user who has been looked up; `None` is nobody.
+    ///
+    /// # Errors
+    /// The answer that refuses it.
+    pub(crate) fn admit(
+        &self,
+        settings: &Settings,
+        message: &Message<'_>,
+        origin: &Origin,
+        found: Option<Login>,
+    ) -> Result<Arc<Login>, Vec<u8>> {
+        let right = found.filter(|login| {
+            let key = claim(message).and_then(|claim| login.key(claim.algorithm));
+            key.is_some_and(|key| message.verify(key))
+        });
+        right.map(Arc::new).ok_or_else(|| {
+            refusal("password");
+            self.challenge(settings, message, code::UNAUTHENTICATED, origin.client.ip())
+        })
+    }
+
+    /// Finds the keys of a user name.
+    pub(crate) async fn look_up(&self, realm: &str, user: &str) -> Option<Login> {
+        let now = self.kernel.clock().unix_seconds();
+        for host in self.kernel.hosts() {
+            let Some(credentials) = host.generation().contract::<dyn RelayCredentials>() else {
+                continue;
+            };
+            let Some(login) = credentials.login(user, now) else { continue };
+            let node = login.account.node()?;
+            // Whoever is gone relays no more, however long the log-in was to be valid.
+            let exists = self.kernel.accounts().exists(node, login.account.domain()).await;
+            let may = matches!(exists, Ok(true)) && !self.is_banned(&login.account).await;
+            return may.then(|| self.login(realm, user, &login.account, &login.password));
+        }
+        let account = self.account(realm, user)?;
+        let node = account.node()?;
+        if self.is_banned(&account).await {
+            return None;
+        }
+        let stored = self.kernel.accounts().stored(node, account.domain()).await.ok()??;
+        Some(self.login(realm, user, &account, stored.plain()?))
+    }
+
+    /// Whether an account is banned; when that cannot be read, it counts as banned.
+    async fn is_banned(&self, account: &BareJid) -> bool {
+        let host = self.kernel.host(account.domain());
+        let Some(bans) = host.and_then(|host| host.generation().contract::<dyn Bans>()) else {
+            return false;
+        };
+        !matches!(bans.ban(&self.kernel, account).await, Ok(None))
+    }
+
+    /// The account of a user name that was not handed out: of the realm when that is a host, else of the first host.
+    fn account(&self, realm: &str, user: &str) -> Option<BareJid> {
+        if let Ok(account) = BareJid::new(user)
+            && account.node().is_some()
+        {
+            return self.kernel.host(account.domain()).map(|_| account);
+        }
+        let first = || self.kernel.hosts().into_iter().next();
+        let host = self.kernel.host(realm).or_else(first)?;
+        BareJid::new(&format!("{user}@{}", host.name())).ok()
+    }
+
+    fn login(&self, realm: &str, user: &str, account: &BareJid, password: &Secret) -> Login {
+        let key = |algorithm| Some(long_term_key(algorithm, user, realm, password));
+        Login {
+            user: user.to_owned(),
+            hash: user_hash(user, realm),
+            md5: key(Algorithm::Md5),
+            sha256: key(Algorithm::Sha256),
+            used: self.shared.use_of(account.as_str(), Some(account)),
+        }
+    }
+}
+
+/// Counts why something was refused.
+pub(crate) fn refusal(reason: &'static str) {
+    metrics::counter!(observe::names::TURN_REFUSALS, "reason" => reason).increment(1);
+}
+
+/// What a request says, if it says it well (RFC 8489 §9.2.4, with its defence against bidding down).
+fn claim<'a>(message: &Message<'a>) -> Option<Claim<'a>> {
+    message.attribute(attr::REALM)?.text(REALM_BYTES_MAX).ok()?;
+    message.attribute(attr::NONCE)?;
+    let user = match message.attribute(attr::USERNAME) {
+        Some(user) => Ok(user.text(USER_BYTES_MAX).ok()?),
+        None => Err(message.attribute(attr::USERHASH)?.value.try_into().ok()?),
+    };
+    let offered = message.attribute(attr::PASSWORD_ALGORITHMS);
+    let chosen = message.attribute(attr::PASSWORD_ALGORITHM);
+    let algorithm = match (offered, chosen) {
+        (None, None) => Algorithm::Md5,
+        (Some(offered), Some(chosen)) => {
+            let ours: Vec<u8> = ALGORITHMS
+                .iter()
+                .flat_map(|algorithm| [algorithm.number().to_be_bytes(), [0, 0]].concat())
+                .collect();
+            if offered.value != ours {
+                return None;
+            }
+            chosen.password_algorithm().ok()??
+        }
+        _ => return None,
+    };
+    Some(Claim { user, algorithm })
+}
+
+impl Login {
+    /// How to protect the answer to a request of this log-in.
+    pub(crate) fn seal<'a>(&'a self, message: &Message<'_>) -> Option<Seal<'a>> {
+        let algorithm = claim(message)?.algorithm;
+        Some(Seal { key: self.key(algorithm)?, sha256: message.has_sha256() })
+    }
+}
+
+/// Completes an answer without protection.
+pub(crate) fn finish(writer: MessageWriter, request: &Message<'_>) -> Vec<u8> {
+    match request.fingerprint() {
+        Some(_) => writer.fingerprint().finish(),
+        None => writer.finish(),
+    }
+}
+
+/// Completes the answer to somebody who has logged in: the server's name, integrity as the request had it.
+pub(crate) fn finish_for(
+    login: &Login,
+    settings: &Settings,
+    writer: MessageWriter,
+    request: &Message<'_>,
+) -> Vec<u8> {
+    let writer = match settings.software.as_str() {
+        "" => writer,
+        name => writer.attribute(attr::SOFTWARE, name.as_bytes()),
+    };
+    let writer = match login.seal(request) {
+        Some(Seal { key, sha256: true }) => writer.integrity_sha256(key),
+        Some(Seal { key, sha256: false }) => writer.integrity_sha1(key),
+        None => writer,
+    };
+    finish(writer, request)
+}
+
+/// Answers a Binding request (RFC 8489 §6.3.1, §11 for peers of RFC 3489). It needs no log-in.
+pub(crate) fn binding(message: &Message<'_>, origin: &Origin) -> Vec<u8> {
+    const KNOWN: &[u16] = &[
+        attr::USERNAME,
+        attr::MESSAGE_INTEGRITY,
+        attr::MESSAGE_INTEGRITY_SHA256,
+        attr::REALM,
+        attr::NONCE,
+        attr::PASSWORD_ALGORITHM,
+        attr::USERHASH,
+        attr::PRIORITY,
+        attr::USE_CANDIDATE,
+        attr::PADDING,
+    ];
+    let mut unknown = message.unknown(KNOWN, UNKNOWN_MAX).peekable();
+    if unknown.peek().is_some() && !message.is_classic() {
+        let writer = MessageWriter::error(message, code::UNKNOWN_ATTRIBUTE);
+        return finish(writer.unknown_attributes(unknown), message);
+    }
+    let writer = MessageWriter::answer(message, Class::Success);
+    let writer = match message.is_classic() {
+        true => writer.address(attr::MAPPED_ADDRESS, origin.client),
+        false => writer.xor_address(attr::XOR_MAPPED_ADDRESS, origin.client),
+    };
+    finish(writer, message)
+}
+
+/// Unknown types that an answer lists.
+pub(crate) const UNKNOWN_MAX: usize = 8;

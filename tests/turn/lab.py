@@ -1,0 +1,136 @@
+"""One server for all tests of TURN, with a listener for each kind of configuration."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+
+import wire
+
+TEST_MODE = "turn_ipv4_address: 127.0.0.1, turn_loopback_for_tests: true, turn_max_allocations: 200, turn_max_permissions: 200"
+# Kind, transport, address, options.
+LISTENERS = {
+    "relay": ("udp", "127.0.0.1", f"{TEST_MODE}, turn_min_port: 20000, turn_max_port: 23999"),
+    "tcp": ("tcp", "127.0.0.1", f"{TEST_MODE}, turn_min_port: 20000, turn_max_port: 23999"),
+    "tls": ("tcp", "127.0.0.1", f"{TEST_MODE}, turn_min_port: 20000, turn_max_port: 23999, tls: true"),
+    # As it would be in the open, but on this machine.
+    "strict": ("udp", "127.0.0.1", "turn_ipv4_address: 127.0.0.4, turn_ipv6_address: '::2', turn_max_allocations: 3, "
+               "turn_max_permissions: 1000, turn_whitelist: 192.0.2.77, turn_min_port: 24000, turn_max_port: 24999, "
+               "server_name: Rookery"),
+    "own": ("udp", "127.0.0.1", "turn_ipv4_address: 127.0.0.2, turn_min_port: 25000, turn_max_port: 25999"),
+    "few": ("udp", "127.0.0.1", "turn_ipv4_address: 127.0.0.3, turn_min_port: 26000, turn_max_port: 26003"),
+}
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that are free for TCP now, all different."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+class Lab:
+    """The server and what tests need of it."""
+
+    def __init__(self, binaries: pathlib.Path) -> None:
+        self.binaries = binaries
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="rookery-turn-"))
+        names = [*LISTENERS, "c2s"]
+        self.ports = dict(zip(names, free_ports(len(names)), strict=True))
+        self.config = self.folder / "ejabberd.yml"
+        self.config.write_text(self.configuration())
+        self.config.chmod(0o600)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def configuration(self) -> str:
+        """The server's configuration."""
+        lines = ["hosts: [localhost]", "acl: {local: {user_regexp: ''}}", "access_rules: {local: {allow: local}}",
+                 "auth_stored_password_types: [plain, scram_sha256]", "listen:",
+                 f"  - {{port: {self.ports['c2s']}, ip: 127.0.0.1, module: ejabberd_c2s, starttls: true}}"]
+        for kind, (transport, ip, options) in LISTENERS.items():
+            lines.append(f"  - {{port: {self.ports[kind]}, ip: {ip}, transport: {transport}, module: ejabberd_stun, "
+                         f"use_turn: true, {options}}}")
+        lines += ["modules:", "  mod_admin_extra: {}", "  mod_private: {}", "  mod_stun_disco: {secret: test secret}", ""]
+        return "\n".join(lines)
+
+    def start(self) -> None:
+        """Starts the server and waits for it."""
+        log = (self.folder / "log").open("wb")
+        command = [self.binaries / "rookery", "--config", self.config, "--spool", self.folder / "spool"]
+        self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.ports["c2s"]), 1):
+                break
+            time.sleep(0.05)
+        else:
+            raise RuntimeError((self.folder / "log").read_text())
+        for user in ("alice", "bob", "quota"):
+            self.register(user)
+
+    def stop(self) -> None:
+        """Ends the server and removes its folder."""
+        if self.process:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def ctl(self, *words: str) -> str:
+        """A control command that must succeed; its output."""
+        command = [str(self.binaries / "rookery"), "ctl", "--spool", str(self.folder / "spool"), *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode == 0, (words, done.stdout, done.stderr)
+        return done.stdout
+
+    def register(self, user: str) -> None:
+        """Makes an account with the password `secret`."""
+        self.ctl("register", user, "localhost", "secret")
+
+    @contextlib.contextmanager
+    def client(self, kind: str, user: str = "alice", source: str = "127.0.0.1") -> Iterator[wire.Client]:
+        """A client of a listener; its allocation ends with it."""
+        with wire.Client(self.ports[kind], user, "secret") as client:
+            client.socket.bind((source, 0))
+            try:
+                yield client
+            finally:
+                client.socket.settimeout(1)
+                if client.nonce:
+                    with contextlib.suppress(OSError):
+                        client.refresh(0)
+
+    @contextlib.contextmanager
+    def listening(self, ip: str = "127.0.0.1") -> Iterator[socket.socket]:
+        """A service on this machine, to be reached or not."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+            one.bind((ip, 0))
+            one.settimeout(3)
+            yield one
+
+    @contextlib.contextmanager
+    def echo(self) -> Iterator[int]:
+        """coturn's peer, which sends everything back; its port."""
+        with self.listening() as one:
+            port = one.getsockname()[1]
+        peer = subprocess.Popen(["turnutils_peer", "-p", str(port), "-L", "127.0.0.1"], stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL, env={**os.environ})
+        try:
+            time.sleep(0.5)
+            yield port
+        finally:
+            peer.kill()
+            peer.wait()
