@@ -12,7 +12,7 @@ type Step = (&'static str, fn(&Path) -> Result<(), String>);
 /// How often the server is killed under load in an ordinary run; by hand, `--kills` says more.
 const KILLS: &str = "100";
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     ("needs", needs::install),
     ("tidy", tidy),
     ("fmt", fmt),

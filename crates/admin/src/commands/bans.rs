@@ -52,7 +52,6 @@ pub(super) const BAN_ACCOUNT: Command = Command {
                 args: &["attacker", "myserver.com", "Spaming other users"],
                 prints: "",
             },
-            ..Version::FIRST
         },
     ],
     ..Command::PLAIN
@@ -166,7 +165,6 @@ pub(super) const UNBAN_ACCOUNT: Command = Command {
             })
         },
         example: Example { args: &["gooduser", "myserver.com"], prints: "" },
-        ..Version::FIRST
     }],
     ..Command::PLAIN
 };
@@ -207,7 +205,6 @@ pub(super) const GET_BAN_DETAILS: Command = Command {
             args: &["attacker", "myserver.com"],
             prints: "reason\tSpamming other users\nbandate\t2024-04-22T09:16:47.975312Z\nlastdate\t2024-04-22T08:39:12Z\nlastreason\tConnection reset by peer",
         },
-        ..Version::FIRST
     }],
     ..Command::PLAIN
 };

@@ -116,7 +116,6 @@ pub(super) const SET_PRESENCE: Command = Command {
                 args: &["user1", "myserver.com", "tka1", "available", "away", "BB", "7"],
                 prints: "",
             },
-            ..Version::FIRST
         },
     ],
     ..Command::PLAIN
@@ -293,7 +292,6 @@ pub(super) const STATUS_LIST: Command = Command {
                 Box::pin(async move { list(kernel, ALL, arguments.text("status"), false) })
             },
             example: Example { args: &["dnd"], prints: "peter@myserver.com/tka\t6\tBusy" },
-            ..Version::FIRST
         },
     ],
     ..Command::PLAIN
@@ -332,7 +330,6 @@ pub(super) const STATUS_LIST_HOST: Command = Command {
                 args: &["myserver.com", "dnd"],
                 prints: "peter@myserver.com/tka\t6\tBusy",
             },
-            ..Version::FIRST
         },
     ],
     ..Command::PLAIN

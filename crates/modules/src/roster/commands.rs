@@ -102,7 +102,6 @@ const ADD_ROSTERITEM: Command = Command {
                 ],
                 prints: "",
             },
-            ..Version::FIRST
         },
     ],
     ..Command::PLAIN

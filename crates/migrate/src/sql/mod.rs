@@ -1,14 +1,17 @@
 //! The data of one host as SQL for ejabberd's tables, in words that SQLite, PostgreSQL and MySQL understand alike.
 
-use std::io::{self, BufWriter, Write};
+mod store;
+
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use store::{Cell, Column, Kind, Layout, OutputFile, Query, Table, Value};
+use ::store::{Layout, OutputFile, Query, Value};
 
 use crate::migration::Migration;
 use crate::report::MigrateError;
 use crate::tables::{Tables, is_own};
 use crate::words::{Pace, through};
+use store::Shape;
 
 const HEAD: &str = "-- Data of one host for the SQL tables of ejabberd";
 /// Only MySQL reads this comment: with it a backslash is a character, as in the other two.
@@ -79,71 +82,4 @@ fn write_file(
     through(target, writeln!(out, "COMMIT;\n{MYSQL_END}").and_then(|()| out.flush()))?;
     drop(out);
     file.publish().map_err(MigrateError::io(target))
-}
-
-/// How the rows of one table are written.
-struct Shape {
-    table: &'static str,
-    /// Columns with their place in the rows that are read.
-    columns: Vec<(usize, &'static Column)>,
-    /// The columns by which a row is replaced.
-    key: Vec<&'static str>,
-}
-
-impl Shape {
-    fn of(table: &Table, read: Layout, written: Layout) -> Self {
-        let kept: Vec<&str> = table.columns_in(written).map(|column| column.name).collect();
-        let columns: Vec<(usize, &'static Column)> = table
-            .columns_in(read)
-            .enumerate()
-            // The other database counts by itself.
-            .filter(|(_, column)| kept.contains(&column.name) && column.kind != Kind::BigSerial)
-            .collect();
-        let names = || columns.iter().map(|(_, column)| column.name).collect::<Vec<_>>();
-        let key = table.primary_key(written);
-        let usable = !key.is_empty() && key.iter().all(|name| names().contains(name));
-        let key = if usable { key } else { names() };
-        Self { table: table.name, columns, key }
-    }
-
-    fn write(&self, out: &mut impl Write, values: &[Value<'_>]) -> io::Result<()> {
-        let cells: Vec<(Cell<'_>, Kind)> = self
-            .columns
-            .iter()
-            .zip(values)
-            .map(|((_, column), value)| ((column.name, *value), column.kind))
-            .collect();
-        write!(out, "DELETE FROM {} WHERE ", self.table)?;
-        let key = cells.iter().filter(|((name, _), _)| self.key.contains(name));
-        for (at, ((name, value), kind)) in key.enumerate() {
-            let equals = if *value == Value::Null { " IS " } else { "=" };
-            write!(out, "{}{name}{equals}", if at == 0 { "" } else { " AND " })?;
-            literal(out, *value, *kind)?;
-        }
-        let names: Vec<&str> = cells.iter().map(|((name, _), _)| *name).collect();
-        write!(out, ";\nINSERT INTO {} ({}) VALUES (", self.table, names.join(", "))?;
-        for (at, ((_, value), kind)) in cells.iter().enumerate() {
-            out.write_all(if at == 0 { b"" } else { b", " })?;
-            literal(out, *value, *kind)?;
-        }
-        out.write_all(b");\n")
-    }
-}
-
-fn literal(out: &mut impl Write, value: Value<'_>, kind: Kind) -> io::Result<()> {
-    match (value, kind) {
-        (Value::Null, _) => out.write_all(b"NULL"),
-        (Value::Integer(number), Kind::Boolean) => {
-            out.write_all(if number == 0 { b"FALSE" } else { b"TRUE" })
-        }
-        (Value::Integer(number), _) => write!(out, "{number}"),
-        (Value::Real(number), _) => write!(out, "{number:?}"),
-        (Value::Text(text), _) => write!(out, "'{}'", text.replace('\0', "").replace('\'', "''")),
-        (Value::Blob(bytes), _) => {
-            // Nothing of ejabberd's that exists here has bytes; this is what two of the three read.
-            out.write_all(b"X'")?;
-            bytes.iter().try_for_each(|byte| write!(out, "{byte:02X}"))?;
-            out.write_all(b"'")
-        }
-    }
 }
