@@ -87,7 +87,7 @@ const COMPLETED: &[(&[&str], &[&str])] = &[
     (&["completion", ""], &["bash", "zsh", "fish"]),
     (&["help", "statis"], &["statistics"]),
     (&["-t", "set-loglevel", "e"], &["emergency", "error"]),
-    (&["--auth", "me", "talk.test", "pw", "kick_us"], &["kick_user"]),
+    (&["--auth", "me", "talk.test", "pw", "kick_us"], &["kick_user", "kick_users"]),
     (&["--config", "CONFIG", "register", "bob", ""], &["talk.test", "few.test"]),
     (&["--config", "CONFIG", "registered_users", "f"], &["few.test"]),
     (&["--config", "CONFIG", "register", "bob", "few.test", ""], &[]),

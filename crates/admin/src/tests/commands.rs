@@ -195,7 +195,7 @@ async fn help_has_the_forms_of_ejabberd() {
         "{tag}"
     );
     assert_eq!(bench.says("help --tags").await.0, 2);
-    let awaited = "\n  Waiting for last activity (mod_last):\n     get_last set_last\n";
+    let awaited = "\n  Waiting for banning of addresses (mod_fail2ban):\n     unban_ip\n";
     for line in ["help awaited", "help commands", ""] {
         let (_, text) = bench.says(line).await;
         assert!(text.contains(awaited), "{line}: {text}");
