@@ -406,7 +406,8 @@ def test_off(binaries: pathlib.Path, folder: pathlib.Path) -> None:
     shipped = pathlib.Path("/etc/ejabberd/ejabberdctl.cfg")
     text = "# ERLANG_NODE=ejabberd@localhost\nERL_OPTIONS=\"-env ERL_CRASH_DUMP_BYTES 0\"\n"
     with contextlib.suppress(PermissionError, FileNotFoundError):
-        text = shipped.read_text()
+        # Its folder for the pid file belongs to ejabberd's user, who could mislead a server that root runs.
+        text = "".join(line for line in shipped.read_text().splitlines(True) if "EJABBERD_PID_PATH" not in line)
     place = Place(binaries, folder, text, free_port())
     with running(place):
         check("nobody asked", "(erlang" not in place.log and not (place.home / ".erlang.cookie").exists(), place.log)

@@ -12,6 +12,9 @@ FACTS = pathlib.Path(__file__).resolve().parent.parent / "facts" / "ejabberd-26.
 BY_NAME = {"user": "alice", "localuser": "alice", "host": "talk.test", "localhost": "talk.test", "server": "talk.test",
            "localserver": "talk.test", "loglevel": "4"}
 BY_TYPE = {"integer": "5", "string": "word", "binary": "word"}
+# Commands that must not find anything to do.
+DOING_HARM = ("delete_", "stop_", "restart_", "evacuate_")
+
 
 def _since(command: dict) -> tuple[int, ...]:
     return tuple(int(part) for part in command.get("since", "1.0").split(".")[:2] if part.isdigit())
@@ -50,7 +53,9 @@ def _wrong_arguments(name: str, args: list[dict]) -> list[str]:
         calls += [right[:-1], []]
     for place, arg in enumerate(args):
         if arg["type"] == "integer":
-            calls += [[*right[:place], wrong, *right[place + 1:]] for wrong in ("x", "", "5x", "٣")]
+            # 23.01 reads 5x as 5, and does it.
+            wrongs = ("x", "", "٣") if name.startswith(DOING_HARM) else ("x", "", "5x", "٣")
+            calls += [[*right[:place], wrong, *right[place + 1:]] for wrong in wrongs]
     return [shlex.join([name, *words]) for words in calls]
 
 
