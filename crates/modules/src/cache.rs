@@ -83,6 +83,14 @@ impl<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Cac
         }
     }
 
+    /// Knows a change before it is committed; whoever writes forgets it if the commit fails.
+    pub(crate) fn set(&self, key: K, value: V) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+        if let Some(entries) = &self.entries {
+            entries.insert(key, Some(value));
+        }
+    }
+
     /// Forgets everything that `condemned` picks; for rare changes, since it looks at every entry.
     pub(crate) fn forget_if(&self, condemned: impl Fn(&K) -> bool)
     where

@@ -123,15 +123,18 @@ impl LastActivity {
     fn remember(&self, kernel: &Kernel, account: &BareJid, status: String) {
         let activity = Activity { at: kernel.clock().unix_seconds(), status };
         let (cache, key, account) = (self.cache.clone(), account.clone(), account.clone());
+        // Who learns of the log-out by presence may ask before the commit.
+        cache.set(key.clone(), activity.clone());
         let done = move |result: Result<Committed<()>, StoreError>| {
-            cache.forget(&key);
             if let Err(error) = result {
+                cache.forget(&key);
                 tracing::error!(account = %key, %error, "last activity could not be stored");
             }
         };
         let write =
             kernel.store().write_then(move |tx| store::replace(tx, &account, &activity), done);
         if let Err(error) = write {
+            self.cache.forget_all();
             tracing::warn!(%error, "last activity could not be stored");
         }
     }
