@@ -41,6 +41,6 @@ pub use module::{Module, ModuleEntry, Register, Start, Xep, entry, xep};
 pub use process::{Asking, ServerControl};
 pub use router::{Route, Routes};
 pub use server::{Kernel, Parts};
-pub use session::{ConnectionInfo, Effect, Session, SessionHandle};
+pub use session::{ConnectionInfo, Effect, MessagesHeld, Session, SessionHandle};
 pub use sessions::{AccountSessions, Sessions, bare_str, message_targets};
 pub use tasks::{Stopping, Tasks};

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use atomic_waker::AtomicWaker;
 use parking_lot::Mutex;
-use xmpp_wire::Stanza;
+use xmpp_wire::{Stanza, StanzaKind};
 
 use crate::acceptance::Receipt;
 
@@ -124,8 +124,22 @@ pub struct Mailbox {
 struct Lanes {
     control: Vec<Control>,
     stanzas: VecDeque<Delivery>,
+    held: Option<Box<Held>>,
     bytes: usize,
     closed: bool,
+}
+
+/// Messages that wait until older ones have gone in. There is one of these only while somebody holds.
+#[derive(Default)]
+struct Held {
+    holders: usize,
+    messages: VecDeque<Delivery>,
+}
+
+impl Lanes {
+    fn len(&self) -> usize {
+        self.stanzas.len() + self.held.as_ref().map_or(0, |held| held.messages.len())
+    }
 }
 
 impl Mailbox {
@@ -144,15 +158,27 @@ impl Mailbox {
     /// # Errors
     /// `Full` when a bound is reached, `Closed` when the session has ended; the delivery comes back with it.
     pub fn push(&self, delivery: Delivery) -> Result<(), (Refused, Delivery)> {
+        self.put(delivery, false)
+    }
+
+    /// The same for a message that is older than those held back: it goes before them.
+    ///
+    /// # Errors
+    /// Those of [`Mailbox::push`].
+    pub fn push_ahead(&self, delivery: Delivery) -> Result<(), (Refused, Delivery)> {
+        self.put(delivery, true)
+    }
+
+    fn put(&self, delivery: Delivery, ahead: bool) -> Result<(), (Refused, Delivery)> {
         let size = delivery.stanza.size();
         let mut lanes = self.lanes.lock();
         if lanes.closed {
             return Err((Refused::Closed, delivery));
         }
         // One stanza is always let in, so that a large one can never be undeliverable for good.
-        let full = lanes.stanzas.len() >= self.bounds.count_max
-            || lanes.bytes + size > self.bounds.bytes_max;
-        if full && !lanes.stanzas.is_empty() {
+        let waiting = lanes.len();
+        let full = waiting >= self.bounds.count_max || lanes.bytes + size > self.bounds.bytes_max;
+        if full && waiting > 0 {
             if !lanes.control.iter().any(|c| matches!(c, Control::Close(_))) {
                 lanes.control.push(Control::Close(CloseReason::Stalled));
                 metrics::counter!(observe::names::MAILBOX_OVERFLOWS).increment(1);
@@ -162,10 +188,36 @@ impl Mailbox {
             return Err((Refused::Full, delivery));
         }
         lanes.bytes += size;
+        if let Some(held) = &mut lanes.held
+            && !ahead
+            && matches!(delivery.stanza.kind(), StanzaKind::Message(_))
+        {
+            held.messages.push_back(delivery);
+            return Ok(());
+        }
         lanes.stanzas.push_back(delivery);
         drop(lanes);
         self.waker.wake();
         Ok(())
+    }
+
+    /// Holds messages back until [`Mailbox::release`] was called as often.
+    pub(crate) fn hold(&self) {
+        self.lanes.lock().held.get_or_insert_default().holders += 1;
+    }
+
+    pub(crate) fn release(&self) {
+        let mut lanes = self.lanes.lock();
+        let Some(held) = &mut lanes.held else { return };
+        held.holders -= 1;
+        if held.holders > 0 {
+            return;
+        }
+        if let Some(held) = lanes.held.take() {
+            lanes.stanzas.extend(held.messages);
+        }
+        drop(lanes);
+        self.waker.wake();
     }
 
     /// Puts a control item in; these overtake stanzas. Returns it when the session has ended.
@@ -253,12 +305,20 @@ impl Mailbox {
         lanes.closed = true;
         lanes.bytes = 0;
         let control = std::mem::take(&mut lanes.control);
-        let stanzas = std::mem::take(&mut lanes.stanzas);
+        let mut stanzas = std::mem::take(&mut lanes.stanzas);
+        if let Some(held) = &mut lanes.held {
+            stanzas.append(&mut held.messages);
+        }
         (control, stanzas.into())
     }
 
-    /// Stanzas waiting.
+    /// Stanzas waiting, those held back among them.
     pub fn len(&self) -> usize {
+        self.lanes.lock().len()
+    }
+
+    /// Stanzas that the session can take at once.
+    pub fn ready_len(&self) -> usize {
         self.lanes.lock().stanzas.len()
     }
 

@@ -76,6 +76,15 @@ impl SessionHandle {
         &self.mailbox
     }
 
+    /// Holds back messages that are pushed from now on, until what is returned is dropped.
+    ///
+    /// Whoever has older messages for the session puts them in by [`Mailbox::push_ahead`] meanwhile, so that they
+    /// arrive in the order in which they were sent (RFC 6120 §10.1). Presence and IQ stanzas go on.
+    pub fn hold_messages(self: &Arc<Self>) -> MessagesHeld {
+        self.mailbox.hold();
+        MessagesHeld(self.clone())
+    }
+
     /// The priority of its available presence (RFC 6121 §4.7.2.3), -128 to 127; `None` while unavailable.
     pub fn priority(&self) -> Option<i8> {
         i8::try_from(self.priority.load(Ordering::Acquire)).ok()
@@ -147,6 +156,16 @@ impl SessionHandle {
     /// Says that the client is now connected otherwise, after a resumption.
     pub fn set_info(&self, info: ConnectionInfo) {
         *self.info.lock() = info;
+    }
+}
+
+/// Messages for a session are held back as long as this exists.
+#[derive(Debug)]
+pub struct MessagesHeld(Arc<SessionHandle>);
+
+impl Drop for MessagesHeld {
+    fn drop(&mut self) {
+        self.0.mailbox.release();
     }
 }
 

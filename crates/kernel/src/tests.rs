@@ -79,6 +79,25 @@ fn bounds(count_max: usize, bytes_max: usize) -> MailboxBounds {
 }
 
 #[test]
+fn messages_are_held_back_and_count_nevertheless() {
+    let handle = session("b@example.org/x", Some(0), bounds(4, usize::MAX));
+    let mailbox = handle.mailbox();
+    let (first, second) = (handle.hold_messages(), handle.hold_messages());
+    mailbox.push(chat("b@example.org", "new").into()).unwrap();
+    mailbox.push(Stanza::presence(PresenceType::Available).into()).unwrap();
+    mailbox.push_ahead(chat("b@example.org", "kept").into()).unwrap();
+    drop(first);
+    assert_eq!((mailbox.len(), mailbox.ready_len()), (3, 2));
+    mailbox.push(chat("b@example.org", "newer").into()).unwrap();
+    assert!(mailbox.push(chat("b@example.org", "too much").into()).is_err());
+    drop(second);
+    assert_eq!(ids(&taken(mailbox).1), ["kept", "new", "newer"]);
+    let _held = handle.hold_messages();
+    mailbox.push(chat("b@example.org", "left").into()).unwrap();
+    assert_eq!(ids(&mailbox.close().1), ["left"], "nothing is lost with the session");
+}
+
+#[test]
 fn a_mailbox_is_bounded_by_count_and_tells_its_session_once() {
     let mailbox = Mailbox::new(bounds(2, usize::MAX));
     for id in ["1", "2"] {

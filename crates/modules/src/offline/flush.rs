@@ -4,13 +4,15 @@
 //! the transaction which makes it durable elsewhere, or once it was written to the client. What comes back because
 //! the session died keeps its row.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ::store::{Store, StoreError, Tx};
-use kernel::{Acceptance, Delivery, Kernel, Receipt, Refused, SessionHandle, message_targets};
+use kernel::{
+    Acceptance, Delivery, Kernel, MessagesHeld, Receipt, Refused, SessionHandle, message_targets,
+};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use xmpp_wire::Stanza;
@@ -40,6 +42,14 @@ struct Moving {
     /// Another flush was asked for meanwhile.
     again: bool,
     rows: BTreeSet<i64>,
+    /// New messages of the sessions that are flushed to, by session number, go behind the stored ones.
+    held: BTreeMap<u64, MessagesHeld>,
+}
+
+impl Moving {
+    fn hold(&mut self, session: &Arc<SessionHandle>) {
+        self.held.entry(session.number()).or_insert_with(|| session.hold_messages());
+    }
 }
 
 impl Spool {
@@ -53,18 +63,22 @@ impl Spool {
 
     /// Delivers what an account has, if it has a session that takes messages.
     pub(super) fn flush(self: &Arc<Self>, kernel: &Kernel, owner: &Owner) {
-        if self.target(kernel, owner).is_none() {
-            return;
-        }
+        let Some(target) = self.target(kernel, owner) else { return };
         {
             let mut accounts = self.accounts.lock();
             let moving = accounts.entry(owner.clone()).or_default();
+            moving.hold(&target);
             if std::mem::replace(&mut moving.flushing, true) {
                 moving.again = true;
                 return;
             }
         }
-        let flush = Flush { spool: self.clone(), kernel: kernel.clone(), owner: owner.clone() };
+        let flush = Flush {
+            spool: self.clone(),
+            kernel: kernel.clone(),
+            owner: owner.clone(),
+            finished: false,
+        };
         kernel.tasks().spawn("offline-flush", flush.run());
     }
 
@@ -80,6 +94,10 @@ impl Spool {
         self.accounts.lock().get(owner).map(|moving| moving.rows.clone()).unwrap_or_default()
     }
 
+    fn hold(&self, owner: &Owner, target: &Arc<SessionHandle>) {
+        self.accounts.lock().entry(owner.clone()).or_default().hold(target);
+    }
+
     fn claim(&self, owner: &Owner, seq: i64) {
         self.accounts.lock().entry(owner.clone()).or_default().rows.insert(seq);
     }
@@ -93,17 +111,20 @@ impl Spool {
         }
     }
 
-    /// Ends a flush; says whether another one was asked for.
-    fn finished(&self, owner: &Owner) -> bool {
+    /// Ends a flush, unless another one was asked for, which it says. A flush that is `cut_off` ends in any case.
+    fn finished(&self, owner: &Owner, cut_off: bool) -> bool {
         let mut accounts = self.accounts.lock();
         let Some(moving) = accounts.get_mut(owner) else { return false };
-        if std::mem::take(&mut moving.again) {
+        if std::mem::take(&mut moving.again) && !cut_off {
             return true;
         }
         moving.flushing = false;
+        let held = std::mem::take(&mut moving.held);
         if moving.rows.is_empty() {
             accounts.remove(owner);
         }
+        drop(accounts);
+        drop(held);
         false
     }
 
@@ -117,15 +138,33 @@ struct Flush {
     spool: Arc<Spool>,
     kernel: Kernel,
     owner: Owner,
+    finished: bool,
+}
+
+impl Drop for Flush {
+    /// A flush that is cut off, by a bug or because the server stops, holds nobody's messages back.
+    fn drop(&mut self) {
+        if !self.finished {
+            self.spool.finished(&self.owner, true);
+        }
+    }
 }
 
 impl Flush {
-    async fn run(self) {
+    /// The session that gets the messages now. What is new waits behind them.
+    fn target(&self) -> Option<Arc<SessionHandle>> {
+        let target = self.spool.target(&self.kernel, &self.owner)?;
+        self.spool.hold(&self.owner, &target);
+        Some(target)
+    }
+
+    async fn run(mut self) {
         loop {
             if let Err(error) = self.pages().await {
                 tracing::error!(user = %self.owner.user, host = %self.owner.host, %error, "offline messages could not be read; they stay stored");
             }
-            if !self.spool.finished(&self.owner) {
+            self.finished = !self.spool.finished(&self.owner, false);
+            if self.finished {
                 return;
             }
         }
@@ -166,11 +205,11 @@ impl Flush {
     /// has other things to read first, and ends with it.
     async fn page_size(&self) -> Option<(usize, usize)> {
         loop {
-            let session = self.spool.target(&self.kernel, &self.owner)?;
+            let session = self.target()?;
             let mailbox = session.mailbox();
             let bounds = mailbox.bounds();
             let half = PAGE_COUNT_MAX.min(bounds.count_max / 2).max(1);
-            let count = half.saturating_sub(mailbox.len());
+            let count = half.saturating_sub(mailbox.ready_len());
             if count > 0 {
                 return Some((count, PAGE_BYTES_MAX.min(bounds.bytes_max / 2).max(1)));
             }
@@ -194,8 +233,8 @@ impl Flush {
             Receipt::new(SpoolRow { page: page.clone(), seq, kept: AtomicBool::new(false) });
         let mut delivery = Delivery { stanza, receipt: Some(receipt) };
         // A session may end at any moment, and is no target then; one that does not read ends soon.
-        while let Some(session) = self.spool.target(&self.kernel, &self.owner) {
-            match session.mailbox().push(delivery) {
+        while let Some(session) = self.target() {
+            match session.mailbox().push_ahead(delivery) {
                 Ok(()) => return true,
                 Err((refused, back)) => {
                     delivery = back;

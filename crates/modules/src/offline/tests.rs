@@ -88,7 +88,7 @@ async fn settle(server: &Server) {
 
 async fn arrived(handle: &kernel::SessionHandle, count: usize) -> Vec<Delivery> {
     for _ in 0..500 {
-        if handle.mailbox().len() >= count {
+        if handle.mailbox().ready_len() >= count {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
@@ -141,6 +141,38 @@ async fn what_comes_back_from_a_dead_session_stays_stored_once() {
     assert_eq!(spooled(&server).await.len(), 1);
     let (handle, _session) = come_online(&server, "two").await;
     assert_eq!(bodies(&arrived(&handle, 1).await), ["hi"]);
+}
+
+#[tokio::test]
+async fn what_is_new_goes_behind_what_was_kept() {
+    let server = Server::start(OFFLINE, &["romeo"]).await;
+    // More than one page, so that a new message would find the session between two of them.
+    let kept: Vec<String> = (0..1_200).map(|number| number.to_string()).collect();
+    let texts = kept.clone();
+    let insert = move |tx: &mut ::store::Tx<'_>| {
+        texts.iter().try_for_each(|text| {
+            let xml = format!("<message from='juliet@example.org/x'><body>{text}</body></message>");
+            store::insert(tx, &romeo(), &xml)
+        })
+    };
+    server.kernel.store().write(insert).await.unwrap();
+    let (handle, _session) = come_online(&server, "one").await;
+    let mut taken = Vec::new();
+    for text in ["new", "newer"] {
+        for to in ["romeo@example.org", "romeo@example.org/one"] {
+            server.kernel.route(message(to, &format!("<body>{text}</body>")).into()).await;
+        }
+        taken.extend(bodies(&arrived(&handle, 1).await));
+    }
+    while taken.len() < kept.len() + 4 {
+        let more = bodies(&arrived(&handle, 1).await);
+        assert!(!more.is_empty(), "{} came", taken.len());
+        taken.extend(more);
+    }
+    let expected: Vec<_> =
+        kept.into_iter().chain(["new", "new", "newer", "newer"].map(String::from)).collect();
+    let wrong = taken.iter().zip(&expected).find(|(came, due)| came != due);
+    assert_eq!(wrong, None, "(what came, what was due)");
 }
 
 #[tokio::test]

@@ -123,6 +123,8 @@ impl ClientSession {
             _ => return,
         };
         let available = next.is_some();
+        // It is a target for messages from here on, and hooks have yet to bring the older ones.
+        let _held = self.session.handle().hold_messages();
         let previous = self.session.handle().set_presence(next);
         if !available && previous.is_none() {
             return;
