@@ -24,17 +24,24 @@ impl ClientSession {
         if self.is_suspended(&ending) {
             return self.suspend(ending).await;
         }
+        let (_, left) = self.session.handle().mailbox().close();
+        // First of all, as what is sent to the account from now on must not overtake it: a farewell can take long.
+        self.leave_behind(left).await;
         self.farewell(ending).await;
         self.go_unavailable().await;
         let generation = self.session.generation();
         let mut session = &mut self.session;
         generation.chains().run::<SessionClosed>(&mut session).await;
         self.route_effects().await;
-        let (_, left) = self.session.handle().mailbox().close();
-        let estate = Estate::of(&self);
+        tracing::debug!(session = %self.session.jid(), "session closed");
+    }
+
+    /// Gives what the client does not have to the account: `left` and whatever came before it.
+    async fn leave_behind(&mut self, left: Vec<Delivery>) {
+        let estate = Estate::of(self);
         if let Some(sm) = self.sm.take() {
             if sm.resume_for.is_some()
-                && let Some(module) = StreamMgmt::of(&generation)
+                && let Some(module) = StreamMgmt::of(&self.session.generation())
             {
                 module.registry().end(
                     &sm.id,
@@ -48,7 +55,6 @@ impl ClientSession {
         let taken = std::mem::take(&mut self.taken);
         estate.give_back(taken).await;
         estate.give_back(left).await;
-        tracing::debug!(session = %self.session.jid(), "session closed");
     }
 
     /// Whether the session goes on after the server has been started again.
