@@ -19,12 +19,20 @@ pub struct Problem {
     label: Option<String>,
     help: Vec<String>,
     secret: bool,
+    alone: bool,
 }
 
 impl Problem {
     /// A problem at a position; `title` says what is wrong in one sentence without a full stop.
     pub fn new(pos: Pos, title: impl Into<String>) -> Self {
-        Self { pos, title: title.into(), label: None, help: Vec::new(), secret: false }
+        Self {
+            pos,
+            title: title.into(),
+            label: None,
+            help: Vec::new(),
+            secret: false,
+            alone: false,
+        }
     }
 
     /// A problem that concerns no particular line.
@@ -53,6 +61,13 @@ impl Problem {
         self
     }
 
+    /// Shows nothing of what follows the position: the value of a name that is not known could be a secret.
+    #[must_use]
+    pub(crate) fn alone(mut self) -> Self {
+        self.alone = true;
+        self
+    }
+
     /// Where it is.
     pub fn pos(&self) -> Pos {
         self.pos
@@ -71,7 +86,7 @@ impl Problem {
     fn render(&self, level: &Level<'_>, sources: &Sources, color: bool) -> String {
         let mut group = Group::with_title(level.clone().primary_title(self.title.clone()));
         if let Some(text) = sources.get(self.pos) {
-            let shown = excerpt(&text.text, self.pos, self.secret);
+            let shown = excerpt(&text.text, self);
             let mut mark = AnnotationKind::Primary.span(shown.start..shown.end);
             if let Some(label) = &self.label {
                 mark = mark.label(label.clone());
@@ -98,7 +113,8 @@ struct Excerpt {
 /// Longest line shown; longer ones (a key pasted on one line) are cut at the right.
 const LINE_CHARS_MAX: usize = 160;
 
-fn excerpt(text: &str, pos: Pos, secret: bool) -> Excerpt {
+fn excerpt(text: &str, problem: &Problem) -> Excerpt {
+    let pos = problem.pos;
     let bound = |at: u32| text.floor_char_boundary(usize::try_from(at).unwrap_or(usize::MAX));
     let (start, end) = (bound(pos.start), bound(pos.end));
     let (before, after) = text.split_at(start);
@@ -107,11 +123,21 @@ fn excerpt(text: &str, pos: Pos, secret: bool) -> Excerpt {
     let line = text.get(line_start..line_end).unwrap_or("").trim_end();
     let column = (start - line_start).min(line.len());
     let marked_end = end.min(line_end).saturating_sub(line_start).clamp(column, line.len());
+    let value = if problem.secret && end > start { Some(column) } else { secret_value(line) };
+    let column = value.map_or(column, |value| column.min(value));
     let head = line.get(..column).unwrap_or("");
-    let marked = line.get(column..marked_end).unwrap_or("").trim_end();
+    let marked = line.get(column..marked_end.max(column)).unwrap_or("").trim_end();
     let tail = line.get(column + marked.len()..).unwrap_or("");
-    let (marked, tail) = if secret && end > start {
-        ("*".repeat(8), String::new())
+    let (marked, tail) = if let Some(value) = value {
+        match value.checked_sub(column + marked.len()) {
+            Some(between) => {
+                (marked.to_owned(), format!("{}{HIDDEN}", tail.get(..between).unwrap_or("")))
+            }
+            None => (HIDDEN.to_owned(), String::new()),
+        }
+    } else if problem.alone {
+        let more = if tail.trim_matches([':', ' ']).is_empty() { tail } else { ": ..." };
+        (cut(marked, LINE_CHARS_MAX), more.to_owned())
     } else {
         let room = LINE_CHARS_MAX.saturating_sub(head.chars().count());
         let tail_room = room.saturating_sub(marked.chars().count());
@@ -121,6 +147,25 @@ fn excerpt(text: &str, pos: Pos, secret: bool) -> Excerpt {
     let line = format!("{head}{marked}{tail}");
     let end = line.ceil_char_boundary(end.min(line.len().max(head.len())));
     Excerpt { line, start: head.len(), end: end.max(head.len()) }
+}
+
+/// What is shown for a secret, whatever its length.
+const HIDDEN: &str = "********";
+
+/// Where in a line of a settings file the value of something begins that is a secret by its name.
+///
+/// It goes by words, as the line may be the one that is not understood: a misspelt option, an unclosed quote.
+fn secret_value(line: &str) -> Option<usize> {
+    line.match_indices(':').find_map(|(at, _)| {
+        let name = line.get(..at)?.rsplit(['{', ',', ' ']).find(|word| !word.is_empty())?;
+        let name = name.to_ascii_lowercase();
+        let told = ["pass", "pasw", "secret", "token", "cookie", "credential", "header"];
+        let is_secret = told.iter().any(|word| name.contains(word))
+            || name.split(['_', '-', '"', '\'']).any(|word| word == "key");
+        let value = line.get(at + 1..)?;
+        let rest = value.trim_start();
+        (is_secret && !rest.is_empty()).then_some(at + 1 + value.len() - rest.len())
+    })
 }
 
 fn cut(text: &str, chars_max: usize) -> String {

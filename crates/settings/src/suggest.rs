@@ -45,6 +45,7 @@ pub(crate) fn option(
     place: Place<'_>,
     candidates: &[&str],
 ) -> Problem {
+    let problem = problem.alone();
     let is_toplevel = catalogue::toplevel(written).is_some();
     if place != Place::Toplevel && place != Place::Field && is_toplevel {
         return problem

@@ -11,7 +11,7 @@ fn problems_show_place_line_reason_and_remedy() {
     error: unknown option `logleve`
      --> ejabberd.yml:2:1
       |
-    2 | logleve: 4
+    2 | logleve: ...
       | ^^^^^^^
       |
       = help: did you mean `loglevel`?
@@ -27,7 +27,7 @@ fn problems_show_place_line_reason_and_remedy() {
     error: unknown option `send_ping` of mod_ping
      --> ejabberd.yml:9:5
       |
-    9 |     send_ping: true
+    9 |     send_ping: ...
       |     ^^^^^^^^^
       |
       = help: did you mean `send_pings`?
@@ -40,6 +40,25 @@ fn problems_show_place_line_reason_and_remedy() {
        |
        = help: put it in quotes
     ");
+}
+
+#[test]
+fn a_secret_is_hidden_also_where_its_option_is_not_understood() {
+    for text in [
+        "hosts: [a.example]\nsql_pasword: CANARY\n",
+        "hosts: [a.example]\nsql_password: CANARY: x\n",
+        "hosts: [a.example]\nsql_password: \"CANARY\nlanguage: en\n",
+        "hosts: [a.example]\nsql_password: @CANARY\n",
+        "hosts: [a.example]\nmodules:\n  mod_stun_disco: {sekret: 1, seecret: CANARY}\n",
+        "hosts: [a.example]\nmodules:\n  mod_stun_disco:\n    secret: {a: CANARY}\n",
+        "hosts: [a.example]\nmodules:\n  mod_nothing:\n    api_key: CANARY\n",
+        "hosts: [a.example]\nadmin_token: 'CANARY\n",
+    ] {
+        let shown = bad(text);
+        assert!(!shown.contains("CANARY"), "{shown}");
+    }
+    let shown = bad("hosts: [a.example]\nsql_pasword: CANARY\n");
+    assert!(shown.contains("sql_pasword: ********\n  | ^^^^^^^^^^^"), "{shown}");
 }
 
 #[test]
