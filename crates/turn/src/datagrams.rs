@@ -16,11 +16,10 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use crate::Stun;
 use crate::allocation::{Allocation, Traffic, family};
 use crate::batch::{Outbox, Scratch, Sockets, with_scratch};
-use crate::login::{Judged, Login, Origin, binding};
+use crate::login::{Judged, Login, Origin, binding, refusal};
 use crate::options::Settings;
 use crate::poller::Poller;
 use crate::requests::{Asked, Done};
-use crate::sources::Sources;
 
 /// How often what ran out is removed; an account that is gone ends within it.
 pub(crate) const SWEEP: Duration = Duration::from_millis(250);
@@ -50,6 +49,8 @@ struct Found {
 struct Table {
     socket: UdpSocket,
     state: UdpSocketState,
+    /// IPv4 clients are reached through it in IPv6 clothes.
+    is_ipv6: bool,
     clients: Slab<Client>,
     by_origin: HashMap<Origin, usize>,
     /// Of the packet before: the next one is often of the same client.
@@ -89,9 +90,20 @@ impl Table {
         self.last = None;
     }
 
+    /// The way back to a client through a socket that may be one for both families.
+    #[inline]
+    fn dressed(&self, address: SocketAddr) -> SocketAddr {
+        match address.ip() {
+            IpAddr::V4(ip) if self.is_ipv6 => {
+                SocketAddr::new(ip.to_ipv6_mapped().into(), address.port())
+            }
+            _ => address,
+        }
+    }
+
     /// Sends an answer by itself.
     fn answer(&self, origin: &Origin, answer: &[u8]) {
-        let destination = origin.client;
+        let destination = self.dressed(origin.client);
         let src_ip = origin.server;
         let transmit =
             Transmit { destination, ecn: None, contents: answer, segment_size: None, src_ip };
@@ -105,7 +117,8 @@ struct Shard {
     stun: Arc<Stun>,
     table: Table,
     poller: Poller,
-    sources: Sources,
+    /// Of the sockets that may be read; kept for its room.
+    tokens: Vec<u64>,
     traffic: Traffic,
     looking_up: usize,
     finder: mpsc::Sender<Found>,
@@ -140,7 +153,8 @@ impl Shard {
         finder: mpsc::Sender<Found>,
     ) -> std::io::Result<Self> {
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
-        if socket.local_addr()?.is_ipv4() {
+        let is_ipv6 = socket.local_addr()?.is_ipv6();
+        if !is_ipv6 {
             // ChannelData of a client's full packets is four bytes longer than what its peer sent.
             set_ip_mtu_discover(&socket, Ipv4PathMtuDiscovery::DONT)?;
         }
@@ -149,9 +163,9 @@ impl Shard {
         let (clients, by_origin) = (Slab::new(), HashMap::new());
         Ok(Self {
             stun,
-            table: Table { socket, state, clients, by_origin, last: None },
+            table: Table { socket, state, is_ipv6, clients, by_origin, last: None },
             poller,
-            sources: Sources::new(Instant::now()),
+            tokens: Vec::with_capacity(64),
             traffic: Traffic::default(),
             looking_up: 0,
             finder,
@@ -160,12 +174,11 @@ impl Shard {
 
     /// Waits for packets and serves what there is, within bounds.
     async fn readable(&mut self) -> std::io::Result<()> {
-        let Self { stun, table, poller, sources, traffic, looking_up, finder, .. } = self;
+        let Self { stun, table, poller, tokens, traffic, looking_up, finder } = self;
         let mut ready = poller.readable().await?;
-        let mut tokens = Vec::with_capacity(64);
         let mut opened = Vec::new();
         for _ in 0..ROUNDS {
-            ready.tokens(&mut tokens)?;
+            ready.tokens(tokens)?;
             if tokens.is_empty() {
                 break;
             }
@@ -176,7 +189,6 @@ impl Shard {
                 settings: &settings,
                 now,
                 table,
-                sources,
                 traffic,
                 looking_up,
                 finder,
@@ -208,7 +220,7 @@ impl Shard {
     /// Goes on with a request whose user was looked up.
     fn take_found(&mut self, origin: &Origin, bytes: &[u8], login: Option<Login>) {
         self.looking_up -= 1;
-        let Self { stun, table, sources, traffic, looking_up, finder, .. } = self;
+        let Self { stun, table, traffic, looking_up, finder, .. } = self;
         let settings = stun.settings.load();
         let mut opened = Vec::new();
         let now = Instant::now();
@@ -217,7 +229,6 @@ impl Shard {
             settings: &settings,
             now,
             table,
-            sources,
             traffic,
             looking_up,
             finder,
@@ -241,7 +252,6 @@ impl Shard {
             })
             .collect();
         over.into_iter().for_each(|index| self.table.remove(index));
-        self.sources.sweep(now);
         self.stun.shared.sweep(now);
         self.traffic.publish();
     }
@@ -253,7 +263,6 @@ struct Burst<'a> {
     settings: &'a Arc<Settings>,
     now: Instant,
     table: &'a mut Table,
-    sources: &'a mut Sources,
     traffic: &'a mut Traffic,
     looking_up: &'a mut usize,
     finder: &'a mpsc::Sender<Found>,
@@ -307,7 +316,7 @@ impl Burst<'_> {
         let Some(client) = self.table.clients.get(index) else { return };
         let Some(allocation) = &client.allocation else { return };
         let becomes = allocation.peer_packet(peer, bytes.len(), &self.stun.shared, self.now);
-        let to = (CLIENTS, dressed(&self.table.socket, client.origin.client), client.origin.server);
+        let to = (CLIENTS, self.table.dressed(client.origin.client), client.origin.server);
         match (becomes, u16::try_from(bytes.len())) {
             (Some(Some(number)), Ok(len)) => {
                 self.traffic.count_to_client(bytes.len());
@@ -324,8 +333,10 @@ impl Burst<'_> {
     /// A STUN message of a client, or nothing of ours.
     fn message(&mut self, outbox: &mut Outbox, origin: &Origin, bytes: &[u8]) {
         let known = self.table.index(origin);
-        if known.is_none() && !self.sources.admit(origin.client.ip(), self.now) {
-            return;
+        if known.is_none()
+            && !self.stun.shared.sources().admit(origin.client.ip(), bytes.len(), self.now)
+        {
+            return refusal("rate");
         }
         let Ok(message) = Message::parse(bytes) else { return };
         if message.fingerprint() == Some(false) {
@@ -334,7 +345,7 @@ impl Burst<'_> {
         match (message.class(), message.method()) {
             (Class::Request, Method::Binding) => {
                 let answer = binding(&message, origin);
-                self.answer(origin, bytes.len(), &answer, known.is_some());
+                self.answer(origin, &answer, known.is_some());
             }
             (Class::Request, _) if bytes.len() <= REQUEST_BYTES_MAX && !message.is_classic() => {
                 self.request(origin, &message, known);
@@ -345,24 +356,25 @@ impl Burst<'_> {
     }
 
     /// Answers; to somebody unknown no more than the allowance of the address.
-    fn answer(&mut self, origin: &Origin, asked: usize, answer: &[u8], known: bool) {
-        if known || self.sources.may_answer(origin.client.ip(), asked, answer.len()) {
-            let client = dressed(&self.table.socket, origin.client);
-            self.table.answer(&Origin { client, ..*origin }, answer);
+    fn answer(&mut self, origin: &Origin, answer: &[u8], known: bool) {
+        let may =
+            || self.stun.shared.sources().may_answer(origin.client.ip(), answer.len(), self.now);
+        if known || may() {
+            self.table.answer(origin, answer);
         }
     }
 
     fn request(&mut self, origin: &Origin, message: &Message<'_>, known: Option<usize>) {
         if !self.settings.use_turn {
             let answer = crate::refused(message, stun_wire::code::BAD_REQUEST);
-            return self.answer(origin, message.bytes().len(), &answer, false);
+            return self.answer(origin, &answer, false);
         }
         let login = known.and_then(|index| {
             Some(Arc::clone(&self.table.clients.get(index)?.allocation.as_ref()?.login))
         });
         match self.stun.judge(self.settings, message, origin, login.as_deref()) {
             Judged::Refused(answer) => {
-                self.answer(origin, message.bytes().len(), &answer, known.is_some());
+                self.answer(origin, &answer, known.is_some());
             }
             Judged::LookUp(user) => self.look_up(origin, message, user),
             Judged::Present => {
@@ -389,7 +401,7 @@ impl Burst<'_> {
 
     fn found(&mut self, origin: &Origin, message: &Message<'_>, login: Option<Login>) {
         match self.stun.admit(self.settings, message, origin, login) {
-            Err(answer) => self.answer(origin, message.bytes().len(), &answer, false),
+            Err(answer) => self.answer(origin, &answer, false),
             Ok(login) => self.perform(origin, message, &login),
         }
     }
@@ -417,7 +429,7 @@ impl Burst<'_> {
             (None, None) => {}
         }
         if let Done::Answer(answer) = done {
-            self.answer(origin, message.bytes().len(), &answer, true);
+            self.answer(origin, &answer, true);
         }
     }
 
@@ -478,14 +490,5 @@ fn undressed(address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(_) => address,
         ip => SocketAddr::new(ip.to_canonical(), address.port()),
-    }
-}
-
-/// The way back through a dual-stack socket.
-fn dressed(socket: &UdpSocket, address: SocketAddr) -> SocketAddr {
-    let IpAddr::V4(ip) = address.ip() else { return address };
-    match socket.local_addr() {
-        Ok(local) if local.is_ipv6() => SocketAddr::new(ip.to_ipv6_mapped().into(), address.port()),
-        _ => address,
     }
 }

@@ -22,7 +22,7 @@ use subtle::ConstantTimeEq;
 
 use crate::Stun;
 use crate::options::Settings;
-use crate::shared::Use;
+use crate::shared::{Ends, Use};
 
 /// The longest user name (RFC 8489 §14.3), in bytes.
 const USER_BYTES_MAX: usize = 508;
@@ -48,6 +48,8 @@ pub(crate) struct Login {
     md5: Option<Key>,
     sha256: Option<Key>,
     pub(crate) used: Arc<Use>,
+    /// When it began to be looked up.
+    pub(crate) since: Ends,
 }
 
 /// How an answer is protected: as its request was.
@@ -84,8 +86,8 @@ impl Login {
     /// For `auth_type: anonymous`: an address as a user.
     pub(crate) fn anonymous(stun: &Stun, origin: &Origin) -> Self {
         let name = origin.client.ip().to_string();
-        let used = stun.shared.use_of(&name, None);
-        Self { user: name, hash: [0; 32], md5: None, sha256: None, used }
+        let (since, used) = (stun.shared.ends(), stun.shared.use_of(&name, None));
+        Self { user: name, hash: [0; 32], md5: None, sha256: None, used, since }
     }
 }
 
@@ -124,16 +126,16 @@ impl Stun {
     }
 
     /// An error with what the client needs to try again. No word more than that: the sender may be forged.
-    fn challenge(
+    pub(crate) fn challenge(
         &self,
         settings: &Settings,
         message: &Message<'_>,
         code: u16,
-        ip: IpAddr,
+        origin: &Origin,
     ) -> Vec<u8> {
         let writer = MessageWriter::error(message, code)
             .attribute(attr::REALM, settings.realm.as_bytes())
-            .attribute(attr::NONCE, self.nonce(ip).as_bytes())
+            .attribute(attr::NONCE, self.nonce(origin.client.ip()).as_bytes())
             .password_algorithms(&ALGORITHMS);
         finish(writer, message)
     }
@@ -152,7 +154,7 @@ impl Stun {
         present: Option<&Login>,
     ) -> Judged {
         let ip = origin.client.ip();
-        let challenge = |code| self.challenge(settings, message, code, ip);
+        let challenge = |code| self.challenge(settings, message, code, origin);
         if settings.anonymous {
             return Judged::Present;
         }
@@ -208,12 +210,13 @@ impl Stun {
         });
         right.map(Arc::new).ok_or_else(|| {
             refusal("password");
-            self.challenge(settings, message, code::UNAUTHENTICATED, origin.client.ip())
+            self.challenge(settings, message, code::UNAUTHENTICATED, origin)
         })
     }
 
     /// Finds the keys of a user name.
     pub(crate) async fn look_up(&self, realm: &str, user: &str) -> Option<Login> {
+        let since = self.shared.ends();
         let now = self.kernel.clock().unix_seconds();
         for host in self.kernel.hosts() {
             let Some(credentials) = host.generation().contract::<dyn RelayCredentials>() else {
@@ -224,7 +227,7 @@ impl Stun {
             // Whoever is gone relays no more, however long the log-in was to be valid.
             let exists = self.kernel.accounts().exists(node, login.account.domain()).await;
             let may = matches!(exists, Ok(true)) && !self.is_banned(&login.account).await;
-            return may.then(|| self.login(realm, user, &login.account, &login.password));
+            return may.then(|| self.login(realm, user, since, &login.account, &login.password));
         }
         let account = self.account(realm, user)?;
         let node = account.node()?;
@@ -232,7 +235,7 @@ impl Stun {
             return None;
         }
         let stored = self.kernel.accounts().stored(node, account.domain()).await.ok()??;
-        Some(self.login(realm, user, &account, stored.plain()?))
+        Some(self.login(realm, user, since, &account, stored.plain()?))
     }
 
     /// Whether an account is banned; when that cannot be read, it counts as banned.
@@ -256,7 +259,14 @@ impl Stun {
         BareJid::new(&format!("{user}@{}", host.name())).ok()
     }
 
-    fn login(&self, realm: &str, user: &str, account: &BareJid, password: &Secret) -> Login {
+    fn login(
+        &self,
+        realm: &str,
+        user: &str,
+        since: Ends,
+        account: &BareJid,
+        password: &Secret,
+    ) -> Login {
         let key = |algorithm| Some(long_term_key(algorithm, user, realm, password));
         Login {
             user: user.to_owned(),
@@ -264,6 +274,7 @@ impl Stun {
             md5: key(Algorithm::Md5),
             sha256: key(Algorithm::Sha256),
             used: self.shared.use_of(account.as_str(), Some(account)),
+            since,
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::Stun;
 use crate::allocation::{Allocation, Traffic, family};
 use crate::batch::{Outbox, Sockets, with_scratch};
 use crate::datagrams::{REQUEST_BYTES_MAX, SWEEP, data_indication, indicated, send_whole};
-use crate::login::{Judged, Login, Origin, binding};
+use crate::login::{Judged, Login, Origin, binding, refusal};
 use crate::options::Settings;
 use crate::poller::Poller;
 use crate::requests::{Asked, Done};
@@ -252,6 +252,12 @@ impl Connection {
     }
 
     async fn message(&mut self, bytes: &[u8]) -> Next {
+        if self.allocation.is_none()
+            && !self.stun.shared.sources().admit(self.origin.client.ip(), 0, self.heard)
+        {
+            refusal("rate");
+            return Next::Close;
+        }
         let Ok(message) = Message::parse(bytes) else { return Next::Close };
         if message.fingerprint() == Some(false) {
             return Next::Close;
