@@ -22,6 +22,7 @@ LISTENERS = {
     "tcp": ("tcp", "127.0.0.1", f"{TEST_MODE}, turn_min_port: 20000, turn_max_port: 23999"),
     "tls": ("tcp", "127.0.0.1", f"{TEST_MODE}, turn_min_port: 20000, turn_max_port: 23999, tls: true"),
     # As it would be in the open, but on this machine.
+    "own_certificate": ("tcp", "127.0.0.1", f"{TEST_MODE}, turn_min_port: 20000, turn_max_port: 23999, tls: true, certfile: {{folder}}/own.pem"),
     "strict": ("udp", "127.0.0.1", "turn_ipv4_address: 127.0.0.4, turn_ipv6_address: '::2', turn_max_allocations: 3, "
                "turn_max_permissions: 1000, turn_whitelist: 192.0.2.77, turn_min_port: 24000, turn_max_port: 24999, "
                "server_name: Rookery"),
@@ -48,6 +49,7 @@ class Lab:
         names = [*LISTENERS, "c2s"]
         self.ports = dict(zip(names, free_ports(len(names)), strict=True))
         self.config = self.folder / "ejabberd.yml"
+        self.certificate("first.example")
         self.config.write_text(self.configuration())
         self.config.chmod(0o600)
         self.process: subprocess.Popen[bytes] | None = None
@@ -59,9 +61,21 @@ class Lab:
                  f"  - {{port: {self.ports['c2s']}, ip: 127.0.0.1, module: ejabberd_c2s, starttls: true}}"]
         for kind, (transport, ip, options) in LISTENERS.items():
             lines.append(f"  - {{port: {self.ports[kind]}, ip: {ip}, transport: {transport}, module: ejabberd_stun, "
-                         f"use_turn: true, {options}}}")
+                         f"use_turn: true, {options.replace('{folder}', str(self.folder))}}}")
         lines += ["modules:", "  mod_admin_extra: {}", "  mod_private: {}", "  mod_stun_disco: {secret: test secret}", ""]
         return "\n".join(lines)
+
+    def certificate(self, name: str) -> str:
+        """Makes the certificate of the listener that has one of its own, and gives it in PEM."""
+        made, own = (self.folder / one for one in ("made.pem", "own.pem"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-days", "2", "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}",
+                        "-keyout", made, "-out", self.folder / "cert.pem"], check=True, capture_output=True)
+        pem = (self.folder / "cert.pem").read_text()
+        made.write_text(pem + made.read_text())
+        made.chmod(0o600)
+        made.replace(own)
+        return pem
 
     def start(self) -> None:
         """Starts the server and waits for it."""

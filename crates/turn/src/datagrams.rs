@@ -16,7 +16,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use crate::Stun;
 use crate::allocation::{Allocation, Traffic, family};
 use crate::batch::{Outbox, Scratch, Sockets, with_scratch};
-use crate::login::{Judged, Login, Origin, binding, refusal};
+use crate::login::{Judged, Login, Origin, binding};
 use crate::options::Settings;
 use crate::poller::Poller;
 use crate::requests::{Asked, Done};
@@ -336,7 +336,8 @@ impl Burst<'_> {
         if known.is_none()
             && !self.stun.shared.sources().admit(origin.client.ip(), bytes.len(), self.now)
         {
-            return refusal("rate");
+            self.traffic.dropped += 1;
+            return;
         }
         let Ok(message) = Message::parse(bytes) else { return };
         if message.fingerprint() == Some(false) {

@@ -21,6 +21,8 @@ mod shared;
 mod sources;
 mod stream;
 mod tcp_relay;
+#[cfg(test)]
+mod tests;
 
 use std::net::UdpSocket;
 use std::sync::Arc;

@@ -15,7 +15,7 @@ use kernel::contracts::{Bans, RelayCredentials};
 use sha2::Sha256;
 use stdx::Secret;
 use stun_wire::{
-    Algorithm, Class, Key, Message, MessageWriter, SecurityFeatures, attr, code, long_term_key,
+    Algorithm, Class, Key, Message, MessageWriter, NONCE_PREFIX_BYTES, SecurityFeatures, attr, code, long_term_key,
     split_nonce, user_hash,
 };
 use subtle::ConstantTimeEq;
@@ -30,6 +30,9 @@ const USER_BYTES_MAX: usize = 508;
 const REALM_BYTES_MAX: usize = 763;
 /// How long a nonce may be used, in seconds.
 const NONCE_SECONDS: u32 = 3_600;
+/// What makes a nonce ours: when it was made, and eight bytes of an HMAC over that and the address.
+const MARK_BYTES: usize = 12;
+const NONCE_BYTES: usize = NONCE_PREFIX_BYTES + MARK_BYTES / 3 * 4;
 /// In the order of preference.
 const ALGORITHMS: [Algorithm; 2] = [Algorithm::Sha256, Algorithm::Md5];
 
@@ -92,21 +95,27 @@ impl Login {
 }
 
 impl Stun {
-    /// A nonce for an address: when it was made, and our mark. Nothing is kept.
-    fn nonce(&self, ip: IpAddr) -> String {
+    /// A nonce for an address: when it was made, and our mark. Nothing is kept, and nothing allocated.
+    fn nonce(&self, ip: IpAddr) -> [u8; NONCE_BYTES] {
         let made = self.shared.started.elapsed().as_secs() as u32;
         let features = SecurityFeatures { password_algorithms: true, username_anonymity: false };
-        let mut nonce = features.nonce_prefix();
-        URL_SAFE_NO_PAD.encode_string(self.marked(made, ip), &mut nonce);
+        let mut nonce = [0; NONCE_BYTES];
+        let (prefix, mark) = nonce.split_at_mut(NONCE_PREFIX_BYTES);
+        prefix.copy_from_slice(&features.nonce_prefix());
+        let marked = self.marked(made, ip);
+        URL_SAFE_NO_PAD.encode_slice(marked, mark).expect("twelve bytes become sixteen letters");
         nonce
     }
 
-    fn marked(&self, made: u32, ip: IpAddr) -> [u8; 12] {
+    fn marked(&self, made: u32, ip: IpAddr) -> [u8; MARK_BYTES] {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.shared.nonce_key)
             .expect("HMAC takes keys of any length");
         mac.update(&made.to_be_bytes());
-        mac.update(ip.to_string().as_bytes());
-        let mut marked = [0; 12];
+        match ip {
+            IpAddr::V4(ip) => mac.update(&ip.octets()),
+            IpAddr::V6(ip) => mac.update(&ip.octets()),
+        }
+        let mut marked = [0; MARK_BYTES];
         let (time, mark) = marked.split_at_mut(4);
         time.copy_from_slice(&made.to_be_bytes());
         mark.iter_mut().zip(mac.finalize().into_bytes()).for_each(|(to, from)| *to = from);
@@ -116,12 +125,15 @@ impl Stun {
     /// Whether a nonce is ours, for this address, and not too old.
     fn is_fresh(&self, nonce: &str, ip: IpAddr) -> bool {
         let (features, rest) = split_nonce(nonce);
-        let Ok(bytes) = URL_SAFE_NO_PAD.decode(rest) else { return false };
+        let mut bytes = [0; MARK_BYTES];
+        if URL_SAFE_NO_PAD.decode_slice(rest, &mut bytes) != Ok(MARK_BYTES) {
+            return false;
+        }
         let Some(made) = bytes.first_chunk().map(|made| u32::from_be_bytes(*made)) else {
             return false;
         };
         let now = self.shared.started.elapsed().as_secs() as u32;
-        let ours: bool = self.marked(made, ip).as_slice().ct_eq(&bytes).into();
+        let ours: bool = self.marked(made, ip).ct_eq(&bytes).into();
         ours && features.password_algorithms && now.saturating_sub(made) <= NONCE_SECONDS
     }
 
@@ -135,7 +147,7 @@ impl Stun {
     ) -> Vec<u8> {
         let writer = MessageWriter::error(message, code)
             .attribute(attr::REALM, settings.realm.as_bytes())
-            .attribute(attr::NONCE, self.nonce(origin.client.ip()).as_bytes())
+            .attribute(attr::NONCE, &self.nonce(origin.client.ip()))
             .password_algorithms(&ALGORITHMS);
         finish(writer, message)
     }
@@ -297,11 +309,8 @@ fn claim<'a>(message: &Message<'a>) -> Option<Claim<'a>> {
     let algorithm = match (offered, chosen) {
         (None, None) => Algorithm::Md5,
         (Some(offered), Some(chosen)) => {
-            let ours: Vec<u8> = ALGORITHMS
-                .iter()
-                .flat_map(|algorithm| [algorithm.number().to_be_bytes(), [0, 0]].concat())
-                .collect();
-            if offered.value != ours {
+            let told = ALGORITHMS.map(|algorithm| u32::from(algorithm.number()) << 16);
+            if offered.value != told.map(u32::to_be_bytes).as_flattened() {
                 return None;
             }
             chosen.password_algorithm().ok()??

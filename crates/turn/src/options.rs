@@ -17,6 +17,7 @@ use crate::ports::RelayAddress;
 pub(crate) const LISTENER_OPTIONS: &[&str] = &[
     "auth_realm",
     "auth_type",
+    "certfile",
     "server_name",
     "shaper",
     "tls",
@@ -241,7 +242,21 @@ fn tls(open: &Open<'_>) -> Result<Option<Arc<TlsEndpoint>>, Vec<Problem>> {
     if !open.listener.options.bool("tls") {
         return Ok(None);
     }
-    let (endpoint, _) = TlsEndpoint::new(&TlsOptions::default(), open.kernel.certs().clone())
+    let options = &open.listener.options;
+    let certs = match options.text("certfile") {
+        None => open.kernel.certs().clone(),
+        Some(file) => {
+            let now = open.kernel.clock().wall().into();
+            let (own, problems) = open.kernel.certs().open_beside(file, now);
+            if own.count() == 0 {
+                let why = problems.first().map_or_else(String::new, |problem| format!(": {problem}"));
+                let title = format!("the listener has no certificate{why}");
+                return Err(vec![options.problem("certfile", title)]);
+            }
+            own
+        }
+    };
+    let (endpoint, _) = TlsEndpoint::new(&TlsOptions::default(), certs)
         .map_err(|error| vec![Problem::new(open.listener.pos, error.to_string())])?;
     Ok(Some(Arc::new(endpoint)))
 }

@@ -156,6 +156,13 @@ impl Shared {
         self.sources.lock()
     }
 
+    /// All locks, for the test that packets need none.
+    #[cfg(test)]
+    pub(crate) fn hold_everything(&self) -> impl Sized {
+        let waiting = (self.reservations.lock(), self.connections.lock());
+        (self.uses.lock(), self.sources.lock(), waiting)
+    }
+
     /// The use of an account, or of `name` where there is none. It stays known while something is allocated.
     pub(crate) fn use_of(&self, name: &str, account: Option<&BareJid>) -> Arc<Use> {
         if let Some(known) = self.uses.lock().get(name) {

@@ -115,11 +115,11 @@ mod tests {
     #[test]
     fn an_address_gets_what_it_sent_and_a_constant() {
         let start = Instant::now();
-        for (asked, answered, of_others) in [(20, 96, 0), (20, 32, 0), (28, 100, 30)] {
+        for (asked, answered, of_others) in [(20, 96, 0), (20, 32, 0), (28, 100, 3)] {
             let mut sources = Sources::new(start);
             let victim = "192.0.2.1".parse().unwrap();
             let (mut sent, mut got) = (0, 0);
-            for ms in 0..100_000 {
+            for ms in 0..20_000 {
                 let now = start + Duration::from_millis(ms);
                 if sources.admit(victim, asked, now) {
                     sent += asked;

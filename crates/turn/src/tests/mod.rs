@@ -1,0 +1,104 @@
+//! The listener as clients meet it, in one process and on loopback.
+
+mod client;
+mod cost;
+mod listeners;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use accounts::Accounts;
+use kernel::contracts::{RelayService, RelayServices};
+use kernel::doors::{Door, DoorEntry, Doors, Open};
+use kernel::{Clock, Kernel, Parts, random};
+use netio::{CertOptions, CertStore, Inherited};
+use settings::{Config, Inputs, Source};
+use stdx::Secret;
+use store::testing::ScratchStore;
+
+use crate::shared::Shared;
+
+/// What listeners of tests have in common.
+const TEST_MODE: &str = "ip: 127.0.0.1, module: ejabberd_stun, use_turn: true, turn_ipv4_address: 127.0.0.1, \
+                         turn_loopback_for_tests: true";
+
+/// A server with `ejabberd_stun` alone.
+struct Lab {
+    kernel: Kernel,
+    doors: Doors,
+    _store: ScratchStore,
+}
+
+fn config(options: &str, listeners: &[&str]) -> Config {
+    let listen: String =
+        listeners.iter().map(|options| format!("\n  - {{{TEST_MODE}, {options}}}")).collect();
+    let listen = if listen.is_empty() { " []" } else { &listen };
+    let text =
+        format!("hosts: [example.org]\nauth_method: sql\n{options}\nlisten:{listen}\nmodules: {{}}\n");
+    let source = Source::Text { name: "test.yml".to_owned(), text };
+    let loaded = settings::load(&source, &Inputs::default());
+    loaded.unwrap_or_else(|found| panic!("{}", found.render(false))).config
+}
+
+impl Lab {
+    /// Starts one with the listeners that have these options beside [`TEST_MODE`].
+    async fn start(options: &str, listeners: &[&str]) -> Self {
+        let config = config(options, listeners);
+        let store = ScratchStore::open(&accounts::TABLES).unwrap();
+        let options = accounts::Options::from_config(&config);
+        let accounts = Accounts::open(store.clone(), options, random::bytes).await.unwrap();
+        let clock = Clock::starting_at(jiff::Timestamp::UNIX_EPOCH);
+        let (certs, _) = CertStore::open(&CertOptions::default(), clock.wall().into());
+        let parts = Parts {
+            store: store.clone(),
+            accounts,
+            certs,
+            clock,
+            modules: &[],
+            commands: Vec::new(),
+            node: settings::NodeName::default(),
+        };
+        let kernel = Kernel::start(parts, config.clone()).unwrap();
+        static DOORS: &[&[DoorEntry]] = &[crate::DOORS];
+        let doors = Doors::new(DOORS, store.directory());
+        let lab = Self { kernel, doors, _store: store };
+        lab.put_in_force(&config).unwrap();
+        lab
+    }
+
+    fn put_in_force(&self, config: &Config) -> Result<(), kernel::doors::DoorsError> {
+        let prepared = self.doors.prepare(&self.kernel, config, &mut Inherited::default())?;
+        self.doors.commit(&self.kernel, prepared);
+        Ok(())
+    }
+
+    /// The address of the only listener.
+    fn address(&self) -> SocketAddr {
+        let [port] = self.doors.ports("ejabberd_stun")[..] else { panic!("not one listener") };
+        SocketAddr::from(([127, 0, 0, 1], port))
+    }
+
+    fn shared(&self) -> Arc<Shared> {
+        self.kernel.shared()
+    }
+
+    /// What clients are told of.
+    fn offered(&self) -> Vec<RelayService> {
+        self.kernel.shared::<RelayServices>().list()
+    }
+
+    async fn register(&self, user: &str) {
+        let password = Secret::new("secret");
+        self.kernel.accounts().register(user, "example.org", &password).await.unwrap();
+    }
+}
+
+impl Lab {
+    /// A door with the options of the first listener, beside the one that serves.
+    fn stun(&self) -> crate::Stun {
+        let config = self.kernel.config();
+        let listener = &config.listeners()[0];
+        crate::Stun::open(&Open { kernel: &self.kernel, listener, config: &config })
+            .unwrap_or_else(|found| panic!("{found:?}"))
+    }
+}
