@@ -57,7 +57,7 @@ class Lab:
     def configuration(self) -> str:
         """The server's configuration."""
         lines = ["hosts: [localhost]", "acl: {local: {user_regexp: ''}}", "access_rules: {local: {allow: local}}",
-                 "auth_stored_password_types: [plain, scram_sha256]", "listen:",
+                 "auth_stored_password_types: [scram_sha256]", "listen:",
                  f"  - {{port: {self.ports['c2s']}, ip: 127.0.0.1, module: ejabberd_c2s, starttls: true}}"]
         for kind, (transport, ip, options) in LISTENERS.items():
             lines.append(f"  - {{port: {self.ports[kind]}, ip: {ip}, transport: {transport}, module: ejabberd_stun, "
@@ -103,12 +103,16 @@ class Lab:
                 self.process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def ctl(self, *words: str) -> str:
-        """A control command that must succeed; its output."""
+    def log(self) -> str:
+        """What the server has said."""
+        return (self.folder / "log").read_text()
+
+    def ctl(self, *words: str, fails: bool = False) -> str:
+        """A control command that must succeed, or fail; its output."""
         command = [str(self.binaries / "rookery"), "ctl", "--spool", str(self.folder / "spool"), *words]
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-        assert done.returncode == 0, (words, done.stdout, done.stderr)
-        return done.stdout
+        assert (done.returncode != 0) == fails, (words, done.stdout, done.stderr)
+        return done.stdout + done.stderr if fails else done.stdout
 
     def register(self, user: str) -> None:
         """Makes an account with the password `secret`."""

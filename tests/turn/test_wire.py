@@ -199,6 +199,32 @@ def test_wrong_passwords_and_names(lab: Lab) -> None:
 
 
 
+def test_keys_of_another_realm(lab: Lab) -> None:
+    """No clear text is stored: after a change of the realm a log-in works once the password was shown again."""
+    before = lab.config.read_text()
+    lab.register("mover")
+    try:
+        lab.config.write_text(before.replace("127.0.0.3,", "127.0.0.3, auth_realm: moved,"))
+        lab.ctl("reload_config")
+        with lab.client("few", "mover") as client:
+            assert client.allocate().code == 401 and client.realm == b"moved"
+            assert "keys for relays are of another realm" in lab.log()
+            lab.ctl("check_password", "mover", "localhost", "secret")
+            assert client.allocate().code == 0
+        with lab.client("relay", "mover") as client:
+            assert client.allocate().code == 0, "and in the realm of the other listeners too"
+    finally:
+        lab.config.write_text(before)
+        lab.ctl("reload_config")
+    key = lab.folder / "spool" / "relay.key"
+    assert key.stat().st_mode & 0o7777 == 0o600 and key.stat().st_size == 32
+    key.chmod(0o640)
+    try:
+        assert "relay.key" in lab.ctl("reload_config", fails=True), "a key that others may read is refused"
+    finally:
+        key.chmod(0o600)
+
+
 def test_a_removed_account_loses_its_relay(lab: Lab) -> None:
     """Removal and a change of password end allocations within a second, over UDP."""
     for user, command in (("gone", ("unregister", "gone", "localhost")),

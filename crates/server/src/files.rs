@@ -80,6 +80,7 @@ fn guarded(places: &Places, loaded: &Loaded) -> Vec<Guarded> {
         file.push(suffix);
         list.push(Guarded::new(file, "the database", Keep::Private));
     }
+    list.push(Guarded::new(places.relay_key(), "the key of relay log-ins", Keep::Private));
     list.push(Guarded::new(places.cookie(), "the Erlang cookie", Keep::Private));
     list.push(Guarded::new(places.certificates(), "the folder of own certificates", Keep::Folder));
     for file in entries(&places.certificates(), "") {

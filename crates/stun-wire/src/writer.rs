@@ -4,7 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::attribute::{Algorithm, attr, mix};
 use crate::integrity::{Key, fingerprint, sha1_over, sha256_over};
-use crate::message::{ATTRIBUTES_MAX, Class, HEADER_BYTES, MAGIC_COOKIE, Message, Method, message_type};
+use crate::message::{
+    ATTRIBUTES_MAX, Class, HEADER_BYTES, MAGIC_COOKIE, Message, Method, message_type,
+};
 
 /// The longest message that can be written: its length field has 16 bits.
 pub const MESSAGE_BYTES_MAX: usize = HEADER_BYTES + 65_532;

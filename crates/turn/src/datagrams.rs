@@ -16,7 +16,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use crate::Stun;
 use crate::allocation::{Allocation, Traffic, family};
 use crate::batch::{Outbox, Scratch, Sockets, with_scratch};
-use crate::login::{Judged, Login, Origin, binding};
+use crate::login::{Judged, Login, Name, Origin, binding};
 use crate::options::Settings;
 use crate::poller::Poller;
 use crate::requests::{Asked, Done};
@@ -386,7 +386,7 @@ impl Burst<'_> {
     }
 
     /// Looks a user up in a task of its own; the request waits there.
-    fn look_up(&mut self, origin: &Origin, message: &Message<'_>, user: String) {
+    fn look_up(&mut self, origin: &Origin, message: &Message<'_>, user: Name) {
         if *self.looking_up >= LOOK_UPS_MAX {
             return;
         }
@@ -394,7 +394,7 @@ impl Burst<'_> {
         let (stun, settings) = (Arc::clone(self.stun), Arc::clone(self.settings));
         let (origin, bytes, finder) = (*origin, message.bytes().to_vec(), self.finder.clone());
         self.stun.kernel.tasks().spawn("relay log-in", async move {
-            let login = stun.look_up(&settings.realm, &user).await;
+            let login = stun.look_up(&settings.realm, user).await;
             // An error means that the listener is closed.
             finder.send(Found { origin, bytes, login }).await.ok();
         });

@@ -27,12 +27,13 @@ mod tests;
 use std::net::UdpSocket;
 use std::sync::Arc;
 
+use accounts::RelayRealm;
 use arc_swap::ArcSwap;
 use kernel::Kernel;
 use kernel::contracts::{AccountWatch, RelayService, RelayServices};
 use kernel::doors::{Door, DoorEntry, Open, Stop, door};
 use netio::Link;
-use settings::{Endpoint, ListenerConfig, Problem, Transport};
+use settings::{Config, Endpoint, ListenerConfig, Problem, Transport};
 use stun_wire::{Message, MessageWriter};
 
 use options::Settings;
@@ -42,6 +43,12 @@ pub use commands::COMMANDS;
 
 /// The doors of this crate.
 pub static DOORS: &[DoorEntry] = &[door::<Stun>()];
+
+/// The realms in which accounts log in to relays with their own passwords, as the listeners of a configuration name
+/// them: of those, keys have to be kept.
+pub fn realms(config: &Config) -> Vec<RelayRealm> {
+    options::realms(config)
+}
 
 /// A listener for STUN and TURN.
 pub struct Stun {

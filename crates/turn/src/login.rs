@@ -1,27 +1,26 @@
 //! Who asks: the long-term credential mechanism (RFC 8489 §9.2), its nonce, and where passwords come from.
 //!
-//! A user name is looked up as one that a host handed out (`mod_stun_disco`), else as an account. An account's own
-//! password can serve only where an administrator has chosen to store clear text: a SCRAM verifier cannot be turned
-//! into a key of RFC 8489, and such a key kept beside it would be a fast hash to try passwords on.
+//! A user name is looked up as one that a host handed out (`mod_stun_disco`), else as an account. The keys of an
+//! account's own password come from clear text where that is stored, else from what `accounts` keeps sealed.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use accounts::RelayKeys;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use jid::BareJid;
 use kernel::contracts::{Bans, RelayCredentials};
 use sha2::Sha256;
-use stdx::Secret;
 use stun_wire::{
-    Algorithm, Class, Key, Message, MessageWriter, NONCE_PREFIX_BYTES, SecurityFeatures, attr, code, long_term_key,
-    split_nonce, user_hash,
+    Algorithm, Class, Key, Message, MessageWriter, NONCE_PREFIX_BYTES, SecurityFeatures, attr,
+    code, split_nonce, user_hash,
 };
 use subtle::ConstantTimeEq;
 
 use crate::Stun;
-use crate::options::Settings;
+use crate::options::{Settings, host_of};
 use crate::shared::{Ends, Use};
 
 /// The longest user name (RFC 8489 §14.3), in bytes.
@@ -65,11 +64,19 @@ pub(crate) struct Seal<'a> {
 /// What is to be done with a request that needs a log-in.
 pub(crate) enum Judged {
     /// Not before the user is looked up.
-    LookUp(String),
+    LookUp(Name),
     /// Refused with this answer.
     Refused(Vec<u8>),
     /// The present log-in goes on.
     Present,
+}
+
+/// How a client says who it is.
+pub(crate) enum Name {
+    /// `USERNAME`.
+    User(String),
+    /// `USERHASH` (RFC 8489 §14.4).
+    Hash([u8; 32]),
 }
 
 /// What a request says about who asks.
@@ -184,9 +191,8 @@ impl Stun {
             return self.refused("stale_nonce", challenge(code::STALE_NONCE));
         }
         match (claim.user, present) {
-            (Ok(user), None) => Judged::LookUp(user.to_owned()),
-            // Nobody is found by a hash alone: the nonce says so (RFC 8489 §18.1).
-            (Err(_), None) => self.refused("user", challenge(code::UNAUTHENTICATED)),
+            (Ok(user), None) => Judged::LookUp(Name::User(user.to_owned())),
+            (Err(hash), None) => Judged::LookUp(Name::Hash(hash)),
             (user, Some(login)) => {
                 let same = match user {
                     Ok(user) => user == login.user,
@@ -227,8 +233,20 @@ impl Stun {
     }
 
     /// Finds the keys of a user name.
-    pub(crate) async fn look_up(&self, realm: &str, user: &str) -> Option<Login> {
+    pub(crate) async fn look_up(&self, realm: &str, name: Name) -> Option<Login> {
         let since = self.shared.ends();
+        match name {
+            Name::User(user) => self.look_up_user(realm, &user, since).await,
+            Name::Hash(hash) => {
+                let (user, host) = self.kernel.accounts().relay_account(hash).await.ok()??;
+                let names = [format!("{user}@{host}"), user];
+                let name = names.into_iter().find(|name| user_hash(name, realm) == hash)?;
+                self.look_up_account(realm, &name, since).await
+            }
+        }
+    }
+
+    async fn look_up_user(&self, realm: &str, user: &str, since: Ends) -> Option<Login> {
         let now = self.kernel.clock().unix_seconds();
         for host in self.kernel.hosts() {
             let Some(credentials) = host.generation().contract::<dyn RelayCredentials>() else {
@@ -239,15 +257,22 @@ impl Stun {
             // Whoever is gone relays no more, however long the log-in was to be valid.
             let exists = self.kernel.accounts().exists(node, login.account.domain()).await;
             let may = matches!(exists, Ok(true)) && !self.is_banned(&login.account).await;
-            return may.then(|| self.login(realm, user, since, &login.account, &login.password));
+            let keys = || RelayKeys::derive(user, realm, &login.password);
+            return may.then(|| self.login(realm, user, since, &login.account, keys()));
         }
+        self.look_up_account(realm, user, since).await
+    }
+
+    /// Finds the keys of an account's own password.
+    async fn look_up_account(&self, realm: &str, user: &str, since: Ends) -> Option<Login> {
         let account = self.account(realm, user)?;
         let node = account.node()?;
         if self.is_banned(&account).await {
             return None;
         }
-        let stored = self.kernel.accounts().stored(node, account.domain()).await.ok()??;
-        Some(self.login(realm, user, since, &account, stored.plain()?))
+        let accounts = self.kernel.accounts();
+        let keys = accounts.relay_keys(node, account.domain(), realm, user).await.ok()??;
+        Some(self.login(realm, user, since, &account, keys))
     }
 
     /// Whether an account is banned; when that cannot be read, it counts as banned.
@@ -266,9 +291,8 @@ impl Stun {
         {
             return self.kernel.host(account.domain()).map(|_| account);
         }
-        let first = || self.kernel.hosts().into_iter().next();
-        let host = self.kernel.host(realm).or_else(first)?;
-        BareJid::new(&format!("{user}@{}", host.name())).ok()
+        let config = self.kernel.config();
+        BareJid::new(&format!("{user}@{}", host_of(realm, &config))).ok()
     }
 
     fn login(
@@ -277,14 +301,13 @@ impl Stun {
         user: &str,
         since: Ends,
         account: &BareJid,
-        password: &Secret,
+        keys: RelayKeys,
     ) -> Login {
-        let key = |algorithm| Some(long_term_key(algorithm, user, realm, password));
         Login {
             user: user.to_owned(),
             hash: user_hash(user, realm),
-            md5: key(Algorithm::Md5),
-            sha256: key(Algorithm::Sha256),
+            md5: Some(keys.md5),
+            sha256: Some(keys.sha256),
             used: self.shared.use_of(account.as_str(), Some(account)),
             since,
         }

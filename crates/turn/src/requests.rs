@@ -106,7 +106,9 @@ impl Stun {
         done.unwrap_or_else(|(code, reason)| {
             refusal(reason);
             Done::Answer(match code {
-                code::STALE_NONCE => self.challenge(asked.settings, asked.message, code, asked.origin),
+                code::STALE_NONCE => {
+                    self.challenge(asked.settings, asked.message, code, asked.origin)
+                }
                 _ => asked.error(code),
             })
         })

@@ -292,7 +292,7 @@ impl Connection {
                 Ok(present.unwrap_or_else(|| Arc::new(Login::anonymous(&self.stun, &self.origin))))
             }
             Judged::LookUp(user) => {
-                let found = self.stun.look_up(&self.settings.realm, &user).await;
+                let found = self.stun.look_up(&self.settings.realm, user).await;
                 self.stun.admit(&self.settings, message, &self.origin, found)
             }
         };

@@ -120,7 +120,9 @@ impl Client {
     /// Binds channel 0x4001.
     pub(super) fn bind(&mut self, peer: SocketAddr) -> Answer {
         self.ask(Method::ChannelBind, |writer| {
-            writer.number(attr::CHANNEL_NUMBER, 0x4001 << 16).xor_address(attr::XOR_PEER_ADDRESS, peer)
+            writer
+                .number(attr::CHANNEL_NUMBER, 0x4001 << 16)
+                .xor_address(attr::XOR_PEER_ADDRESS, peer)
         })
     }
 

@@ -3,11 +3,12 @@
 mod client;
 mod cost;
 mod listeners;
+mod logins;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use accounts::Accounts;
+use accounts::{Accounts, RelaySeal};
 use kernel::contracts::{RelayService, RelayServices};
 use kernel::doors::{Door, DoorEntry, Doors, Open};
 use kernel::{Clock, Kernel, Parts, random};
@@ -33,8 +34,9 @@ fn config(options: &str, listeners: &[&str]) -> Config {
     let listen: String =
         listeners.iter().map(|options| format!("\n  - {{{TEST_MODE}, {options}}}")).collect();
     let listen = if listen.is_empty() { " []" } else { &listen };
-    let text =
-        format!("hosts: [example.org]\nauth_method: sql\n{options}\nlisten:{listen}\nmodules: {{}}\n");
+    let text = format!(
+        "hosts: [example.org]\nauth_method: sql\n{options}\nlisten:{listen}\nmodules: {{}}\n"
+    );
     let source = Source::Text { name: "test.yml".to_owned(), text };
     let loaded = settings::load(&source, &Inputs::default());
     loaded.unwrap_or_else(|found| panic!("{}", found.render(false))).config
@@ -61,6 +63,8 @@ impl Lab {
         let kernel = Kernel::start(parts, config.clone()).unwrap();
         static DOORS: &[&[DoorEntry]] = &[crate::DOORS];
         let doors = Doors::new(DOORS, store.directory());
+        let seal = RelaySeal::open(&store.directory().join("relay.key"), random::bytes()).unwrap();
+        kernel.accounts().keep_relay_keys(Some(seal), crate::realms(&config));
         let lab = Self { kernel, doors, _store: store };
         lab.put_in_force(&config).unwrap();
         lab
