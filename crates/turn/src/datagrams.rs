@@ -47,8 +47,10 @@ struct Found {
 
 /// The socket of clients, and where each one's relays are.
 struct Table {
-    socket: UdpSocket,
+    socket: Arc<UdpSocket>,
     state: UdpSocketState,
+    /// Its address.
+    local: SocketAddr,
     /// IPv4 clients are reached through it in IPv6 clothes.
     is_ipv6: bool,
     clients: Slab<Client>,
@@ -108,7 +110,7 @@ impl Table {
         let transmit =
             Transmit { destination, ecn: None, contents: answer, segment_size: None, src_ip };
         // Lost, as datagrams may be: the client asks again.
-        self.state.try_send(UdpSockRef::from(&self.socket), &transmit).ok();
+        self.state.try_send(UdpSockRef::from(&*self.socket), &transmit).ok();
     }
 }
 
@@ -153,17 +155,20 @@ impl Shard {
         finder: mpsc::Sender<Found>,
     ) -> std::io::Result<Self> {
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
-        let is_ipv6 = socket.local_addr()?.is_ipv6();
-        if !is_ipv6 {
+        let local = socket.local_addr()?;
+        if local.is_ipv4() {
             // ChannelData of a client's full packets is four bytes longer than what its peer sent.
             set_ip_mtu_discover(&socket, Ipv4PathMtuDiscovery::DONT)?;
         }
         let poller = Poller::new()?;
         poller.add(&socket, CLIENTS)?;
+        let socket = Arc::new(socket);
+        stun.shared.listeners.add(&socket);
+        let is_ipv6 = local.is_ipv6();
         let (clients, by_origin) = (Slab::new(), HashMap::new());
         Ok(Self {
             stun,
-            table: Table { socket, state, is_ipv6, clients, by_origin, last: None },
+            table: Table { socket, state, local, is_ipv6, clients, by_origin, last: None },
             poller,
             tokens: Vec::with_capacity(64),
             traffic: Traffic::default(),
@@ -345,8 +350,7 @@ impl Burst<'_> {
         }
         match (message.class(), message.method()) {
             (Class::Request, Method::Binding) => {
-                let answer = binding(&message, origin);
-                self.answer(origin, &answer, known.is_some());
+                self.binding(origin, &message, known.is_some());
             }
             (Class::Request, _) if bytes.len() <= REQUEST_BYTES_MAX && !message.is_classic() => {
                 self.request(origin, &message, known);
@@ -356,11 +360,27 @@ impl Burst<'_> {
         }
     }
 
+    fn binding(&mut self, origin: &Origin, message: &Message<'_>, known: bool) {
+        let behaviour = self.stun.shared.listeners.behaviour(self.table.local, message);
+        let answer = binding(message, origin, behaviour.as_ref());
+        match behaviour.and_then(|behaviour| behaviour.socket) {
+            None => self.answer(origin, &answer, known),
+            Some(socket) if self.may_answer(origin, answer.len(), known) => {
+                // Lost, as datagrams may be.
+                socket.send_to(&answer, origin.client).ok();
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn may_answer(&self, origin: &Origin, bytes: usize, known: bool) -> bool {
+        let ip = origin.client.ip();
+        known || self.stun.shared.sources().may_answer(ip, bytes, self.now)
+    }
+
     /// Answers; to somebody unknown no more than the allowance of the address.
     fn answer(&mut self, origin: &Origin, answer: &[u8], known: bool) {
-        let may =
-            || self.stun.shared.sources().may_answer(origin.client.ip(), answer.len(), self.now);
-        if known || may() {
+        if self.may_answer(origin, answer.len(), known) {
             self.table.answer(origin, answer);
         }
     }

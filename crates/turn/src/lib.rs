@@ -9,6 +9,7 @@
 
 mod allocation;
 mod batch;
+mod behaviour;
 mod commands;
 mod datagrams;
 mod login;

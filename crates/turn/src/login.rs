@@ -20,6 +20,7 @@ use stun_wire::{
 use subtle::ConstantTimeEq;
 
 use crate::Stun;
+use crate::behaviour::Behaviour;
 use crate::options::{Settings, host_of};
 use crate::shared::{Ends, Use};
 
@@ -379,7 +380,11 @@ pub(crate) fn finish_for(
 }
 
 /// Answers a Binding request (RFC 8489 §6.3.1, §11 for peers of RFC 3489). It needs no log-in.
-pub(crate) fn binding(message: &Message<'_>, origin: &Origin) -> Vec<u8> {
+pub(crate) fn binding(
+    message: &Message<'_>,
+    origin: &Origin,
+    behaviour: Option<&Behaviour>,
+) -> Vec<u8> {
     const KNOWN: &[u16] = &[
         attr::USERNAME,
         attr::MESSAGE_INTEGRITY,
@@ -391,8 +396,10 @@ pub(crate) fn binding(message: &Message<'_>, origin: &Origin) -> Vec<u8> {
         attr::PRIORITY,
         attr::USE_CANDIDATE,
         attr::PADDING,
+        attr::CHANGE_REQUEST,
     ];
-    let mut unknown = message.unknown(KNOWN, UNKNOWN_MAX).peekable();
+    let known = if behaviour.is_some() { KNOWN } else { &KNOWN[..KNOWN.len() - 1] };
+    let mut unknown = message.unknown(known, UNKNOWN_MAX).peekable();
     if unknown.peek().is_some() && !message.is_classic() {
         let writer = MessageWriter::error(message, code::UNKNOWN_ATTRIBUTE);
         return finish(writer.unknown_attributes(unknown), message);
@@ -401,6 +408,14 @@ pub(crate) fn binding(message: &Message<'_>, origin: &Origin) -> Vec<u8> {
     let writer = match message.is_classic() {
         true => writer.address(attr::MAPPED_ADDRESS, origin.client),
         false => writer.xor_address(attr::XOR_MAPPED_ADDRESS, origin.client),
+    };
+    let writer = match behaviour.filter(|_| !message.is_classic()) {
+        None => writer,
+        // RFC 5780 §6.1.
+        Some(behaviour) => writer
+            .address(attr::MAPPED_ADDRESS, origin.client)
+            .address(attr::RESPONSE_ORIGIN, behaviour.origin)
+            .address(attr::OTHER_ADDRESS, behaviour.other),
     };
     finish(writer, message)
 }

@@ -12,6 +12,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use crate::behaviour::Listeners;
 use crate::ports::{PortSet, Relay};
 use crate::sources::Sources;
 
@@ -102,6 +103,7 @@ pub(crate) struct Shared {
     pub(crate) tcp_ports: Arc<PortSet>,
     pub(crate) nonce_key: [u8; 32],
     pub(crate) started: Instant,
+    pub(crate) listeners: Listeners,
     allocations: AtomicU32,
     uses: Mutex<HashMap<String, Arc<Use>>>,
     /// How often an account ended; written under the lock of `uses`.
@@ -120,6 +122,7 @@ impl Default for Shared {
             tcp_ports: Arc::default(),
             nonce_key: kernel::random::bytes(),
             started: Instant::now(),
+            listeners: Listeners::default(),
             allocations: AtomicU32::new(0),
             uses: Mutex::default(),
             ends: AtomicU64::new(0),

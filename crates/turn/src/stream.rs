@@ -264,7 +264,7 @@ impl Connection {
         }
         match (message.class(), message.method()) {
             (Class::Request, Method::Binding) => {
-                let answer = binding(&message, &self.origin);
+                let answer = binding(&message, &self.origin, None);
                 self.out.extend_from_slice(&answer);
             }
             (Class::Request, _) if !self.settings.use_turn => {

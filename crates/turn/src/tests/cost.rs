@@ -117,7 +117,7 @@ fn a_stranger_costs_one_small_allocation() {
         let message = Message::parse(&bytes).unwrap();
         let used = measure(|| {
             match message.method() {
-                Method::Binding => drop(binding(&message, &origin)),
+                Method::Binding => drop(binding(&message, &origin, None)),
                 _ => drop(door.judge(&settings, &message, &origin, None)),
             };
         });

@@ -1,5 +1,6 @@
 //! The listener as clients meet it, in one process and on loopback.
 
+mod behaviour;
 mod client;
 mod cost;
 mod listeners;
@@ -19,10 +20,6 @@ use store::testing::ScratchStore;
 
 use crate::shared::Shared;
 
-/// What listeners of tests have in common.
-const TEST_MODE: &str = "ip: 127.0.0.1, module: ejabberd_stun, use_turn: true, turn_ipv4_address: 127.0.0.1, \
-                         turn_loopback_for_tests: true";
-
 /// A server with `ejabberd_stun` alone.
 struct Lab {
     kernel: Kernel,
@@ -30,9 +27,20 @@ struct Lab {
     _store: ScratchStore,
 }
 
+/// The options of a listener, with those it does not name itself.
+fn listener(options: &str) -> String {
+    let defaults = "ip: 127.0.0.1, module: ejabberd_stun, use_turn: true, turn_ipv4_address: 127.0.0.1, \
+                    turn_loopback_for_tests: true";
+    let named = |option: &&str| {
+        option.split_once(':').is_some_and(|(name, _)| options.contains(&format!("{name}: ")))
+    };
+    let missing = defaults.split(", ").filter(|option| !named(option));
+    missing.chain([options]).collect::<Vec<_>>().join(", ")
+}
+
 fn config(options: &str, listeners: &[&str]) -> Config {
     let listen: String =
-        listeners.iter().map(|options| format!("\n  - {{{TEST_MODE}, {options}}}")).collect();
+        listeners.iter().map(|options| format!("\n  - {{{}}}", listener(options))).collect();
     let listen = if listen.is_empty() { " []" } else { &listen };
     let text = format!(
         "hosts: [example.org]\nauth_method: sql\n{options}\nlisten:{listen}\nmodules: {{}}\n"
@@ -43,7 +51,7 @@ fn config(options: &str, listeners: &[&str]) -> Config {
 }
 
 impl Lab {
-    /// Starts one with the listeners that have these options beside [`TEST_MODE`].
+    /// Starts one with the listeners that have these options beside those of [`listener`].
     async fn start(options: &str, listeners: &[&str]) -> Self {
         let config = config(options, listeners);
         let store = ScratchStore::open(&accounts::TABLES).unwrap();
