@@ -46,7 +46,7 @@ class Lab:
     def __init__(self, binaries: pathlib.Path) -> None:
         self.binaries = binaries
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="rookery-turn-"))
-        names = [*LISTENERS, "c2s"]
+        names = [*LISTENERS, "c2s", "first", "second"]
         self.ports = dict(zip(names, free_ports(len(names)), strict=True))
         self.config = self.folder / "ejabberd.yml"
         self.certificate("first.example")
@@ -62,6 +62,9 @@ class Lab:
         for kind, (transport, ip, options) in LISTENERS.items():
             lines.append(f"  - {{port: {self.ports[kind]}, ip: {ip}, transport: {transport}, module: ejabberd_stun, "
                          f"use_turn: true, {options.replace('{folder}', str(self.folder))}}}")
+        # Two addresses with the same two ports: RFC 5780.
+        lines += [f"  - {{port: {self.ports[port]}, ip: 127.0.0.{ip}, transport: udp, module: ejabberd_stun}}"
+                  for ip in (61, 62) for port in ("first", "second")]
         lines += ["modules:", "  mod_admin_extra: {}", "  mod_private: {}", "  mod_stun_disco: {secret: test secret}", ""]
         return "\n".join(lines)
 
