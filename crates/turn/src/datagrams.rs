@@ -16,6 +16,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use crate::Stun;
 use crate::allocation::{Allocation, Traffic, family};
 use crate::batch::{Outbox, Scratch, Sockets, with_scratch};
+use crate::icmp;
 use crate::login::{Judged, Login, Name, Origin, binding};
 use crate::options::Settings;
 use crate::poller::Poller;
@@ -280,8 +281,8 @@ impl Burst<'_> {
         let Scratch { inbox, outbox } = scratch;
         let Some((socket, state)) = self.table.socket(token) else { return };
         if inbox.receive(socket, state).is_err() {
-            // Nothing there, or an error of a packet that was sent before: neither is of use to anybody.
-            return;
+            // Nothing there, or an error of a packet that was sent before.
+            return self.peer_errors(outbox, token);
         }
         match token.checked_sub(1) {
             None => {
@@ -332,6 +333,24 @@ impl Burst<'_> {
                 outbox.push(self.table, to, &data_indication(peer, bytes), &[]);
             }
             _ => self.traffic.dropped += 1,
+        }
+    }
+
+    /// Tells a client what did not reach its peers.
+    fn peer_errors(&self, outbox: &mut Outbox, token: u64) {
+        let client = token.checked_sub(1).and_then(|relay| {
+            let client = self.table.clients.get((relay >> 1) as usize)?;
+            Some((client, client.allocation.as_ref()?))
+        });
+        let (Some((client, allocation)), Some((socket, _))) = (client, self.table.socket(token))
+        else {
+            return;
+        };
+        let to = (CLIENTS, self.table.dressed(client.origin.client), client.origin.server);
+        for error in icmp::take(socket) {
+            if allocation.may_tell(&error, &self.stun.shared, self.now) {
+                outbox.push(self.table, to, &error.indication(), &[]);
+            }
         }
     }
 

@@ -12,6 +12,7 @@ mod batch;
 mod behaviour;
 mod commands;
 mod datagrams;
+mod icmp;
 mod login;
 mod options;
 mod peers;

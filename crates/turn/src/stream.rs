@@ -19,6 +19,7 @@ use crate::Stun;
 use crate::allocation::{Allocation, Traffic, family};
 use crate::batch::{Outbox, Sockets, with_scratch};
 use crate::datagrams::{REQUEST_BYTES_MAX, SWEEP, data_indication, indicated, send_whole};
+use crate::icmp;
 use crate::login::{Judged, Login, Origin, binding, refusal};
 use crate::options::Settings;
 use crate::poller::Poller;
@@ -424,6 +425,13 @@ impl Connection {
         with_scratch(|scratch| {
             for relay in allocation.relays.iter().flatten() {
                 if scratch.inbox.receive(&relay.socket, &relay.state).is_err() {
+                    for error in icmp::take(&relay.socket) {
+                        if out.len() < OUT_BYTES_MAX
+                            && allocation.may_tell(&error, &stun.shared, now)
+                        {
+                            out.extend_from_slice(&error.indication());
+                        }
+                    }
                     continue;
                 }
                 for (peer, _, bytes) in scratch.inbox.datagrams() {

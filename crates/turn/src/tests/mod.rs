@@ -3,6 +3,7 @@
 mod behaviour;
 mod client;
 mod cost;
+mod icmp;
 mod listeners;
 mod logins;
 
