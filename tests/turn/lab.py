@@ -22,6 +22,7 @@ LISTENERS = {
     "tcp": ("tcp", "127.0.0.1", f"{TEST_MODE}, turn_min_port: 20000, turn_max_port: 23999"),
     "tls": ("tcp", "127.0.0.1", f"{TEST_MODE}, turn_min_port: 20000, turn_max_port: 23999, tls: true"),
     # As it would be in the open, but on this machine.
+    "own_certificate": ("tcp", "127.0.0.1", f"{TEST_MODE}, turn_min_port: 20000, turn_max_port: 23999, tls: true, certfile: {{folder}}/own.pem"),
     "strict": ("udp", "127.0.0.1", "turn_ipv4_address: 127.0.0.4, turn_ipv6_address: '::2', turn_max_allocations: 3, "
                "turn_max_permissions: 1000, turn_whitelist: 192.0.2.77, turn_min_port: 24000, turn_max_port: 24999, "
                "server_name: Rookery"),
@@ -45,9 +46,10 @@ class Lab:
     def __init__(self, binaries: pathlib.Path) -> None:
         self.binaries = binaries
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="rookery-turn-"))
-        names = [*LISTENERS, "c2s"]
+        names = [*LISTENERS, "c2s", "first", "second"]
         self.ports = dict(zip(names, free_ports(len(names)), strict=True))
         self.config = self.folder / "ejabberd.yml"
+        self.certificate("first.example")
         self.config.write_text(self.configuration())
         self.config.chmod(0o600)
         self.process: subprocess.Popen[bytes] | None = None
@@ -55,13 +57,28 @@ class Lab:
     def configuration(self) -> str:
         """The server's configuration."""
         lines = ["hosts: [localhost]", "acl: {local: {user_regexp: ''}}", "access_rules: {local: {allow: local}}",
-                 "auth_stored_password_types: [plain, scram_sha256]", "listen:",
+                 "auth_stored_password_types: [scram_sha256]", "listen:",
                  f"  - {{port: {self.ports['c2s']}, ip: 127.0.0.1, module: ejabberd_c2s, starttls: true}}"]
         for kind, (transport, ip, options) in LISTENERS.items():
             lines.append(f"  - {{port: {self.ports[kind]}, ip: {ip}, transport: {transport}, module: ejabberd_stun, "
-                         f"use_turn: true, {options}}}")
+                         f"use_turn: true, {options.replace('{folder}', str(self.folder))}}}")
+        # Two addresses with the same two ports: RFC 5780.
+        lines += [f"  - {{port: {self.ports[port]}, ip: 127.0.0.{ip}, transport: udp, module: ejabberd_stun}}"
+                  for ip in (61, 62) for port in ("first", "second")]
         lines += ["modules:", "  mod_admin_extra: {}", "  mod_private: {}", "  mod_stun_disco: {secret: test secret}", ""]
         return "\n".join(lines)
+
+    def certificate(self, name: str) -> str:
+        """Makes the certificate of the listener that has one of its own, and gives it in PEM."""
+        made, own = (self.folder / one for one in ("made.pem", "own.pem"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-days", "2", "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}",
+                        "-keyout", made, "-out", self.folder / "cert.pem"], check=True, capture_output=True)
+        pem = (self.folder / "cert.pem").read_text()
+        made.write_text(pem + made.read_text())
+        made.chmod(0o600)
+        made.replace(own)
+        return pem
 
     def start(self) -> None:
         """Starts the server and waits for it."""
@@ -89,12 +106,16 @@ class Lab:
                 self.process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def ctl(self, *words: str) -> str:
-        """A control command that must succeed; its output."""
+    def log(self) -> str:
+        """What the server has said."""
+        return (self.folder / "log").read_text()
+
+    def ctl(self, *words: str, fails: bool = False) -> str:
+        """A control command that must succeed, or fail; its output."""
         command = [str(self.binaries / "rookery"), "ctl", "--spool", str(self.folder / "spool"), *words]
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-        assert done.returncode == 0, (words, done.stdout, done.stderr)
-        return done.stdout
+        assert (done.returncode != 0) == fails, (words, done.stdout, done.stderr)
+        return done.stdout + done.stderr if fails else done.stdout
 
     def register(self, user: str) -> None:
         """Makes an account with the password `secret`."""

@@ -32,6 +32,16 @@ def test_stunclient(lab: Lab) -> None:
     assert "reflexive addr: 127.0.0.1:" in done.stdout + done.stderr, done.stdout + done.stderr
 
 
+def test_natdiscovery(lab: Lab) -> None:
+    """coturn's client of RFC 5780 hears all four listeners: mapping, then filtering."""
+    for option, found in (("-m", "NAT with Endpoint Independent Mapping"), ("-f", "Endpoint Independent Filtering")):
+        command = ["turnutils_natdiscovery", option, "-p", str(lab.ports["first"]), "127.0.0.61"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        said = done.stdout + done.stderr
+        assert found in said and f"Other addr: : 127.0.0.62:{lab.ports['second']}" in said, said
+        assert "No ALG" in said, said
+
+
 def uclient(lab: Lab, kind: str, *options: str, clients: int = 2) -> None:
     """coturn's TURN client: every message must come back."""
     command = ["turnutils_uclient", "-u", "alice", "-w", "secret", "-n", str(MESSAGES), "-m", str(clients), "-l", "160",

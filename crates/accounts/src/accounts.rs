@@ -15,6 +15,7 @@ use crate::backend::anonymous::{AnonymousSession, Sessions};
 use crate::backend::sql::Sql;
 use crate::cache::{Cache, Entry};
 use crate::hashing::Hashing;
+use crate::relay::Relays;
 use crate::{AccountError, HostOptions, Method, Options, Stored};
 
 /// Gives random bytes: the kernel's source, passed in.
@@ -31,6 +32,7 @@ pub(crate) struct Inner {
     pub(crate) anonymous: Sessions,
     pub(crate) decoy_key: Arc<SecretBytes>,
     memory_key: hmac::Key,
+    pub(crate) relays: RwLock<Arc<Relays>>,
     settled: RwLock<Arc<Settled>>,
     /// Counts changes of accounts, so that what was read before a change is not cached after it.
     changes: AtomicU64,
@@ -98,6 +100,7 @@ impl Accounts {
             anonymous: Sessions::default(),
             decoy_key: Arc::new(decoy_key),
             memory_key,
+            relays: RwLock::default(),
             settled: RwLock::new(Arc::new(Settled { options, cache })),
             changes: AtomicU64::new(0),
         })))
@@ -301,10 +304,14 @@ impl Accounts {
             return Ok(entry);
         }
         let before = self.0.changes.load(Ordering::SeqCst);
-        let found = self.0.sql.load(&named.host, &named.user).await?;
+        let with_relay = self.keeps_relay_keys();
+        let found = self.0.sql.load(&named.host, &named.user, with_relay).await?;
         let entry = Arc::new(match found {
-            Some(found) => Entry::new(Some(found.stored), found.whole),
-            None => Entry::new(None, true),
+            Some(found) => {
+                let relay = self.open_relay_rows(named, &found.rows, &found.relay);
+                Entry::new(Some(found.stored), found.whole, relay)
+            }
+            None => Entry::new(None, true, Vec::new()),
         });
         if let Some(cache) = named.cache()
             && self.0.changes.load(Ordering::SeqCst) == before

@@ -9,6 +9,7 @@ use sasl::{ScramHash, ScramVerifier};
 use stdx::SecretBytes;
 use subtle::ConstantTimeEq;
 
+use crate::relay::RelayKey;
 use crate::{CacheLimits, Stored};
 
 /// An account as it was read: `None` if it does not exist.
@@ -17,13 +18,15 @@ pub(crate) struct Entry {
     pub(crate) stored: Option<Stored>,
     /// Every row was understood, so the rows may be written anew.
     pub(crate) whole: bool,
+    /// Keys for relays, where they are kept.
+    pub(crate) relay: Vec<RelayKey>,
     right: Mutex<Option<SecretBytes>>,
     derived: Mutex<Vec<ScramVerifier>>,
 }
 
 impl Entry {
-    pub(crate) fn new(stored: Option<Stored>, whole: bool) -> Self {
-        Self { stored, whole, right: Mutex::default(), derived: Mutex::default() }
+    pub(crate) fn new(stored: Option<Stored>, whole: bool, relay: Vec<RelayKey>) -> Self {
+        Self { stored, whole, relay, right: Mutex::default(), derived: Mutex::default() }
     }
 
     /// Whether the password of this tag was right before.

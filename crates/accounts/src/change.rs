@@ -5,7 +5,7 @@ use stdx::Secret;
 use store::Committed;
 
 use crate::accounts::{Accounts, Named};
-use crate::backend::sql::Changed;
+use crate::backend::sql::{Changed, Rows};
 use crate::check::prepare;
 use crate::{AccountError, Form, Method, Stored};
 
@@ -29,9 +29,9 @@ impl Accounts {
         {
             return Err(AccountError::Exists);
         }
-        let stored = self.store_form(&named, &prepared).await?;
+        let rows = self.rows(&named, &prepared, &self.store_form(&named, &prepared).await?);
         let changed =
-            self.0.sql.create(&named.host, &named.user, &stored, self.forgetting(&named)).await?;
+            self.0.sql.create(&named.host, &named.user, rows, self.forgetting(&named)).await?;
         done(changed, AccountError::Exists)
     }
 
@@ -50,9 +50,9 @@ impl Accounts {
         if self.look_up(&named).await?.stored.is_none() {
             return Err(AccountError::NotFound);
         }
-        let stored = self.store_form(&named, &prepared).await?;
+        let rows = self.rows(&named, &prepared, &self.store_form(&named, &prepared).await?);
         let changed =
-            self.0.sql.replace(&named.host, &named.user, &stored, self.forgetting(&named)).await?;
+            self.0.sql.replace(&named.host, &named.user, rows, self.forgetting(&named)).await?;
         done(changed, AccountError::NotFound)
     }
 
@@ -76,7 +76,8 @@ impl Accounts {
         self.add_forms(&mut stored, &forms, &prepared).await?;
         stored.set_plain(None);
         let after = self.forgetting(&named);
-        let changed = self.0.sql.upgrade(&named.host, &named.user, before, &stored, after).await?;
+        let rows = self.rows(&named, &prepared, &stored);
+        let changed = self.0.sql.upgrade(&named.host, &named.user, before, rows, after).await?;
         Ok(*changed == Changed::Done)
     }
 
@@ -104,6 +105,11 @@ impl Accounts {
         let mut stored = Stored::default();
         self.add_forms(&mut stored, &named.options().stored, prepared).await?;
         Ok(stored)
+    }
+
+    /// All rows of an account with this password.
+    pub(crate) fn rows(&self, named: &Named, prepared: &Secret, stored: &Stored) -> Rows {
+        Rows { users: stored.rows(), relay: self.relay_rows(named, prepared, stored) }
     }
 
     fn forgetting(&self, named: &Named) -> impl FnOnce() + Send + 'static {

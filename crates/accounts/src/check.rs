@@ -83,7 +83,7 @@ impl Accounts {
                 entry.set_right(tag);
             }
             if entry.whole {
-                self.upgrade(named, stored, prepared).await;
+                self.upgrade(named, &entry, stored, prepared).await;
             }
         }
         Ok(right)
@@ -121,10 +121,10 @@ impl Accounts {
         usual.cheapest().cloned()
     }
 
-    /// Stores the configured forms that are missing, replaces rows of the old kind, and drops clear
+    /// Stores the configured forms and the keys for relays that are missing, replaces rows of the old kind, and drops clear
     /// text if the administrator chose forms without it. What fails is tried again at the next
     /// log-in.
-    async fn upgrade(&self, named: &Named, before: &Stored, prepared: &Secret) {
+    async fn upgrade(&self, named: &Named, entry: &Entry, before: &Stored, prepared: &Secret) {
         let options = named.options();
         let forms = before.forms();
         let missing: Vec<Form> =
@@ -132,7 +132,8 @@ impl Accounts {
         let drops_plain = options.stored_explicitly
             && before.plain().is_some()
             && !options.stored.contains(&Form::Plain);
-        if missing.is_empty() && !drops_plain && !before.is_old() {
+        let lacks_keys = self.lacks_relay_keys(named, entry);
+        if missing.is_empty() && !drops_plain && !before.is_old() && !lacks_keys {
             return;
         }
         let result = async {
@@ -143,8 +144,8 @@ impl Accounts {
             }
             let (accounts, address) = (self.clone(), named.address.clone());
             let after = move || accounts.forget(&address);
-            let changed =
-                self.0.sql.upgrade(&named.host, &named.user, before, &stored, after).await?;
+            let rows = self.rows(named, prepared, &stored);
+            let changed = self.0.sql.upgrade(&named.host, &named.user, before, rows, after).await?;
             Ok::<Changed, AccountError>(*changed)
         };
         match result.await {

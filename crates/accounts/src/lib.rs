@@ -19,6 +19,7 @@ mod check;
 mod error;
 mod hashing;
 mod options;
+mod relay;
 mod stored;
 
 pub use accounts::{Accounts, RandomSource, Stats};
@@ -28,6 +29,7 @@ pub use backend::sql::TABLES;
 pub use check::Check;
 pub use error::AccountError;
 pub use options::{AnonymousProtocol, CacheLimits, HostOptions, OPTIONS, Options};
+pub use relay::{RelayKeys, RelayRealm, RelaySeal};
 pub use stored::{Form, Stored, StoredError};
 
 #[cfg(test)]

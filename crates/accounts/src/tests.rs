@@ -12,6 +12,7 @@ use store::testing::{ScratchStore, check_set_against_facts};
 
 use crate::*;
 
+mod relay;
 mod rows;
 
 fn random() -> [u8; 32] {
@@ -84,7 +85,7 @@ impl Bench {
 
 #[test]
 fn the_table_is_that_of_ejabberd() {
-    let [users, _] = TABLES;
+    let [users, ..] = TABLES;
     check_set_against_facts(users).unwrap();
 }
 
@@ -218,8 +219,9 @@ async fn an_upgrade_never_overwrites_a_password_set_meanwhile() {
         .await
         .unwrap()
         .into_inner();
+    let rows = crate::backend::sql::Rows { users: before.rows(), relay: Vec::new() };
     let upgraded =
-        bench.accounts.0.sql.upgrade("example.org", "juliet", &before, &before, || ()).await;
+        bench.accounts.0.sql.upgrade("example.org", "juliet", &before, rows, || ()).await;
     assert_eq!(upgraded.unwrap().into_inner(), crate::backend::sql::Changed::Refused);
     assert!(bench.is_right("juliet", "arise").await);
 }

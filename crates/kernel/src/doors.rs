@@ -60,6 +60,15 @@ pub trait Door: Sized + Send + Sync + 'static {
     fn replace(&self, next: &Self) {
         let _ = next;
     }
+
+    /// From now on it serves, or serves with the options that it took over: the moment to tell others what it offers.
+    /// `port` is the one that is open, none of a Unix socket. Called before the first connection or datagram.
+    fn in_force(&self, port: Option<u16>) {
+        let _ = port;
+    }
+
+    /// Its listener was closed, and the place where it listened is nobody's or another door's.
+    fn closed(&self) {}
 }
 
 /// Tells a door that its listener is closed, or that the server ends.
@@ -88,6 +97,8 @@ trait AnyDoor: Any + Send + Sync {
         stop: Stop,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>>;
     fn replace(&self, next: &dyn Any);
+    fn in_force(&self, port: Option<u16>);
+    fn closed(&self);
     fn as_any(&self) -> &dyn Any;
 }
 
@@ -108,6 +119,14 @@ impl<D: Door> AnyDoor for D {
         if let Some(next) = next.downcast_ref::<D>() {
             D::replace(self, next);
         }
+    }
+
+    fn in_force(&self, port: Option<u16>) {
+        D::in_force(self, port);
+    }
+
+    fn closed(&self) {
+        D::closed(self);
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -286,11 +305,15 @@ impl Doors {
                             "changed options of the socket itself take effect at the next start"
                         );
                     }
+                    if config.module.name != old.config.module.name {
+                        old.serving.load().closed();
+                    }
                     if config.transport == Transport::Udp {
                         old.serving.load().replace(door.as_any());
                     } else {
                         old.serving.store(Arc::new(door));
                     }
+                    old.serving.load().in_force(old.port);
                     old.config = config;
                     old
                 }
@@ -299,9 +322,7 @@ impl Doors {
             };
             open.insert(place, entry);
         }
-        present.into_values().for_each(|old| {
-            old.stop.send_replace(true);
-        });
+        present.into_values().for_each(OpenListener::close);
     }
 
     /// Where the server listens, with the kind of each listener, sorted.
@@ -324,9 +345,14 @@ impl Doors {
 
     /// Accepts nothing more; connections go on.
     pub fn close(&self) {
-        for (_, old) in self.open.lock().drain() {
-            old.stop.send_replace(true);
-        }
+        self.open.lock().drain().for_each(|(_, old)| old.close());
+    }
+}
+
+impl OpenListener {
+    fn close(self) {
+        self.stop.send_replace(true);
+        self.serving.load().closed();
     }
 }
 
@@ -336,9 +362,10 @@ fn start(
     door: Arc<dyn AnyDoor>,
     listener: Listener,
 ) -> OpenListener {
-    let serving = Arc::new(Serving::from_pointee(door));
     let (stop, stopped) = watch::channel(false);
     let (local, port) = (place(listener.local()), listener.port());
+    door.in_force(port);
+    let serving = Arc::new(Serving::from_pointee(door));
     kernel
         .tasks()
         .spawn("listener", accept_all(kernel.clone(), listener, serving.clone(), stopped));
@@ -355,9 +382,11 @@ fn start_datagrams(
     let local = address.map_or_else(String::new, |address| format!("{address} (udp)"));
     let (stop, closed) = watch::channel(false);
     let stopping = Stop { closed, stopping: kernel.tasks().stopping() };
+    let port = address.map(|address| address.port());
+    door.in_force(port);
     kernel.tasks().spawn("datagrams", Arc::clone(&door).serve_datagrams(sockets, stopping));
     let serving = Arc::new(Serving::from_pointee(door));
-    OpenListener { config, serving, stop, local, port: address.map(|address| address.port()) }
+    OpenListener { config, serving, stop, local, port }
 }
 
 async fn accept_all(

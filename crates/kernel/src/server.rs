@@ -286,10 +286,10 @@ impl Kernel {
         Arc::clone(value).downcast().expect("a value is kept under its own type")
     }
 
-    /// Tells `watch`, for as long as it lives, of accounts that may be used no longer.
+    /// Tells `watch`, for as long as it lives, of accounts that may be used no longer: once, however often it asks.
     pub fn watch_accounts(&self, watch: Weak<dyn AccountWatch>) {
         let mut watches = self.0.watches.lock();
-        watches.retain(|watch| watch.strong_count() > 0);
+        watches.retain(|known| known.strong_count() > 0 && !known.ptr_eq(&watch));
         watches.push(watch);
     }
 

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use rustls::SignatureScheme;
 
 use crate::cert_files::{CertEntry, PemFile, Stamp, assemble, expand};
@@ -20,6 +21,13 @@ pub struct CertOptions {
     pub hosts: Vec<String>,
     /// Folder for the certificates this server makes itself; `None` makes none.
     pub self_signed_dir: Option<PathBuf>,
+}
+
+impl CertOptions {
+    /// Adds a file by its name, which is no pattern.
+    pub fn add_file(&mut self, file: &str) {
+        self.certfiles.push(glob::Pattern::escape(file));
+    }
 }
 
 /// How bad a [`CertProblem`] is.
@@ -181,6 +189,8 @@ struct Table {
 /// The certificates in use; cheap to ask, swapped as a whole on reload.
 pub struct CertStore {
     table: ArcSwap<Table>,
+    /// Stores of listeners with a certificate of their own, read again whenever this one is.
+    beside: Mutex<Vec<Weak<CertStore>>>,
 }
 
 impl std::fmt::Debug for CertStore {
@@ -195,15 +205,35 @@ impl CertStore {
     /// Never fails: what is wrong is in the list, and a host without any certificate refuses handshakes.
     pub fn open(options: &CertOptions, now: SystemTime) -> (Arc<Self>, Vec<CertProblem>) {
         let (table, problems) = Table::build(options, &Table::default(), now);
-        (Arc::new(Self { table: ArcSwap::from_pointee(table) }), problems)
+        let (table, beside) = (ArcSwap::from_pointee(table), Mutex::default());
+        (Arc::new(Self { table, beside }), problems)
+    }
+
+    /// A store with one file alone, for a listener that names it (`certfile`). For as long as it lives it is read
+    /// again whenever this one is. What is wrong is in the list; without a usable certificate it refuses handshakes.
+    pub fn open_beside(&self, file: &str, now: SystemTime) -> (Arc<Self>, Vec<CertProblem>) {
+        let mut options = CertOptions::default();
+        options.add_file(file);
+        let (own, problems) = Self::open(&options, now);
+        let mut beside = self.beside.lock();
+        beside.retain(|other| other.strong_count() > 0);
+        beside.push(Arc::downgrade(&own));
+        (own, problems)
+    }
+
+    fn others(&self) -> Vec<Arc<Self>> {
+        self.beside.lock().iter().filter_map(Weak::upgrade).collect()
     }
 
     /// Reads everything again and swaps it in; running connections keep what they have.
     ///
     /// A file that has become unreadable or malformed keeps its previous content in use and is reported.
     pub fn reload(&self, options: &CertOptions, now: SystemTime) -> Vec<CertProblem> {
-        let (table, problems) = Table::build(options, &self.table.load(), now);
+        let (table, mut problems) = Table::build(options, &self.table.load(), now);
         self.table.store(Arc::new(table));
+        for other in self.others() {
+            problems.extend(other.reload(&other.options(), now));
+        }
         problems
     }
 
@@ -221,6 +251,7 @@ impl CertStore {
                 }
             });
         !same_files
+            || self.others().iter().any(|other| other.changed(now))
             || table
                 .entries
                 .iter()

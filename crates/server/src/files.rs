@@ -67,7 +67,11 @@ fn guarded(places: &Places, loaded: &Loaded) -> Vec<Guarded> {
     }
     let ctl_config = places.ctl_config();
     list.extend(ctl_config.map(|file| Guarded::new(file, "ejabberdctl.cfg", Keep::Unchanged)));
-    let keys = netio::key_files(&CertOptions::from_config(&loaded.config, None));
+    let mut certs = CertOptions::from_config(&loaded.config, None);
+    let listeners = loaded.config.listeners().iter().map(|listener| &listener.options);
+    let with_own = listeners.filter(|options| options.has("certfile"));
+    with_own.filter_map(|options| options.text("certfile")).for_each(|file| certs.add_file(file));
+    let keys = netio::key_files(&certs);
     list.extend(keys.into_iter().map(|file| Guarded::new(file, "a private key", Keep::Secret)));
     list.push(Guarded::new(&places.spool, "the data folder", Keep::Folder));
     let database = crate::run::database(places, &loaded.config);
@@ -76,6 +80,7 @@ fn guarded(places: &Places, loaded: &Loaded) -> Vec<Guarded> {
         file.push(suffix);
         list.push(Guarded::new(file, "the database", Keep::Private));
     }
+    list.push(Guarded::new(places.relay_key(), "the key of relay log-ins", Keep::Private));
     list.push(Guarded::new(places.cookie(), "the Erlang cookie", Keep::Private));
     list.push(Guarded::new(places.certificates(), "the folder of own certificates", Keep::Folder));
     for file in entries(&places.certificates(), "") {

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use accounts::Accounts;
+use accounts::{Accounts, RelaySeal};
 use kernel::doors::{Doors, DoorsError, Prepared};
 use kernel::{Clock, CloseReason, Control, Kernel, Parts, random};
 use netio::{CertOptions, CertStore, Inherited, Severity};
@@ -148,6 +148,7 @@ async fn run(arguments: &Arguments, boot: Boot, exposed: &[Finding]) -> Result<E
     server.open_control(requests)?;
     let mut inherited = Inherited::from_environment();
     let prepared = server.prepare_doors(&loaded.config, &loaded.sources, &mut inherited)?;
+    server.keep_relay_keys(&loaded.config);
     server.doors.commit(&server.kernel, prepared);
     let erlang = erlang::options(arguments, &server.places).map_err(StartError::Erlang)?;
     let node = match erlang {
@@ -275,6 +276,17 @@ impl Server {
         None
     }
 
+    /// Keeps keys of passwords while a listener wants them.
+    fn keep_relay_keys(&self, config: &Config) {
+        let realms = turn::realms(config);
+        let seal = || RelaySeal::open(&self.places.relay_key(), random::bytes());
+        let seal = (!realms.is_empty()).then(seal).transpose().unwrap_or_else(|error| {
+            tracing::error!(%error, "accounts without clear text cannot log in to relays");
+            None
+        });
+        self.kernel.accounts().keep_relay_keys(seal, realms);
+    }
+
     fn prepare_doors(
         &self,
         config: &Config,
@@ -377,6 +389,7 @@ impl Server {
         self.kernel
             .reload(config.clone())
             .map_err(|found| wrong(found, &loaded.sources).to_string())?;
+        self.keep_relay_keys(&config);
         self.doors.commit(&self.kernel, prepared);
         let log_options =
             LogOptions::from_section(config.global(), self.log_format, self.places.log_file());

@@ -203,6 +203,11 @@ impl Places {
         Some(beside(self.config.as_deref()?).join(CTL_CONFIG))
     }
 
+    /// The key under which keys for relays are sealed; never in the database, which holds those.
+    pub fn relay_key(&self) -> PathBuf {
+        self.spool.join("relay.key")
+    }
+
     /// Where Erlang keeps its cookie, and this server reads it: `$HOME/.erlang.cookie`.
     pub fn cookie(&self) -> PathBuf {
         self.home.join(".erlang.cookie")

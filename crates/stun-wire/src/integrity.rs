@@ -152,11 +152,18 @@ pub struct SecurityFeatures {
 
 const NONCE_COOKIE: &str = "obMatJos2";
 
+/// Bytes of [`SecurityFeatures::nonce_prefix`].
+pub const NONCE_PREFIX_BYTES: usize = NONCE_COOKIE.len() + 4;
+
 impl SecurityFeatures {
     /// The beginning of a nonce: the cookie and the features (RFC 8489 §9.2).
-    pub fn nonce_prefix(self) -> String {
+    pub fn nonce_prefix(self) -> [u8; NONCE_PREFIX_BYTES] {
         let bits = u8::from(self.password_algorithms) << 7 | u8::from(self.username_anonymity) << 6;
-        format!("{NONCE_COOKIE}{}", STANDARD.encode([bits, 0, 0]))
+        let mut prefix = [0; NONCE_PREFIX_BYTES];
+        let (cookie, features) = prefix.split_at_mut(NONCE_COOKIE.len());
+        cookie.copy_from_slice(NONCE_COOKIE.as_bytes());
+        STANDARD.encode_slice([bits, 0, 0], features).expect("three bytes become four letters");
+        prefix
     }
 }
 

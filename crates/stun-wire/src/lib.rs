@@ -20,8 +20,8 @@ pub use channel::{
     next_frame, padded_len,
 };
 pub use integrity::{
-    INTEGRITY_SHA256_BYTES_MIN, Key, SecurityFeatures, fingerprint, long_term_key, short_term_key,
-    split_nonce, user_hash,
+    INTEGRITY_SHA256_BYTES_MIN, Key, NONCE_PREFIX_BYTES, SecurityFeatures, fingerprint,
+    long_term_key, short_term_key, split_nonce, user_hash,
 };
 pub use message::{
     ATTRIBUTES_MAX, Class, HEADER_BYTES, Integrity, MAGIC_COOKIE, Message, Method, ParseError,

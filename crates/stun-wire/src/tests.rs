@@ -163,7 +163,7 @@ fn channel_data_and_frames() {
 #[test]
 fn the_nonce_tells_the_features() {
     let features = SecurityFeatures { password_algorithms: true, username_anonymity: false };
-    let nonce = format!("{}rest", features.nonce_prefix());
+    let nonce = format!("{}rest", str::from_utf8(&features.nonce_prefix()).unwrap());
     assert!(nonce.starts_with("obMatJos2") && nonce.len() == 17);
     assert_eq!(split_nonce(&nonce), (features, "rest"));
     assert_eq!(split_nonce("obMatJos2é€"), (SecurityFeatures::default(), "obMatJos2é€"));

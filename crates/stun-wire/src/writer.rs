@@ -4,7 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::attribute::{Algorithm, attr, mix};
 use crate::integrity::{Key, fingerprint, sha1_over, sha256_over};
-use crate::message::{Class, HEADER_BYTES, MAGIC_COOKIE, Message, Method, message_type};
+use crate::message::{
+    ATTRIBUTES_MAX, Class, HEADER_BYTES, MAGIC_COOKIE, Message, Method, message_type,
+};
 
 /// The longest message that can be written: its length field has 16 bits.
 pub const MESSAGE_BYTES_MAX: usize = HEADER_BYTES + 65_532;
@@ -125,18 +127,24 @@ impl MessageWriter {
     /// Adds the list of types that are not understood (RFC 8489 §14.13).
     #[must_use]
     pub fn unknown_attributes(self, kinds: impl Iterator<Item = u16>) -> Self {
-        let value: Vec<u8> = kinds.flat_map(u16::to_be_bytes).collect();
-        self.attribute(attr::UNKNOWN_ATTRIBUTES, &value)
+        let mut value = [0; 2 * ATTRIBUTES_MAX];
+        let mut len = 0;
+        for (room, kind) in value.chunks_exact_mut(2).zip(kinds) {
+            room.copy_from_slice(&kind.to_be_bytes());
+            len += 2;
+        }
+        self.attribute(attr::UNKNOWN_ATTRIBUTES, value.get(..len).unwrap_or_default())
     }
 
     /// Adds `PASSWORD-ALGORITHMS` in the order of preference (RFC 8489 §14.11).
     #[must_use]
     pub fn password_algorithms(self, algorithms: &[Algorithm]) -> Self {
-        let value: Vec<u8> = algorithms
-            .iter()
-            .flat_map(|algorithm| [algorithm.number().to_be_bytes(), [0, 0]].concat())
-            .collect();
-        self.attribute(attr::PASSWORD_ALGORITHMS, &value)
+        let mut value = [0; 4 * ATTRIBUTES_MAX];
+        for (room, algorithm) in value.chunks_exact_mut(4).zip(algorithms) {
+            room[..2].copy_from_slice(&algorithm.number().to_be_bytes());
+        }
+        let len = algorithms.len().min(ATTRIBUTES_MAX) * 4;
+        self.attribute(attr::PASSWORD_ALGORITHMS, value.get(..len).unwrap_or_default())
     }
 
     /// Adds the integrity with SHA-1 (RFC 8489 §14.5).

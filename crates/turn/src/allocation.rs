@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::icmp::IcmpError;
 use crate::login::Login;
 use crate::ports::Relay;
 use crate::shared::{Place, Shared};
@@ -260,6 +261,11 @@ impl Allocation {
         }
         let permitted = self.is_permitted(peer.ip(), now) && self.admits(bytes, shared, now);
         permitted.then_some(None)
+    }
+
+    /// Whether the client is told that a datagram did not reach a peer (RFC 8656 §11.5).
+    pub(crate) fn may_tell(&self, error: &IcmpError, shared: &Shared, now: Instant) -> bool {
+        self.is_permitted(error.peer.ip(), now) && self.admits(1, shared, now)
     }
 
     fn admits(&self, bytes: usize, shared: &Shared, now: Instant) -> bool {

@@ -160,7 +160,12 @@ fn transmit(socket: &UdpSocket, state: &UdpSocketState, batch: &Batch) {
         let destination = batch.to;
         let src_ip = batch.from;
         let transmit = Transmit { destination, ecn: None, contents, segment_size, src_ip };
-        state.try_send(UdpSockRef::from(socket), &transmit)
+        let send = || state.try_send(UdpSockRef::from(socket), &transmit);
+        // The error may be an ICMP one about an earlier datagram, told in place of sending this one.
+        send().or_else(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => Err(error),
+            _ => send(),
+        })
     };
     if batch.count == 1 {
         send(&batch.bytes, None).ok();

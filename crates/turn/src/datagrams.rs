@@ -16,11 +16,11 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use crate::Stun;
 use crate::allocation::{Allocation, Traffic, family};
 use crate::batch::{Outbox, Scratch, Sockets, with_scratch};
-use crate::login::{Judged, Login, Origin, binding};
+use crate::icmp;
+use crate::login::{Judged, Login, Name, Origin, binding};
 use crate::options::Settings;
 use crate::poller::Poller;
 use crate::requests::{Asked, Done};
-use crate::sources::Sources;
 
 /// How often what ran out is removed; an account that is gone ends within it.
 pub(crate) const SWEEP: Duration = Duration::from_millis(250);
@@ -48,8 +48,12 @@ struct Found {
 
 /// The socket of clients, and where each one's relays are.
 struct Table {
-    socket: UdpSocket,
+    socket: Arc<UdpSocket>,
     state: UdpSocketState,
+    /// Its address.
+    local: SocketAddr,
+    /// IPv4 clients are reached through it in IPv6 clothes.
+    is_ipv6: bool,
     clients: Slab<Client>,
     by_origin: HashMap<Origin, usize>,
     /// Of the packet before: the next one is often of the same client.
@@ -89,14 +93,25 @@ impl Table {
         self.last = None;
     }
 
+    /// The way back to a client through a socket that may be one for both families.
+    #[inline]
+    fn dressed(&self, address: SocketAddr) -> SocketAddr {
+        match address.ip() {
+            IpAddr::V4(ip) if self.is_ipv6 => {
+                SocketAddr::new(ip.to_ipv6_mapped().into(), address.port())
+            }
+            _ => address,
+        }
+    }
+
     /// Sends an answer by itself.
     fn answer(&self, origin: &Origin, answer: &[u8]) {
-        let destination = origin.client;
+        let destination = self.dressed(origin.client);
         let src_ip = origin.server;
         let transmit =
             Transmit { destination, ecn: None, contents: answer, segment_size: None, src_ip };
         // Lost, as datagrams may be: the client asks again.
-        self.state.try_send(UdpSockRef::from(&self.socket), &transmit).ok();
+        self.state.try_send(UdpSockRef::from(&*self.socket), &transmit).ok();
     }
 }
 
@@ -105,7 +120,8 @@ struct Shard {
     stun: Arc<Stun>,
     table: Table,
     poller: Poller,
-    sources: Sources,
+    /// Of the sockets that may be read; kept for its room.
+    tokens: Vec<u64>,
     traffic: Traffic,
     looking_up: usize,
     finder: mpsc::Sender<Found>,
@@ -140,18 +156,22 @@ impl Shard {
         finder: mpsc::Sender<Found>,
     ) -> std::io::Result<Self> {
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
-        if socket.local_addr()?.is_ipv4() {
+        let local = socket.local_addr()?;
+        if local.is_ipv4() {
             // ChannelData of a client's full packets is four bytes longer than what its peer sent.
             set_ip_mtu_discover(&socket, Ipv4PathMtuDiscovery::DONT)?;
         }
         let poller = Poller::new()?;
         poller.add(&socket, CLIENTS)?;
+        let socket = Arc::new(socket);
+        stun.shared.listeners.add(&socket);
+        let is_ipv6 = local.is_ipv6();
         let (clients, by_origin) = (Slab::new(), HashMap::new());
         Ok(Self {
             stun,
-            table: Table { socket, state, clients, by_origin, last: None },
+            table: Table { socket, state, local, is_ipv6, clients, by_origin, last: None },
             poller,
-            sources: Sources::new(Instant::now()),
+            tokens: Vec::with_capacity(64),
             traffic: Traffic::default(),
             looking_up: 0,
             finder,
@@ -160,12 +180,11 @@ impl Shard {
 
     /// Waits for packets and serves what there is, within bounds.
     async fn readable(&mut self) -> std::io::Result<()> {
-        let Self { stun, table, poller, sources, traffic, looking_up, finder, .. } = self;
+        let Self { stun, table, poller, tokens, traffic, looking_up, finder } = self;
         let mut ready = poller.readable().await?;
-        let mut tokens = Vec::with_capacity(64);
         let mut opened = Vec::new();
         for _ in 0..ROUNDS {
-            ready.tokens(&mut tokens)?;
+            ready.tokens(tokens)?;
             if tokens.is_empty() {
                 break;
             }
@@ -176,7 +195,6 @@ impl Shard {
                 settings: &settings,
                 now,
                 table,
-                sources,
                 traffic,
                 looking_up,
                 finder,
@@ -208,7 +226,7 @@ impl Shard {
     /// Goes on with a request whose user was looked up.
     fn take_found(&mut self, origin: &Origin, bytes: &[u8], login: Option<Login>) {
         self.looking_up -= 1;
-        let Self { stun, table, sources, traffic, looking_up, finder, .. } = self;
+        let Self { stun, table, traffic, looking_up, finder, .. } = self;
         let settings = stun.settings.load();
         let mut opened = Vec::new();
         let now = Instant::now();
@@ -217,7 +235,6 @@ impl Shard {
             settings: &settings,
             now,
             table,
-            sources,
             traffic,
             looking_up,
             finder,
@@ -241,7 +258,6 @@ impl Shard {
             })
             .collect();
         over.into_iter().for_each(|index| self.table.remove(index));
-        self.sources.sweep(now);
         self.stun.shared.sweep(now);
         self.traffic.publish();
     }
@@ -253,7 +269,6 @@ struct Burst<'a> {
     settings: &'a Arc<Settings>,
     now: Instant,
     table: &'a mut Table,
-    sources: &'a mut Sources,
     traffic: &'a mut Traffic,
     looking_up: &'a mut usize,
     finder: &'a mpsc::Sender<Found>,
@@ -266,8 +281,8 @@ impl Burst<'_> {
         let Scratch { inbox, outbox } = scratch;
         let Some((socket, state)) = self.table.socket(token) else { return };
         if inbox.receive(socket, state).is_err() {
-            // Nothing there, or an error of a packet that was sent before: neither is of use to anybody.
-            return;
+            // Nothing there, or an error of a packet that was sent before.
+            return self.peer_errors(outbox, token);
         }
         match token.checked_sub(1) {
             None => {
@@ -307,7 +322,7 @@ impl Burst<'_> {
         let Some(client) = self.table.clients.get(index) else { return };
         let Some(allocation) = &client.allocation else { return };
         let becomes = allocation.peer_packet(peer, bytes.len(), &self.stun.shared, self.now);
-        let to = (CLIENTS, dressed(&self.table.socket, client.origin.client), client.origin.server);
+        let to = (CLIENTS, self.table.dressed(client.origin.client), client.origin.server);
         match (becomes, u16::try_from(bytes.len())) {
             (Some(Some(number)), Ok(len)) => {
                 self.traffic.count_to_client(bytes.len());
@@ -321,10 +336,31 @@ impl Burst<'_> {
         }
     }
 
+    /// Tells a client what did not reach its peers.
+    fn peer_errors(&self, outbox: &mut Outbox, token: u64) {
+        let client = token.checked_sub(1).and_then(|relay| {
+            let client = self.table.clients.get((relay >> 1) as usize)?;
+            Some((client, client.allocation.as_ref()?))
+        });
+        let (Some((client, allocation)), Some((socket, _))) = (client, self.table.socket(token))
+        else {
+            return;
+        };
+        let to = (CLIENTS, self.table.dressed(client.origin.client), client.origin.server);
+        for error in icmp::take(socket) {
+            if allocation.may_tell(&error, &self.stun.shared, self.now) {
+                outbox.push(self.table, to, &error.indication(), &[]);
+            }
+        }
+    }
+
     /// A STUN message of a client, or nothing of ours.
     fn message(&mut self, outbox: &mut Outbox, origin: &Origin, bytes: &[u8]) {
         let known = self.table.index(origin);
-        if known.is_none() && !self.sources.admit(origin.client.ip(), self.now) {
+        if known.is_none()
+            && !self.stun.shared.sources().admit(origin.client.ip(), bytes.len(), self.now)
+        {
+            self.traffic.dropped += 1;
             return;
         }
         let Ok(message) = Message::parse(bytes) else { return };
@@ -333,8 +369,7 @@ impl Burst<'_> {
         }
         match (message.class(), message.method()) {
             (Class::Request, Method::Binding) => {
-                let answer = binding(&message, origin);
-                self.answer(origin, bytes.len(), &answer, known.is_some());
+                self.binding(origin, &message, known.is_some());
             }
             (Class::Request, _) if bytes.len() <= REQUEST_BYTES_MAX && !message.is_classic() => {
                 self.request(origin, &message, known);
@@ -344,25 +379,42 @@ impl Burst<'_> {
         }
     }
 
+    fn binding(&mut self, origin: &Origin, message: &Message<'_>, known: bool) {
+        let behaviour = self.stun.shared.listeners.behaviour(self.table.local, message);
+        let answer = binding(message, origin, behaviour.as_ref());
+        match behaviour.and_then(|behaviour| behaviour.socket) {
+            None => self.answer(origin, &answer, known),
+            Some(socket) if self.may_answer(origin, answer.len(), known) => {
+                // Lost, as datagrams may be.
+                socket.send_to(&answer, origin.client).ok();
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn may_answer(&self, origin: &Origin, bytes: usize, known: bool) -> bool {
+        let ip = origin.client.ip();
+        known || self.stun.shared.sources().may_answer(ip, bytes, self.now)
+    }
+
     /// Answers; to somebody unknown no more than the allowance of the address.
-    fn answer(&mut self, origin: &Origin, asked: usize, answer: &[u8], known: bool) {
-        if known || self.sources.may_answer(origin.client.ip(), asked, answer.len()) {
-            let client = dressed(&self.table.socket, origin.client);
-            self.table.answer(&Origin { client, ..*origin }, answer);
+    fn answer(&mut self, origin: &Origin, answer: &[u8], known: bool) {
+        if self.may_answer(origin, answer.len(), known) {
+            self.table.answer(origin, answer);
         }
     }
 
     fn request(&mut self, origin: &Origin, message: &Message<'_>, known: Option<usize>) {
         if !self.settings.use_turn {
             let answer = crate::refused(message, stun_wire::code::BAD_REQUEST);
-            return self.answer(origin, message.bytes().len(), &answer, false);
+            return self.answer(origin, &answer, false);
         }
         let login = known.and_then(|index| {
             Some(Arc::clone(&self.table.clients.get(index)?.allocation.as_ref()?.login))
         });
         match self.stun.judge(self.settings, message, origin, login.as_deref()) {
             Judged::Refused(answer) => {
-                self.answer(origin, message.bytes().len(), &answer, known.is_some());
+                self.answer(origin, &answer, known.is_some());
             }
             Judged::LookUp(user) => self.look_up(origin, message, user),
             Judged::Present => {
@@ -373,7 +425,7 @@ impl Burst<'_> {
     }
 
     /// Looks a user up in a task of its own; the request waits there.
-    fn look_up(&mut self, origin: &Origin, message: &Message<'_>, user: String) {
+    fn look_up(&mut self, origin: &Origin, message: &Message<'_>, user: Name) {
         if *self.looking_up >= LOOK_UPS_MAX {
             return;
         }
@@ -381,7 +433,7 @@ impl Burst<'_> {
         let (stun, settings) = (Arc::clone(self.stun), Arc::clone(self.settings));
         let (origin, bytes, finder) = (*origin, message.bytes().to_vec(), self.finder.clone());
         self.stun.kernel.tasks().spawn("relay log-in", async move {
-            let login = stun.look_up(&settings.realm, &user).await;
+            let login = stun.look_up(&settings.realm, user).await;
             // An error means that the listener is closed.
             finder.send(Found { origin, bytes, login }).await.ok();
         });
@@ -389,7 +441,7 @@ impl Burst<'_> {
 
     fn found(&mut self, origin: &Origin, message: &Message<'_>, login: Option<Login>) {
         match self.stun.admit(self.settings, message, origin, login) {
-            Err(answer) => self.answer(origin, message.bytes().len(), &answer, false),
+            Err(answer) => self.answer(origin, &answer, false),
             Ok(login) => self.perform(origin, message, &login),
         }
     }
@@ -417,7 +469,7 @@ impl Burst<'_> {
             (None, None) => {}
         }
         if let Done::Answer(answer) = done {
-            self.answer(origin, message.bytes().len(), &answer, true);
+            self.answer(origin, &answer, true);
         }
     }
 
@@ -478,14 +530,5 @@ fn undressed(address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(_) => address,
         ip => SocketAddr::new(ip.to_canonical(), address.port()),
-    }
-}
-
-/// The way back through a dual-stack socket.
-fn dressed(socket: &UdpSocket, address: SocketAddr) -> SocketAddr {
-    let IpAddr::V4(ip) = address.ip() else { return address };
-    match socket.local_addr() {
-        Ok(local) if local.is_ipv6() => SocketAddr::new(ip.to_ipv6_mapped().into(), address.port()),
-        _ => address,
     }
 }

@@ -9,8 +9,10 @@
 
 mod allocation;
 mod batch;
+mod behaviour;
 mod commands;
 mod datagrams;
+mod icmp;
 mod login;
 mod options;
 mod peers;
@@ -21,16 +23,19 @@ mod shared;
 mod sources;
 mod stream;
 mod tcp_relay;
+#[cfg(test)]
+mod tests;
 
 use std::net::UdpSocket;
 use std::sync::Arc;
 
+use accounts::RelayRealm;
 use arc_swap::ArcSwap;
 use kernel::Kernel;
 use kernel::contracts::{AccountWatch, RelayService, RelayServices};
 use kernel::doors::{Door, DoorEntry, Open, Stop, door};
 use netio::Link;
-use settings::{Endpoint, ListenerConfig, Problem, Transport};
+use settings::{Config, Endpoint, ListenerConfig, Problem, Transport};
 use stun_wire::{Message, MessageWriter};
 
 use options::Settings;
@@ -41,11 +46,24 @@ pub use commands::COMMANDS;
 /// The doors of this crate.
 pub static DOORS: &[DoorEntry] = &[door::<Stun>()];
 
+/// The realms in which accounts log in to relays with their own passwords, as the listeners of a configuration name
+/// them: of those, keys have to be kept.
+pub fn realms(config: &Config) -> Vec<RelayRealm> {
+    options::realms(config)
+}
+
 /// A listener for STUN and TURN.
 pub struct Stun {
     kernel: Kernel,
     shared: Arc<Shared>,
     settings: ArcSwap<Settings>,
+    place: Place,
+}
+
+/// Where it listens, as the configuration says it.
+struct Place {
+    endpoint: Endpoint,
+    transport: Transport,
 }
 
 impl Door for Stun {
@@ -57,10 +75,9 @@ impl Door for Stun {
         let settings = Settings::read(open)?;
         let kernel = open.kernel.clone();
         let shared: Arc<Shared> = kernel.shared();
-        let watch: Arc<dyn AccountWatch> = shared.clone();
-        kernel.watch_accounts(Arc::downgrade(&watch));
-        announce(&kernel, open.listener, &settings);
-        Ok(Self { kernel, shared, settings: ArcSwap::from_pointee(settings) })
+        let ListenerConfig { endpoint, transport, .. } = open.listener;
+        let place = Place { endpoint: endpoint.clone(), transport: *transport };
+        Ok(Self { kernel, shared, settings: ArcSwap::from_pointee(settings), place })
     }
 
     async fn serve(self: Arc<Self>, link: Link) {
@@ -77,24 +94,37 @@ impl Door for Stun {
     fn replace(&self, next: &Self) {
         self.settings.store(next.settings.load_full());
     }
+
+    fn in_force(&self, port: Option<u16>) {
+        let watch: Arc<dyn AccountWatch> = self.shared.clone();
+        self.kernel.watch_accounts(Arc::downgrade(&watch));
+        let services = port.map_or_else(Vec::new, |port| self.services(port));
+        self.kernel.shared::<RelayServices>().announce(&self.place.name(), services);
+    }
+
+    fn closed(&self) {
+        self.kernel.shared::<RelayServices>().announce(&self.place.name(), Vec::new());
+    }
 }
 
-/// Says what is offered here, for clients that ask which services there are.
-fn announce(kernel: &Kernel, listener: &ListenerConfig, settings: &Settings) {
-    let Endpoint::Inet { ip, port } = listener.endpoint else { return };
-    let service = |relays| RelayService {
-        relays,
-        tls: settings.tls.is_some(),
-        udp: listener.transport == Transport::Udp,
-        port,
-        address: settings.relay_v4.map(|at| at.told),
-    };
-    let mut services = vec![service(false)];
-    if settings.use_turn {
-        services.push(service(true));
+impl Place {
+    /// What tells listeners apart.
+    fn name(&self) -> String {
+        format!("{:?} {:?}", self.endpoint, self.transport)
     }
-    let name = format!("{ip} {port} {:?}", listener.transport);
-    kernel.shared::<RelayServices>().announce(&name, services);
+}
+
+impl Stun {
+    /// What is offered here, for clients that ask which services there are.
+    fn services(&self, port: u16) -> Vec<RelayService> {
+        let settings = self.settings.load();
+        let udp = self.place.transport == Transport::Udp;
+        let address = settings.relay_v4.map(|at| at.told);
+        let tls = settings.tls.is_some();
+        let service = |relays| RelayService { relays, tls, udp, port, address };
+        let kinds = if settings.use_turn { &[false, true][..] } else { &[false] };
+        kinds.iter().map(|relays| service(*relays)).collect()
+    }
 }
 
 /// An error answer to somebody who has not logged in.

@@ -1,28 +1,28 @@
 //! Who asks: the long-term credential mechanism (RFC 8489 §9.2), its nonce, and where passwords come from.
 //!
-//! A user name is looked up as one that a host handed out (`mod_stun_disco`), else as an account. An account's own
-//! password can serve only where an administrator has chosen to store clear text: a SCRAM verifier cannot be turned
-//! into a key of RFC 8489, and such a key kept beside it would be a fast hash to try passwords on.
+//! A user name is looked up as one that a host handed out (`mod_stun_disco`), else as an account. The keys of an
+//! account's own password come from clear text where that is stored, else from what `accounts` keeps sealed.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use accounts::RelayKeys;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use jid::BareJid;
 use kernel::contracts::{Bans, RelayCredentials};
 use sha2::Sha256;
-use stdx::Secret;
 use stun_wire::{
-    Algorithm, Class, Key, Message, MessageWriter, SecurityFeatures, attr, code, long_term_key,
-    split_nonce, user_hash,
+    Algorithm, Class, Key, Message, MessageWriter, NONCE_PREFIX_BYTES, SecurityFeatures, attr,
+    code, split_nonce, user_hash,
 };
 use subtle::ConstantTimeEq;
 
 use crate::Stun;
-use crate::options::Settings;
-use crate::shared::Use;
+use crate::behaviour::Behaviour;
+use crate::options::{Settings, host_of};
+use crate::shared::{Ends, Use};
 
 /// The longest user name (RFC 8489 §14.3), in bytes.
 const USER_BYTES_MAX: usize = 508;
@@ -30,6 +30,9 @@ const USER_BYTES_MAX: usize = 508;
 const REALM_BYTES_MAX: usize = 763;
 /// How long a nonce may be used, in seconds.
 const NONCE_SECONDS: u32 = 3_600;
+/// What makes a nonce ours: when it was made, and eight bytes of an HMAC over that and the address.
+const MARK_BYTES: usize = 12;
+const NONCE_BYTES: usize = NONCE_PREFIX_BYTES + MARK_BYTES / 3 * 4;
 /// In the order of preference.
 const ALGORITHMS: [Algorithm; 2] = [Algorithm::Sha256, Algorithm::Md5];
 
@@ -48,6 +51,8 @@ pub(crate) struct Login {
     md5: Option<Key>,
     sha256: Option<Key>,
     pub(crate) used: Arc<Use>,
+    /// When it began to be looked up.
+    pub(crate) since: Ends,
 }
 
 /// How an answer is protected: as its request was.
@@ -60,11 +65,19 @@ pub(crate) struct Seal<'a> {
 /// What is to be done with a request that needs a log-in.
 pub(crate) enum Judged {
     /// Not before the user is looked up.
-    LookUp(String),
+    LookUp(Name),
     /// Refused with this answer.
     Refused(Vec<u8>),
     /// The present log-in goes on.
     Present,
+}
+
+/// How a client says who it is.
+pub(crate) enum Name {
+    /// `USERNAME`.
+    User(String),
+    /// `USERHASH` (RFC 8489 §14.4).
+    Hash([u8; 32]),
 }
 
 /// What a request says about who asks.
@@ -84,27 +97,33 @@ impl Login {
     /// For `auth_type: anonymous`: an address as a user.
     pub(crate) fn anonymous(stun: &Stun, origin: &Origin) -> Self {
         let name = origin.client.ip().to_string();
-        let used = stun.shared.use_of(&name, None);
-        Self { user: name, hash: [0; 32], md5: None, sha256: None, used }
+        let (since, used) = (stun.shared.ends(), stun.shared.use_of(&name, None));
+        Self { user: name, hash: [0; 32], md5: None, sha256: None, used, since }
     }
 }
 
 impl Stun {
-    /// A nonce for an address: when it was made, and our mark. Nothing is kept.
-    fn nonce(&self, ip: IpAddr) -> String {
+    /// A nonce for an address: when it was made, and our mark. Nothing is kept, and nothing allocated.
+    fn nonce(&self, ip: IpAddr) -> [u8; NONCE_BYTES] {
         let made = self.shared.started.elapsed().as_secs() as u32;
         let features = SecurityFeatures { password_algorithms: true, username_anonymity: false };
-        let mut nonce = features.nonce_prefix();
-        URL_SAFE_NO_PAD.encode_string(self.marked(made, ip), &mut nonce);
+        let mut nonce = [0; NONCE_BYTES];
+        let (prefix, mark) = nonce.split_at_mut(NONCE_PREFIX_BYTES);
+        prefix.copy_from_slice(&features.nonce_prefix());
+        let marked = self.marked(made, ip);
+        URL_SAFE_NO_PAD.encode_slice(marked, mark).expect("twelve bytes become sixteen letters");
         nonce
     }
 
-    fn marked(&self, made: u32, ip: IpAddr) -> [u8; 12] {
+    fn marked(&self, made: u32, ip: IpAddr) -> [u8; MARK_BYTES] {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.shared.nonce_key)
             .expect("HMAC takes keys of any length");
         mac.update(&made.to_be_bytes());
-        mac.update(ip.to_string().as_bytes());
-        let mut marked = [0; 12];
+        match ip {
+            IpAddr::V4(ip) => mac.update(&ip.octets()),
+            IpAddr::V6(ip) => mac.update(&ip.octets()),
+        }
+        let mut marked = [0; MARK_BYTES];
         let (time, mark) = marked.split_at_mut(4);
         time.copy_from_slice(&made.to_be_bytes());
         mark.iter_mut().zip(mac.finalize().into_bytes()).for_each(|(to, from)| *to = from);
@@ -114,26 +133,29 @@ impl Stun {
     /// Whether a nonce is ours, for this address, and not too old.
     fn is_fresh(&self, nonce: &str, ip: IpAddr) -> bool {
         let (features, rest) = split_nonce(nonce);
-        let Ok(bytes) = URL_SAFE_NO_PAD.decode(rest) else { return false };
+        let mut bytes = [0; MARK_BYTES];
+        if URL_SAFE_NO_PAD.decode_slice(rest, &mut bytes) != Ok(MARK_BYTES) {
+            return false;
+        }
         let Some(made) = bytes.first_chunk().map(|made| u32::from_be_bytes(*made)) else {
             return false;
         };
         let now = self.shared.started.elapsed().as_secs() as u32;
-        let ours: bool = self.marked(made, ip).as_slice().ct_eq(&bytes).into();
+        let ours: bool = self.marked(made, ip).ct_eq(&bytes).into();
         ours && features.password_algorithms && now.saturating_sub(made) <= NONCE_SECONDS
     }
 
     /// An error with what the client needs to try again. No word more than that: the sender may be forged.
-    fn challenge(
+    pub(crate) fn challenge(
         &self,
         settings: &Settings,
         message: &Message<'_>,
         code: u16,
-        ip: IpAddr,
+        origin: &Origin,
     ) -> Vec<u8> {
         let writer = MessageWriter::error(message, code)
             .attribute(attr::REALM, settings.realm.as_bytes())
-            .attribute(attr::NONCE, self.nonce(ip).as_bytes())
+            .attribute(attr::NONCE, &self.nonce(origin.client.ip()))
             .password_algorithms(&ALGORITHMS);
         finish(writer, message)
     }
@@ -152,7 +174,7 @@ impl Stun {
         present: Option<&Login>,
     ) -> Judged {
         let ip = origin.client.ip();
-        let challenge = |code| self.challenge(settings, message, code, ip);
+        let challenge = |code| self.challenge(settings, message, code, origin);
         if settings.anonymous {
             return Judged::Present;
         }
@@ -170,9 +192,8 @@ impl Stun {
             return self.refused("stale_nonce", challenge(code::STALE_NONCE));
         }
         match (claim.user, present) {
-            (Ok(user), None) => Judged::LookUp(user.to_owned()),
-            // Nobody is found by a hash alone: the nonce says so (RFC 8489 §18.1).
-            (Err(_), None) => self.refused("user", challenge(code::UNAUTHENTICATED)),
+            (Ok(user), None) => Judged::LookUp(Name::User(user.to_owned())),
+            (Err(hash), None) => Judged::LookUp(Name::Hash(hash)),
             (user, Some(login)) => {
                 let same = match user {
                     Ok(user) => user == login.user,
@@ -208,12 +229,25 @@ impl Stun {
         });
         right.map(Arc::new).ok_or_else(|| {
             refusal("password");
-            self.challenge(settings, message, code::UNAUTHENTICATED, origin.client.ip())
+            self.challenge(settings, message, code::UNAUTHENTICATED, origin)
         })
     }
 
     /// Finds the keys of a user name.
-    pub(crate) async fn look_up(&self, realm: &str, user: &str) -> Option<Login> {
+    pub(crate) async fn look_up(&self, realm: &str, name: Name) -> Option<Login> {
+        let since = self.shared.ends();
+        match name {
+            Name::User(user) => self.look_up_user(realm, &user, since).await,
+            Name::Hash(hash) => {
+                let (user, host) = self.kernel.accounts().relay_account(hash).await.ok()??;
+                let names = [format!("{user}@{host}"), user];
+                let name = names.into_iter().find(|name| user_hash(name, realm) == hash)?;
+                self.look_up_account(realm, &name, since).await
+            }
+        }
+    }
+
+    async fn look_up_user(&self, realm: &str, user: &str, since: Ends) -> Option<Login> {
         let now = self.kernel.clock().unix_seconds();
         for host in self.kernel.hosts() {
             let Some(credentials) = host.generation().contract::<dyn RelayCredentials>() else {
@@ -224,15 +258,22 @@ impl Stun {
             // Whoever is gone relays no more, however long the log-in was to be valid.
             let exists = self.kernel.accounts().exists(node, login.account.domain()).await;
             let may = matches!(exists, Ok(true)) && !self.is_banned(&login.account).await;
-            return may.then(|| self.login(realm, user, &login.account, &login.password));
+            let keys = || RelayKeys::derive(user, realm, &login.password);
+            return may.then(|| self.login(realm, user, since, &login.account, keys()));
         }
+        self.look_up_account(realm, user, since).await
+    }
+
+    /// Finds the keys of an account's own password.
+    async fn look_up_account(&self, realm: &str, user: &str, since: Ends) -> Option<Login> {
         let account = self.account(realm, user)?;
         let node = account.node()?;
         if self.is_banned(&account).await {
             return None;
         }
-        let stored = self.kernel.accounts().stored(node, account.domain()).await.ok()??;
-        Some(self.login(realm, user, &account, stored.plain()?))
+        let accounts = self.kernel.accounts();
+        let keys = accounts.relay_keys(node, account.domain(), realm, user).await.ok()??;
+        Some(self.login(realm, user, since, &account, keys))
     }
 
     /// Whether an account is banned; when that cannot be read, it counts as banned.
@@ -251,19 +292,25 @@ impl Stun {
         {
             return self.kernel.host(account.domain()).map(|_| account);
         }
-        let first = || self.kernel.hosts().into_iter().next();
-        let host = self.kernel.host(realm).or_else(first)?;
-        BareJid::new(&format!("{user}@{}", host.name())).ok()
+        let config = self.kernel.config();
+        BareJid::new(&format!("{user}@{}", host_of(realm, &config))).ok()
     }
 
-    fn login(&self, realm: &str, user: &str, account: &BareJid, password: &Secret) -> Login {
-        let key = |algorithm| Some(long_term_key(algorithm, user, realm, password));
+    fn login(
+        &self,
+        realm: &str,
+        user: &str,
+        since: Ends,
+        account: &BareJid,
+        keys: RelayKeys,
+    ) -> Login {
         Login {
             user: user.to_owned(),
             hash: user_hash(user, realm),
-            md5: key(Algorithm::Md5),
-            sha256: key(Algorithm::Sha256),
+            md5: Some(keys.md5),
+            sha256: Some(keys.sha256),
             used: self.shared.use_of(account.as_str(), Some(account)),
+            since,
         }
     }
 }
@@ -286,11 +333,8 @@ fn claim<'a>(message: &Message<'a>) -> Option<Claim<'a>> {
     let algorithm = match (offered, chosen) {
         (None, None) => Algorithm::Md5,
         (Some(offered), Some(chosen)) => {
-            let ours: Vec<u8> = ALGORITHMS
-                .iter()
-                .flat_map(|algorithm| [algorithm.number().to_be_bytes(), [0, 0]].concat())
-                .collect();
-            if offered.value != ours {
+            let told = ALGORITHMS.map(|algorithm| u32::from(algorithm.number()) << 16);
+            if offered.value != told.map(u32::to_be_bytes).as_flattened() {
                 return None;
             }
             chosen.password_algorithm().ok()??
@@ -336,7 +380,11 @@ pub(crate) fn finish_for(
 }
 
 /// Answers a Binding request (RFC 8489 §6.3.1, §11 for peers of RFC 3489). It needs no log-in.
-pub(crate) fn binding(message: &Message<'_>, origin: &Origin) -> Vec<u8> {
+pub(crate) fn binding(
+    message: &Message<'_>,
+    origin: &Origin,
+    behaviour: Option<&Behaviour>,
+) -> Vec<u8> {
     const KNOWN: &[u16] = &[
         attr::USERNAME,
         attr::MESSAGE_INTEGRITY,
@@ -348,8 +396,10 @@ pub(crate) fn binding(message: &Message<'_>, origin: &Origin) -> Vec<u8> {
         attr::PRIORITY,
         attr::USE_CANDIDATE,
         attr::PADDING,
+        attr::CHANGE_REQUEST,
     ];
-    let mut unknown = message.unknown(KNOWN, UNKNOWN_MAX).peekable();
+    let known = if behaviour.is_some() { KNOWN } else { &KNOWN[..KNOWN.len() - 1] };
+    let mut unknown = message.unknown(known, UNKNOWN_MAX).peekable();
     if unknown.peek().is_some() && !message.is_classic() {
         let writer = MessageWriter::error(message, code::UNKNOWN_ATTRIBUTE);
         return finish(writer.unknown_attributes(unknown), message);
@@ -358,6 +408,14 @@ pub(crate) fn binding(message: &Message<'_>, origin: &Origin) -> Vec<u8> {
     let writer = match message.is_classic() {
         true => writer.address(attr::MAPPED_ADDRESS, origin.client),
         false => writer.xor_address(attr::XOR_MAPPED_ADDRESS, origin.client),
+    };
+    let writer = match behaviour.filter(|_| !message.is_classic()) {
+        None => writer,
+        // RFC 5780 §6.1.
+        Some(behaviour) => writer
+            .address(attr::MAPPED_ADDRESS, origin.client)
+            .address(attr::RESPONSE_ORIGIN, behaviour.origin)
+            .address(attr::OTHER_ADDRESS, behaviour.other),
     };
     finish(writer, message)
 }

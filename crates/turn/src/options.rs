@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use access::{Access, Rate, ShaperRef, Subject};
-use kernel::doors::Open;
+use accounts::RelayRealm;
+use kernel::doors::{Door, Open};
 use netio::{TlsEndpoint, TlsOptions};
-use settings::{Endpoint, IpRange, Problem, Section, Transport, Value};
+use settings::{Config, Endpoint, IpRange, Problem, Section, Transport, Value};
 
+use crate::Stun;
 use crate::peers::PeerRules;
 use crate::ports::RelayAddress;
 
@@ -17,6 +19,7 @@ use crate::ports::RelayAddress;
 pub(crate) const LISTENER_OPTIONS: &[&str] = &[
     "auth_realm",
     "auth_type",
+    "certfile",
     "server_name",
     "shaper",
     "tls",
@@ -33,6 +36,8 @@ pub(crate) const LISTENER_OPTIONS: &[&str] = &[
     "use_turn",
 ];
 
+/// Realms whose keys are kept of each password.
+const REALMS_MAX: usize = 4;
 /// Permissions of one allocation when the option says infinity: a bound there must be.
 const PERMISSIONS_CEILING: u64 = 1_000;
 /// Fewer relay ports than this are worth a warning.
@@ -84,7 +89,7 @@ impl Settings {
         Ok(Self {
             use_turn,
             anonymous: options.text("auth_type") == Some("anonymous"),
-            realm: options.text("auth_realm").unwrap_or(open.config.first_host()).to_owned(),
+            realm: realm(options, open.config),
             software: options.text("server_name").unwrap_or_default().chars().take(127).collect(),
             relay_v4,
             relay_v6,
@@ -101,6 +106,38 @@ impl Settings {
             tls: tls(open)?,
         })
     }
+}
+
+/// The realm of a listener.
+fn realm(options: &Section, config: &Config) -> String {
+    options.text("auth_realm").unwrap_or(config.first_host()).to_owned()
+}
+
+/// The host of user names that name none: the realm when that is one, else the first.
+pub(crate) fn host_of<'a>(realm: &'a str, config: &'a Config) -> &'a str {
+    let is_host = config.hosts().iter().any(|host| host == realm);
+    if is_host { realm } else { config.first_host() }
+}
+
+/// The realms in which accounts log in to relays, of all listeners.
+pub(crate) fn realms(config: &Config) -> Vec<RelayRealm> {
+    let mut realms: Vec<RelayRealm> = Vec::new();
+    for listener in config.listeners().iter().filter(|one| one.module.name == Stun::NAME) {
+        let options = &listener.options;
+        let name = realm(options, config);
+        let known = realms.iter().any(|realm| realm.name == name);
+        if known || !options.bool("use_turn") || options.text("auth_type") == Some("anonymous") {
+            continue;
+        }
+        if realms.len() == REALMS_MAX {
+            let title = options.title();
+            tracing::warn!(listener = title, realm = name, "keys of so many realms are not kept");
+            continue;
+        }
+        let host = host_of(&name, config).to_owned();
+        realms.push(RelayRealm { name, host });
+    }
+    realms
 }
 
 /// What is wrong whatever the rest says.
@@ -241,7 +278,22 @@ fn tls(open: &Open<'_>) -> Result<Option<Arc<TlsEndpoint>>, Vec<Problem>> {
     if !open.listener.options.bool("tls") {
         return Ok(None);
     }
-    let (endpoint, _) = TlsEndpoint::new(&TlsOptions::default(), open.kernel.certs().clone())
+    let options = &open.listener.options;
+    let certs = match options.text("certfile") {
+        None => open.kernel.certs().clone(),
+        Some(file) => {
+            let now = open.kernel.clock().wall().into();
+            let (own, problems) = open.kernel.certs().open_beside(file, now);
+            if own.count() == 0 {
+                let why =
+                    problems.first().map_or_else(String::new, |problem| format!(": {problem}"));
+                let title = format!("the listener has no certificate{why}");
+                return Err(vec![options.problem("certfile", title)]);
+            }
+            own
+        }
+    };
+    let (endpoint, _) = TlsEndpoint::new(&TlsOptions::default(), certs)
         .map_err(|error| vec![Problem::new(open.listener.pos, error.to_string())])?;
     Ok(Some(Arc::new(endpoint)))
 }

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use quinn_udp::{UdpSockRef, UdpSocketState};
 use rustix::net::sockopt::{Ipv4PathMtuDiscovery, set_ip_mtu_discover};
 
+use crate::icmp;
+
 /// Ports that are tried when the system refuses some that are free by our own books.
 const TRIES: usize = 16;
 /// What a relay may hold that nobody has read yet, in bytes.
@@ -95,6 +97,7 @@ impl Relay {
     fn open(at: RelayAddress, port: Port) -> io::Result<Self> {
         let address = SocketAddr::new(at.bound, port.number);
         let socket = netio::bind_datagram(address, RECEIVE_BUFFER_BYTES)?;
+        icmp::keep(&socket)?;
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         let relay =
             Self { socket, state, told: SocketAddr::new(at.told, port.number), _port: port };

@@ -105,7 +105,12 @@ impl Stun {
         };
         done.unwrap_or_else(|(code, reason)| {
             refusal(reason);
-            Done::Answer(asked.error(code))
+            Done::Answer(match code {
+                code::STALE_NONCE => {
+                    self.challenge(asked.settings, asked.message, code, asked.origin)
+                }
+                _ => asked.error(code),
+            })
         })
     }
 
@@ -130,8 +135,11 @@ impl Stun {
             _ => return Err((code::UNSUPPORTED_TRANSPORT, "transport")),
         };
         let lifetime = lifetime(message)?.max(LIFETIME_DEFAULT);
-        let place = self.shared.place(&asked.login.used, asked.settings.allocations_max);
+        let Login { used, since, .. } = &**asked.login;
+        let place = self.shared.place(used, *since, asked.settings.allocations_max);
         let place = place.map_err(|why| match why {
+            // The client asks once more, and is looked up once more.
+            NoPlace::Ended => (code::STALE_NONCE, "ended"),
             NoPlace::Quota => (code::ALLOCATION_QUOTA_REACHED, "quota"),
             NoPlace::Server => (code::INSUFFICIENT_CAPACITY, "capacity"),
         })?;

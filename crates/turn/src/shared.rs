@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use jid::BareJid;
 use kernel::contracts::AccountWatch;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use crate::behaviour::Listeners;
 use crate::ports::{PortSet, Relay};
+use crate::sources::Sources;
 
 /// Allocations of the whole server; each costs two descriptors at most.
 pub(crate) const ALLOCATIONS_MAX: usize = 20_000;
@@ -101,8 +103,13 @@ pub(crate) struct Shared {
     pub(crate) tcp_ports: Arc<PortSet>,
     pub(crate) nonce_key: [u8; 32],
     pub(crate) started: Instant,
+    pub(crate) listeners: Listeners,
     allocations: AtomicU32,
     uses: Mutex<HashMap<String, Arc<Use>>>,
+    /// How often an account ended; written under the lock of `uses`.
+    ends: AtomicU64,
+    /// Asked for senders without allocation alone, over every transport.
+    sources: Mutex<Sources>,
     reservations: Mutex<HashMap<[u8; 8], Reservation>>,
     connections: Mutex<HashMap<u32, Waiting>>,
 }
@@ -115,8 +122,11 @@ impl Default for Shared {
             tcp_ports: Arc::default(),
             nonce_key: kernel::random::bytes(),
             started: Instant::now(),
+            listeners: Listeners::default(),
             allocations: AtomicU32::new(0),
             uses: Mutex::default(),
+            ends: AtomicU64::new(0),
+            sources: Mutex::new(Sources::new(Instant::now())),
             reservations: Mutex::default(),
             connections: Mutex::default(),
         }
@@ -130,9 +140,32 @@ pub(crate) enum NoPlace {
     Quota,
     /// The server has.
     Server,
+    /// An account ended after the log-in was looked up: maybe this one.
+    Ended,
 }
 
+/// A moment, in the order of accounts that ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ends(u64);
+
 impl Shared {
+    /// Now: to be remembered before an account is looked up, and shown when it wants a place.
+    pub(crate) fn ends(&self) -> Ends {
+        Ends(self.ends.load(Ordering::SeqCst))
+    }
+
+    /// Senders without allocation.
+    pub(crate) fn sources(&self) -> MutexGuard<'_, Sources> {
+        self.sources.lock()
+    }
+
+    /// All locks, for the test that packets need none.
+    #[cfg(test)]
+    pub(crate) fn hold_everything(&self) -> impl Sized {
+        let waiting = (self.reservations.lock(), self.connections.lock());
+        (self.uses.lock(), self.sources.lock(), waiting)
+    }
+
     /// The use of an account, or of `name` where there is none. It stays known while something is allocated.
     pub(crate) fn use_of(&self, name: &str, account: Option<&BareJid>) -> Arc<Use> {
         if let Some(known) = self.uses.lock().get(name) {
@@ -147,13 +180,22 @@ impl Shared {
         })
     }
 
-    /// Takes a place for one more allocation.
-    pub(crate) fn place(self: &Arc<Self>, used: &Arc<Use>, max: u64) -> Result<Place, NoPlace> {
+    /// Takes a place for one more allocation, for an account that was looked up after `since`.
+    pub(crate) fn place(
+        self: &Arc<Self>,
+        used: &Arc<Use>,
+        since: Ends,
+        max: u64,
+    ) -> Result<Place, NoPlace> {
         if self.allocations.fetch_add(1, Ordering::Relaxed) as usize >= ALLOCATIONS_MAX {
             self.allocations.fetch_sub(1, Ordering::Relaxed);
             return Err(NoPlace::Server);
         }
         let mut uses = self.uses.lock();
+        if used.is_ended() || self.ends() != since {
+            self.allocations.fetch_sub(1, Ordering::Relaxed);
+            return Err(NoPlace::Ended);
+        }
         // Another allocation of the same name may have been made since the log-in was looked up.
         let used = Arc::clone(uses.entry(used.name.clone()).or_insert_with(|| Arc::clone(used)));
         if u64::from(used.allocations.load(Ordering::Relaxed)) >= max {
@@ -224,11 +266,18 @@ impl Shared {
         right.then(|| waiting.remove(&id)).flatten()
     }
 
-    /// Forgets what has waited too long.
+    /// Forgets what has waited too long. Whoever relays calls this, and waits for nobody: the next time will do.
     pub(crate) fn sweep(&self, now: Instant) {
-        self.reservations.lock().retain(|_, kept| kept.until > now);
+        if let Some(mut reservations) = self.reservations.try_lock() {
+            reservations.retain(|_, kept| kept.until > now);
+        }
         let keep = |one: &Waiting| one.until > now && !one.ended.load(Ordering::Relaxed);
-        self.connections.lock().retain(|_, one| keep(one));
+        if let Some(mut connections) = self.connections.try_lock() {
+            connections.retain(|_, one| keep(one));
+        }
+        if let Some(mut sources) = self.sources.try_lock() {
+            sources.sweep(now);
+        }
     }
 
     /// Whether a relay of this server has the port of that family.
@@ -239,7 +288,9 @@ impl Shared {
 
 impl AccountWatch for Shared {
     fn ended(&self, account: &BareJid) {
-        self.uses.lock().retain(|_, used| {
+        let mut uses = self.uses.lock();
+        self.ends.fetch_add(1, Ordering::SeqCst);
+        uses.retain(|_, used| {
             let ends = used.account.as_ref() == Some(account);
             if ends {
                 used.ended.store(true, Ordering::Relaxed);
@@ -257,18 +308,39 @@ mod tests {
     fn a_quota_counts_places_and_an_ended_account_keeps_none() {
         let shared = Arc::new(Shared::default());
         let account = BareJid::new("romeo@example.org").unwrap();
+        let since = shared.ends();
         let used = shared.use_of("romeo@example.org", Some(&account));
-        let first = shared.place(&used, 2).unwrap();
-        let second = shared.place(&used, 2).unwrap();
-        assert_eq!(shared.place(&used, 2).err(), Some(NoPlace::Quota));
+        let first = shared.place(&used, since, 2).unwrap();
+        let second = shared.place(&used, since, 2).unwrap();
+        assert_eq!(shared.place(&used, since, 2).err(), Some(NoPlace::Quota));
         drop(second);
-        let again = shared.place(&used, 2).unwrap();
+        let again = shared.place(&used, since, 2).unwrap();
         shared.ended(&account);
         assert!(first.used.is_ended() && again.used.is_ended());
         drop((first, again));
         assert_eq!(shared.allocations(), 0);
         assert!(shared.uses.lock().is_empty());
         assert!(!shared.use_of("romeo@example.org", Some(&account)).is_ended());
+    }
+
+    /// Whoever was looked up before an account ended gets nothing, whether there was a use of it then or not.
+    #[test]
+    fn no_place_for_an_account_that_ended_after_it_was_looked_up() {
+        let shared = Arc::new(Shared::default());
+        let (name, account) = ("romeo@example.org", BareJid::new("romeo@example.org").unwrap());
+        let since = shared.ends();
+        let used = shared.use_of(name, Some(&account));
+        let place = shared.place(&used, since, 9).unwrap();
+        let second = shared.use_of(name, Some(&account));
+        shared.ended(&account);
+        let fresh = shared.use_of(name, Some(&account));
+        for used in [&used, &second, &fresh] {
+            assert_eq!(shared.place(used, since, 9).err(), Some(NoPlace::Ended));
+        }
+        assert_eq!(shared.place(&used, shared.ends(), 9).err(), Some(NoPlace::Ended));
+        drop(place);
+        assert_eq!(shared.allocations(), 0);
+        assert!(shared.place(&fresh, shared.ends(), 9).is_ok(), "looked up anew");
     }
 
     #[test]

@@ -19,7 +19,8 @@ use crate::Stun;
 use crate::allocation::{Allocation, Traffic, family};
 use crate::batch::{Outbox, Sockets, with_scratch};
 use crate::datagrams::{REQUEST_BYTES_MAX, SWEEP, data_indication, indicated, send_whole};
-use crate::login::{Judged, Login, Origin, binding};
+use crate::icmp;
+use crate::login::{Judged, Login, Origin, binding, refusal};
 use crate::options::Settings;
 use crate::poller::Poller;
 use crate::requests::{Asked, Done};
@@ -252,13 +253,19 @@ impl Connection {
     }
 
     async fn message(&mut self, bytes: &[u8]) -> Next {
+        if self.allocation.is_none()
+            && !self.stun.shared.sources().admit(self.origin.client.ip(), 0, self.heard)
+        {
+            refusal("rate");
+            return Next::Close;
+        }
         let Ok(message) = Message::parse(bytes) else { return Next::Close };
         if message.fingerprint() == Some(false) {
             return Next::Close;
         }
         match (message.class(), message.method()) {
             (Class::Request, Method::Binding) => {
-                let answer = binding(&message, &self.origin);
+                let answer = binding(&message, &self.origin, None);
                 self.out.extend_from_slice(&answer);
             }
             (Class::Request, _) if !self.settings.use_turn => {
@@ -286,7 +293,7 @@ impl Connection {
                 Ok(present.unwrap_or_else(|| Arc::new(Login::anonymous(&self.stun, &self.origin))))
             }
             Judged::LookUp(user) => {
-                let found = self.stun.look_up(&self.settings.realm, &user).await;
+                let found = self.stun.look_up(&self.settings.realm, user).await;
                 self.stun.admit(&self.settings, message, &self.origin, found)
             }
         };
@@ -418,6 +425,13 @@ impl Connection {
         with_scratch(|scratch| {
             for relay in allocation.relays.iter().flatten() {
                 if scratch.inbox.receive(&relay.socket, &relay.state).is_err() {
+                    for error in icmp::take(&relay.socket) {
+                        if out.len() < OUT_BYTES_MAX
+                            && allocation.may_tell(&error, &stun.shared, now)
+                        {
+                            out.extend_from_slice(&error.indication());
+                        }
+                    }
                     continue;
                 }
                 for (peer, _, bytes) in scratch.inbox.datagrams() {

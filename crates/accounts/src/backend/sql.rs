@@ -1,15 +1,16 @@
 //! Accounts in the SQL store: ejabberd's `sql`, and its `internal` (`mnesia`), which is the same
 //! store here.
 
-use ::store::{Committed, Store, StoreError, TableSet, Tx};
+use ::store::{Committed, Query, Store, StoreError, TableSet, Tx};
 use stdx::SecretBytes;
 use tokio::sync::oneshot;
 
 use super::store;
+use crate::relay::RelayRow;
 use crate::stored::{Stored, UserRow};
 
 /// The tables of accounts, to declare when the store is opened.
-pub const TABLES: [&TableSet; 2] = [&store::USERS_SET, &store::KEYS_SET];
+pub const TABLES: [&TableSet; 3] = [&store::USERS_SET, &store::KEYS_SET, &store::RELAY_SET];
 
 /// The name of the key for invented verifiers.
 const DECOY_KEY: &str = "decoy";
@@ -19,10 +20,18 @@ pub(crate) struct Sql {
     store: Store,
 }
 
-/// What was read of an account: its forms, and whether every row was understood.
+/// What was read of an account: its forms, whether every row was understood, and the rows themselves.
 pub(crate) struct Found {
     pub(crate) stored: Stored,
     pub(crate) whole: bool,
+    pub(crate) rows: Vec<UserRow>,
+    pub(crate) relay: Vec<RelayRow>,
+}
+
+/// What is written of an account.
+pub(crate) struct Rows {
+    pub(crate) users: Vec<UserRow>,
+    pub(crate) relay: Vec<RelayRow>,
 }
 
 /// What became of a change that depends on what is there.
@@ -44,11 +53,29 @@ impl Sql {
         Ok(key.into_inner())
     }
 
-    pub(crate) async fn load(&self, host: &str, user: &str) -> Result<Option<Found>, StoreError> {
+    pub(crate) async fn load(
+        &self,
+        host: &str,
+        user: &str,
+        with_relay: bool,
+    ) -> Result<Option<Found>, StoreError> {
         let (host, user) = (host.to_owned(), user.to_owned());
-        self.store
-            .read(move |query| Ok(understand(&store::rows(query, &host, &user)?, &user, &host)))
-            .await
+        let load = move |query: &mut Query<'_>| {
+            let mut found = understand(store::rows(query, &host, &user)?, &user, &host);
+            if let Some(found) = found.as_mut().filter(|_| with_relay) {
+                found.relay = store::relay_rows(query, &host, &user)?;
+            }
+            Ok(found)
+        };
+        self.store.read(load).await
+    }
+
+    /// User name and host of the account that has a name of this hash.
+    pub(crate) async fn relay_account(
+        &self,
+        userhash: Vec<u8>,
+    ) -> Result<Option<(String, String)>, StoreError> {
+        self.store.read(move |query| store::relay_account(query, &userhash)).await
     }
 
     pub(crate) async fn list(
@@ -73,10 +100,10 @@ impl Sql {
         &self,
         host: &str,
         user: &str,
-        stored: &Stored,
+        rows: Rows,
         after: impl FnOnce() + Send + 'static,
     ) -> Result<Committed<Changed>, StoreError> {
-        let (host, user, rows) = (host.to_owned(), user.to_owned(), stored.rows());
+        let (host, user) = (host.to_owned(), user.to_owned());
         let change = move |tx: &mut Tx<'_>| {
             if store::exists(tx, &host, &user)? {
                 return Ok(Changed::Refused);
@@ -92,10 +119,10 @@ impl Sql {
         &self,
         host: &str,
         user: &str,
-        stored: &Stored,
+        rows: Rows,
         after: impl FnOnce() + Send + 'static,
     ) -> Result<Committed<Changed>, StoreError> {
-        let (host, user, rows) = (host.to_owned(), user.to_owned(), stored.rows());
+        let (host, user) = (host.to_owned(), user.to_owned());
         let change = move |tx: &mut Tx<'_>| {
             if !store::exists(tx, &host, &user)? {
                 return Ok(Changed::Refused);
@@ -113,13 +140,13 @@ impl Sql {
         host: &str,
         user: &str,
         before: &Stored,
-        stored: &Stored,
+        rows: Rows,
         after: impl FnOnce() + Send + 'static,
     ) -> Result<Committed<Changed>, StoreError> {
         let (host, user) = (host.to_owned(), user.to_owned());
-        let (before, rows) = (before.rows(), stored.rows());
+        let before = before.rows();
         let change = move |tx: &mut Tx<'_>| {
-            let now = understand(&store::rows(tx, &host, &user)?, &user, &host);
+            let now = understand(store::rows(tx, &host, &user)?, &user, &host);
             if !now.is_some_and(|now| now.whole && now.stored.rows() == before) {
                 return Ok(Changed::Refused);
             }
@@ -161,14 +188,14 @@ impl Sql {
 }
 
 /// Puts rows together and logs those that are not understood; nothing if there are none.
-fn understand(rows: &[UserRow], user: &str, host: &str) -> Option<Found> {
+fn understand(rows: Vec<UserRow>, user: &str, host: &str) -> Option<Found> {
     if rows.is_empty() {
         return None;
     }
     let mut whole = true;
-    let stored = Stored::from_rows(rows, |error| {
+    let stored = Stored::from_rows(&rows, |error| {
         whole = false;
         tracing::error!(user, host, %error, "a row of `users` is not understood and left as it is");
     });
-    Some(Found { stored, whole })
+    Some(Found { stored, whole, rows, relay: Vec::new() })
 }

@@ -1,11 +1,13 @@
-//! Table `users` as ejabberd's multi-host layout has it, the key of invented verifiers, and the SQL
-//! for both.
+//! Table `users` as ejabberd's multi-host layout has it, the key of invented verifiers, the sealed keys for relays, and
+//! the SQL for them.
 
 use stdx::{Secret, SecretBytes};
 use store::{
     Column, DefaultValue, Index, Kind, Query, Row, StoreError, Table, TableSet, Tx, Update,
 };
 
+use super::sql::Rows;
+use crate::relay::RelayRow;
 use crate::stored::UserRow;
 
 /// Rows of one account that are read at most: there are five kinds.
@@ -51,6 +53,52 @@ pub(crate) static USERS_SET: TableSet = TableSet {
 pub(crate) static KEYS_SET: TableSet =
     TableSet { module: "rookery_accounts", version: 1, tables: &[&KEYS], updates: &[] };
 
+/// Keys for relays, sealed ([`crate::relay`]): at most two names an account and realm.
+pub(crate) static RELAY: Table = Table::new("rookery_relay_keys", "rookery_relay", RELAY_COLUMNS)
+    .indexes(RELAY_INDEXES)
+    .server_host_always();
+
+const RELAY_COLUMNS: &[Column] = &[
+    Column::new("userhash", Kind::Blob),
+    Column::text("username"),
+    Column::text("server_host"),
+    Column::text("realm"),
+    Column::new("sealed", Kind::Blob),
+];
+const RELAY_INDEXES: &[Index] =
+    &[Index::unique(&["userhash"]), Index::on(&["server_host", "username"])];
+
+pub(crate) static RELAY_SET: TableSet =
+    TableSet { module: "rookery_relay", version: 1, tables: &[&RELAY], updates: &[] };
+
+/// Rows of one account that are read at most.
+const RELAY_ROWS_MAX: i64 = 16;
+
+pub(crate) fn relay_rows(
+    query: &mut Query<'_>,
+    host: &str,
+    user: &str,
+) -> Result<Vec<RelayRow>, StoreError> {
+    query.query(
+        "SELECT userhash, realm, sealed FROM rookery_relay_keys \
+         WHERE server_host = ?1 AND username = ?2 LIMIT ?3",
+        &[&host, &user, &RELAY_ROWS_MAX],
+        |row| Ok(RelayRow { userhash: row.get(0)?, realm: row.get(1)?, sealed: row.get(2)? }),
+    )
+}
+
+pub(crate) fn relay_account(
+    query: &mut Query<'_>,
+    userhash: &[u8],
+) -> Result<Option<(String, String)>, StoreError> {
+    let mut found = query.query(
+        "SELECT username, server_host FROM rookery_relay_keys WHERE userhash = ?1",
+        &[&userhash],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    Ok(found.pop())
+}
+
 fn row(row: &Row<'_>) -> Result<UserRow, StoreError> {
     Ok(UserRow {
         kind: row.get::<Option<i64>>(0)?.unwrap_or(0),
@@ -86,10 +134,18 @@ pub(crate) fn replace(
     tx: &mut Tx<'_>,
     host: &str,
     user: &str,
-    rows: &[UserRow],
+    rows: &Rows,
 ) -> Result<(), StoreError> {
     delete(tx, host, user)?;
-    for row in rows {
+    for row in &rows.relay {
+        tx.execute(
+            "INSERT INTO rookery_relay_keys (userhash, username, server_host, realm, sealed) \
+             VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (userhash) DO UPDATE SET \
+             username = excluded.username, server_host = excluded.server_host, sealed = excluded.sealed",
+            &[&row.userhash, &user, &host, &row.realm, &row.sealed],
+        )?;
+    }
+    for row in &rows.users {
         tx.execute(
             "INSERT INTO users (username, server_host, type, password, serverkey, salt, iterationcount) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -101,6 +157,10 @@ pub(crate) fn replace(
 
 /// Deletes an account; gives whether there was one.
 pub(crate) fn delete(tx: &mut Tx<'_>, host: &str, user: &str) -> Result<bool, StoreError> {
+    tx.execute(
+        "DELETE FROM rookery_relay_keys WHERE server_host = ?1 AND username = ?2",
+        &[&host, &user],
+    )?;
     let deleted =
         tx.execute("DELETE FROM users WHERE server_host = ?1 AND username = ?2", &[&host, &user])?;
     Ok(deleted > 0)

@@ -12,7 +12,7 @@ use kernel::contracts::{RelayCredentials, RelayLogin, RelayServices};
 use kernel::{
     Answering, At, GetAnswer, IqRequest, Kernel, Module, Register, Start, Xep, random, xep,
 };
-use settings::{Endpoint, Problem, Section, Transport, Value};
+use settings::{Problem, Section, Value};
 use stdx::Secret;
 use xmlstream::Element;
 use xmpp_wire::{StanzaCondition, StanzaError};
@@ -124,32 +124,23 @@ impl StunDisco {
         if !self.local {
             return all;
         }
-        let config = kernel.config();
-        let listens = |port: u16, udp: bool| {
-            config.listeners().iter().any(|listener| {
-                matches!(listener.endpoint, Endpoint::Inet { port: other, .. } if other == port)
-                    && (listener.transport == Transport::Udp) == udp
-            })
-        };
-        for offered in kernel.shared::<RelayServices>().list() {
-            if listens(offered.port, offered.udp) {
-                let kind = match (offered.relays, offered.tls) {
-                    (false, false) => "stun",
-                    (false, true) => "stuns",
-                    (true, false) => "turn",
-                    (true, true) => "turns",
-                };
-                // A certificate is made out for the name.
-                let address = offered.address.filter(|_| !offered.tls);
-                all.push(Service {
-                    host: address.as_ref().map_or_else(|| self.host.clone(), IpAddr::to_string),
-                    port: offered.port,
-                    kind,
-                    transport: if offered.udp { "udp" } else { "tcp" },
-                    restricted: offered.relays,
-                });
+        all.extend(kernel.shared::<RelayServices>().list().into_iter().map(|offered| {
+            let kind = match (offered.relays, offered.tls) {
+                (false, false) => "stun",
+                (false, true) => "stuns",
+                (true, false) => "turn",
+                (true, true) => "turns",
+            };
+            // A certificate is made out for the name.
+            let address = offered.address.filter(|_| !offered.tls);
+            Service {
+                host: address.as_ref().map_or_else(|| self.host.clone(), IpAddr::to_string),
+                port: offered.port,
+                kind,
+                transport: if offered.udp { "udp" } else { "tcp" },
+                restricted: offered.relays,
             }
-        }
+        }));
         all
     }
 

@@ -105,9 +105,14 @@ fn the_password_is_that_of_the_shared_scheme() {
 async fn own_listeners_are_told_while_they_listen() {
     let server = Server::start("mod_stun_disco: {access: all}", &["romeo"]).await;
     let service = RelayService { relays: true, tls: false, udp: true, port: 3478, address: None };
-    server.kernel.shared::<RelayServices>().announce("one", vec![service]);
+    let offered = server.kernel.shared::<RelayServices>();
     let payload = "<services xmlns='urn:xmpp:extdisco:2'/>";
-    let services = ask(&server, "romeo@example.org/a", payload).await.unwrap();
-    // No listener of the configuration has the port.
-    assert_eq!(services.children().count(), 0);
+    // What `ejabberd_stun` says when it is put in force, and when it is closed.
+    for (services, told) in
+        [(vec![service], &["turn example.org 3478 udp true true"][..]), (Vec::new(), &[][..])]
+    {
+        offered.announce("one", services);
+        let services = ask(&server, "romeo@example.org/a", payload).await.unwrap();
+        assert_eq!(shown(&services), told);
+    }
 }

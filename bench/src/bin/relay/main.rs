@@ -1,4 +1,4 @@
-//! Measures relaying of ChannelData: Rookery, coturn and a bare forwarding loop, in one run on loopback.
+//! Measures relaying of ChannelData: Rookery, ejabberd, coturn and bare forwarding loops, in one run on loopback.
 //!
 //! `cargo run --release -p bench --bin relay -- --rookery target/release/rookery [--out bench/RELAY.md]`
 
@@ -7,7 +7,6 @@ use std::fs;
 use std::io::{IoSlice, Write as _};
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -21,6 +20,10 @@ use stun_wire::{
 const BURST: usize = 32;
 const CHANNEL: u16 = 0x4001;
 const SIZES: [usize; 2] = [160, 1200];
+
+mod servers;
+
+use servers::{Server, start};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -48,20 +51,12 @@ struct Options {
     /// Be the bare loop: forward from this port to that one.
     #[arg(long, num_args = 2, hide = true)]
     bare: Option<Vec<u16>>,
-}
-
-/// A server that is measured, ended when dropped.
-struct Server {
-    child: Child,
-    port: u16,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
+    /// The same with many datagrams a system call.
+    #[arg(long, num_args = 2, hide = true)]
+    batched: Option<Vec<u16>>,
+    /// Leaves servers out: a list of names, with commas.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
 }
 
 /// A client with one channel to a peer.
@@ -76,7 +71,10 @@ struct Client {
 fn main() -> Outcome<()> {
     let options = Options::parse();
     if let Some([from, to]) = options.bare.as_deref() {
-        return bare_loop(*from, *to);
+        return servers::bare_loop(*from, *to);
+    }
+    if let Some([from, to]) = options.batched.as_deref() {
+        return servers::batched_loop(*from, *to);
     }
     let folder = std::env::temp_dir().join(format!("rookery-bench-relay-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
@@ -90,25 +88,15 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// The floor: one receive and one send for each datagram, nothing looked at.
-fn bare_loop(from: u16, to: u16) -> Outcome<()> {
-    let inside = UdpSocket::bind(("127.0.0.1", from))?;
-    let outside = UdpSocket::bind("127.0.0.1:0")?;
-    let mut buffer = [0; 2048];
-    loop {
-        let len = inside.recv(&mut buffer)?;
-        // As datagrams may be, it is lost when the peer has no room.
-        outside.send_to(buffer.get(4..len).unwrap_or_default(), ("127.0.0.1", to)).ok();
-    }
-}
-
 fn measure(options: &Options, folder: &Path) -> Outcome<String> {
     rustix::thread::sched_setaffinity(None, &{
         let mut set = rustix::thread::CpuSet::new();
         set.set(1);
         set
     })?;
-    let names = ["bare loop", "coturn", "Rookery"];
+    let wanted =
+        |name: &&str| options.only.is_empty() || options.only.iter().any(|one| one == name);
+    let names: Vec<&str> = servers::NAMES.into_iter().filter(wanted).collect();
     let mut table: Vec<Vec<Vec<f64>>> = vec![vec![Vec::new(); SIZES.len() + 2]; names.len()];
     for _ in 0..options.rounds {
         for (name, figures) in names.iter().zip(&mut table) {
@@ -116,7 +104,7 @@ fn measure(options: &Options, folder: &Path) -> Outcome<String> {
                 into.push(saturated(options, folder, name, *size)?);
             }
             figures[2].push(latency(options, folder, name)?);
-            if *name != "bare loop" {
+            if !servers::is_loop(name) {
                 figures[3].push(idle(options, folder, name)?);
             }
         }
@@ -125,7 +113,8 @@ fn measure(options: &Options, folder: &Path) -> Outcome<String> {
         "# Relaying\n\nWritten by `cargo run --release -p bench --bin relay`: ChannelData of one client to one peer \
          on loopback, servers on processor 0, load on 1.\nProcessor time of the server (all threads) divided by \
          datagrams that reached the peer, while the load generator sends without pause;\nmedian of the rounds, least \
-         and most in brackets. Latency is one way, one datagram a millisecond.\n\n",
+         and most in brackets. The bare loop receives and sends one datagram a call, the batched one up to 32 \
+         (recvmmsg, sendmmsg);\nneither looks at what it forwards. Latency is one way, one datagram a millisecond.\n\n",
     );
     let (date, load) = (first_line("/proc/version"), first_line("/proc/loadavg"));
     writeln!(
@@ -133,7 +122,7 @@ fn measure(options: &Options, folder: &Path) -> Outcome<String> {
         "{date}; load average at the end {load}; {} rounds of {} s\n",
         options.rounds, options.seconds
     )?;
-    writeln!(page, "| figure | {} |\n|---|---:|---:|---:|", names.join(" | "))?;
+    writeln!(page, "| figure | {} |\n|---|{}", names.join(" | "), "---:|".repeat(names.len()))?;
     let rows = [
         "160 bytes, µs CPU/packet",
         "1200 bytes, µs CPU/packet",
@@ -159,82 +148,6 @@ fn cell(values: &[f64]) -> String {
         (Some(least), Some(median), Some(most)) => format!("{median:.2} ({least:.2}–{most:.2})"),
         _ => "–".to_owned(),
     }
-}
-
-fn free_port() -> Outcome<u16> {
-    Ok(UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port())
-}
-
-fn start(options: &Options, folder: &Path, name: &str, peer: u16) -> Outcome<Server> {
-    let port = free_port()?;
-    let mut command = Command::new("taskset");
-    command.args(["-c", "0"]).stdout(Stdio::null()).stderr(Stdio::null());
-    match name {
-        "bare loop" => {
-            let own = std::env::current_exe()?;
-            command.arg(own).arg("--bare").arg(port.to_string()).arg(peer.to_string());
-        }
-        "coturn" => {
-            command.arg(&options.coturn).args([
-                "-n",
-                "-a",
-                "-r",
-                "localhost",
-                "-u",
-                "alice:secret",
-            ]);
-            command.args([
-                "-L",
-                "127.0.0.1",
-                "-E",
-                "127.0.0.1",
-                "--no-tls",
-                "--no-dtls",
-                "--no-cli",
-                "-m",
-                "1",
-            ]);
-            command.args([
-                "--allow-loopback-peers",
-                "--min-port=20000",
-                "--max-port=29999",
-                "--no-stdout-log",
-            ]);
-            command.arg(format!("--pidfile={}", folder.join("pid").display()));
-            command.arg(format!("--log-file={}", folder.join("log").display()));
-            command.arg("-p").arg(port.to_string());
-        }
-        _ => {
-            let binary = options.rookery.clone().unwrap_or_else(|| "target/release/rookery".into());
-            let config = folder.join("ejabberd.yml");
-            fs::write(&config, configuration(port))?;
-            let spool = folder.join("spool");
-            command.arg(&binary).arg("--config").arg(config).arg("--spool").arg(&spool);
-            let server = Server { child: command.spawn()?, port };
-            std::thread::sleep(Duration::from_millis(1500));
-            let mut ctl = Command::new(&binary);
-            ctl.args(["ctl", "--spool"]).arg(&spool).args([
-                "register",
-                "alice",
-                "localhost",
-                "secret",
-            ]);
-            // It exists from the second start on.
-            ctl.stdout(Stdio::null()).stderr(Stdio::null()).status()?;
-            return Ok(server);
-        }
-    }
-    let server = Server { child: command.spawn()?, port };
-    std::thread::sleep(Duration::from_millis(1000));
-    Ok(server)
-}
-
-fn configuration(port: u16) -> String {
-    format!(
-        "hosts: [localhost]\nauth_stored_password_types: [plain]\nlisten:\n  - {{port: {port}, ip: 127.0.0.1, \
-         transport: udp, module: ejabberd_stun, use_turn: true, turn_ipv4_address: 127.0.0.1, \
-         turn_loopback_for_tests: true, turn_min_port: 20000, turn_max_port: 29999, turn_max_allocations: 10000}}\n"
-    )
 }
 
 impl Client {
@@ -296,7 +209,7 @@ fn connected(
     let peer = UdpSocket::bind("127.0.0.1:0")?;
     let server = start(options, folder, name, peer.local_addr()?.port())?;
     let mut client = Client::new(server.port)?;
-    if name != "bare loop" {
+    if !servers::is_loop(name) {
         client.allocate()?;
         client.bind(peer.local_addr()?)?;
     }
@@ -379,10 +292,24 @@ fn resident_kib(pid: u32) -> Outcome<f64> {
     Ok(line.split_whitespace().nth(1).ok_or("no number")?.parse()?)
 }
 
+/// The same when it has not changed for a second, or after ten.
+fn settled_kib(pid: u32) -> Outcome<f64> {
+    let mut before = resident_kib(pid)?;
+    for _ in 0..10 {
+        std::thread::sleep(Duration::from_secs(1));
+        let now = resident_kib(pid)?;
+        if (now - before).abs() < 1.0 {
+            break;
+        }
+        before = now;
+    }
+    resident_kib(pid)
+}
+
 /// What each of many idle allocations with a channel adds to the resident memory of the server, in KiB.
 fn idle(options: &Options, folder: &Path, name: &str) -> Outcome<f64> {
     let (server, _client, peer) = connected(options, folder, name)?;
-    let before = resident_kib(server.child.id())?;
+    let before = settled_kib(server.child.id())?;
     let mut clients = Vec::new();
     for _ in 0..options.idle {
         let mut client = Client::new(server.port)?;
@@ -390,5 +317,5 @@ fn idle(options: &Options, folder: &Path, name: &str) -> Outcome<f64> {
         client.bind(peer.local_addr()?)?;
         clients.push(client);
     }
-    Ok((resident_kib(server.child.id())? - before) / options.idle as f64)
+    Ok((settled_kib(server.child.id())? - before) / options.idle as f64)
 }
