@@ -58,7 +58,8 @@ pub(crate) fn write(root: &Path, binary: &str, traces: &[&str]) -> Result<(), St
                 size.functions += 1;
             }
         }
-        let hot = |size: &Size| size.functions > 0 && size.excess() <= EXCESS_BYTES_MAX * size.functions;
+        let hot =
+            |size: &Size| size.functions > 0 && size.excess() <= EXCESS_BYTES_MAX * size.functions;
         let mut all: Vec<(&str, u64, bool)> = Vec::new();
         for (name, size) in &patterns {
             if !placed.contains(name) {
@@ -111,7 +112,8 @@ fn ran(traces: &[&str]) -> Result<HashSet<String>, String> {
 fn pattern(name: &str) -> String {
     if name.starts_with("_ZN") {
         // The last component of a legacy name is `17h`, sixteen digits, `E`.
-        return name.rfind("17h").and_then(|at| name.get(..at + 3)).unwrap_or(name).to_owned() + "*";
+        return name.rfind("17h").and_then(|at| name.get(..at + 3)).unwrap_or(name).to_owned()
+            + "*";
     }
     if !name.starts_with("_R") {
         return name.to_owned();
