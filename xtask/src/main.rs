@@ -1,5 +1,6 @@
 //! The project's own tasks: `cargo xtask tidy` and `cargo xtask test`.
 
+mod hot;
 mod needs;
 mod run;
 mod test;
@@ -14,6 +15,8 @@ cargo xtask tidy             check the house rules (STYLE.md)
 cargo xtask needs            install what the tests need (tests/needs.txt)
 cargo xtask plays [PART ...] run the plays, or those with a part of their path (crates/testkit/PLAYS.md);
                              with SUBJECT=ejabberd in the environment against ejabberd
+cargo xtask hot BINARY START.out ... -- SESSION.out ...
+                             write crates/server/hot.txt from runs under callgrind (bench/README.md)
 cargo xtask test [STEP ...]  run every check and every test, or only the named steps:
                              needs tidy fmt clippy deny unit clients oracle plays kill
 ";
@@ -26,6 +29,7 @@ fn main() -> ExitCode {
         ["tidy"] => test::tidy(&root),
         ["needs"] => needs::install(&root),
         ["plays", parts @ ..] => test::plays(&root, parts),
+        ["hot", binary, traces @ ..] => hot::write(&root, binary, traces),
         ["test", steps @ ..] => test::run(&root, steps),
         ["help" | "--help" | "-h"] => {
             say(USAGE.trim_end());

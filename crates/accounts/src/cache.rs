@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use sasl::{ScramHash, ScramVerifier};
-use stdx::SecretBytes;
+use stdx::{Recent, SecretBytes};
 use subtle::ConstantTimeEq;
+use tokio::time::Instant;
 
 use crate::relay::RelayKey;
 use crate::{CacheLimits, Stored};
@@ -55,18 +56,13 @@ impl Entry {
 /// The entries, by bare address.
 pub(crate) struct Cache {
     limits: CacheLimits,
-    entries: moka::sync::Cache<Box<str>, Arc<Entry>>,
+    entries: Mutex<Recent<Box<str>, Arc<Entry>>>,
 }
 
 impl Cache {
     pub(crate) fn new(limits: CacheLimits) -> Self {
-        let mut builder = moka::sync::Cache::builder().max_capacity(limits.entries_max);
-        if let Some(life) = limits.life {
-            // moka refuses more than a thousand years, which an administrator may well write for
-            // "for ever".
-            builder = builder.time_to_live(life.min(LIFE_MAX));
-        }
-        Self { limits, entries: builder.build() }
+        let places = usize::try_from(limits.entries_max).unwrap_or(usize::MAX);
+        Self { limits, entries: Mutex::new(Recent::new(places, limits.life)) }
     }
 
     pub(crate) fn limits(&self) -> CacheLimits {
@@ -74,27 +70,24 @@ impl Cache {
     }
 
     pub(crate) fn get(&self, address: &str) -> Option<Arc<Entry>> {
-        self.entries.get(address)
+        self.entries.lock().get(address, Instant::now().into_std()).cloned()
     }
 
     pub(crate) fn insert(&self, address: &str, entry: Arc<Entry>) {
         if entry.stored.is_some() || self.limits.missed {
-            self.entries.insert(address.into(), entry);
+            self.entries.lock().insert(address.into(), entry, Instant::now().into_std());
         }
     }
 
     pub(crate) fn forget(&self, address: &str) {
-        self.entries.invalidate(address);
+        self.entries.lock().remove(address);
     }
 
     pub(crate) fn forget_all(&self) {
-        self.entries.invalidate_all();
+        self.entries.lock().clear();
     }
 
     pub(crate) fn len(&self) -> u64 {
-        self.entries.entry_count()
+        self.entries.lock().len() as u64
     }
 }
-
-/// A century.
-const LIFE_MAX: std::time::Duration = std::time::Duration::from_secs(100 * 366 * 24 * 3600);

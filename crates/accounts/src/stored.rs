@@ -93,7 +93,8 @@ impl Stored {
     /// through `skipped`; the others count. Where an old row and a new one hold the same form, the
     /// new one counts.
     pub(crate) fn from_rows(rows: &[UserRow], mut skipped: impl FnMut(StoredError)) -> Self {
-        let mut stored = Self::default();
+        // Hardly an account has more than one, and it is kept for as long as its session.
+        let mut stored = Self { verifiers: Vec::with_capacity(rows.len()), ..Self::default() };
         let (old, new): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.kind == OLD_TYPE);
         for row in new.into_iter().chain(old) {
             stored.old |= row.kind == OLD_TYPE;

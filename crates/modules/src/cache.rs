@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use settings::{Limit, Section};
+use stdx::Recent;
+use tokio::time::Instant;
 
 /// The options of every cache, by ejabberd's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,17 +19,16 @@ struct Bounds {
     missed: bool,
 }
 
+type Entries<K, V> = Arc<Mutex<Recent<K, Option<V>>>>;
+
 /// A cache in front of a table. Clones share the entries.
 ///
 /// A value read before a change is never put in after it: whoever reads takes a [`Cache::ticket`] first.
 pub(crate) struct Cache<K, V> {
     bounds: Bounds,
-    entries: Option<moka::sync::Cache<K, Option<V>>>,
+    entries: Option<Entries<K, V>>,
     changes: Arc<AtomicU64>,
 }
-
-/// moka refuses more than a thousand years, which an administrator may well write for "for ever": a century.
-const LIFE_MAX: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
 
 impl<K, V> Clone for Cache<K, V> {
     fn clone(&self) -> Self {
@@ -50,17 +52,14 @@ impl<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Cac
         if let Some(previous) = previous.filter(|previous| previous.bounds == bounds) {
             return previous.clone();
         }
-        let mut builder = moka::sync::Cache::builder().max_capacity(bounds.count_max);
-        if let Some(life) = bounds.life {
-            builder = builder.time_to_live(life.min(LIFE_MAX));
-        }
-        let entries = in_use.then(|| builder.build());
+        let places = usize::try_from(bounds.count_max).unwrap_or(usize::MAX);
+        let entries = in_use.then(|| Arc::new(Mutex::new(Recent::new(places, bounds.life))));
         Self { bounds, entries, changes: Arc::default() }
     }
 
     /// What is known: `Some(None)` means that there is nothing.
     pub(crate) fn get(&self, key: &K) -> Option<Option<V>> {
-        self.entries.as_ref()?.get(key)
+        self.entries.as_ref()?.lock().get(key, now()).cloned()
     }
 
     /// Taken before the store is read.
@@ -77,9 +76,9 @@ impl<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Cac
         if self.ticket() != ticket || (value.is_none() && !self.bounds.missed) {
             return;
         }
-        entries.insert(key.clone(), value);
+        entries.lock().insert(key.clone(), value, now());
         if self.ticket() != ticket {
-            entries.invalidate(&key);
+            entries.lock().remove(&key);
         }
     }
 
@@ -87,27 +86,23 @@ impl<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Cac
     pub(crate) fn set(&self, key: K, value: V) {
         self.changes.fetch_add(1, Ordering::AcqRel);
         if let Some(entries) = &self.entries {
-            entries.insert(key, Some(value));
+            entries.lock().insert(key, Some(value), now());
         }
     }
 
     /// Forgets everything that `condemned` picks; for rare changes, since it looks at every entry.
-    pub(crate) fn forget_if(&self, condemned: impl Fn(&K) -> bool)
-    where
-        K: Clone,
-    {
+    pub(crate) fn forget_if(&self, condemned: impl Fn(&K) -> bool) {
         self.changes.fetch_add(1, Ordering::AcqRel);
-        let Some(entries) = &self.entries else { return };
-        let keys: Vec<_> =
-            entries.iter().map(|(key, _)| key).filter(|key| condemned(key)).collect();
-        keys.iter().for_each(|key| entries.invalidate(key.as_ref()));
+        if let Some(entries) = &self.entries {
+            entries.lock().remove_if(condemned);
+        }
     }
 
     /// Forgets everything, after the rows were changed by others.
     pub(crate) fn forget_all(&self) {
         self.changes.fetch_add(1, Ordering::AcqRel);
         if let Some(entries) = &self.entries {
-            entries.invalidate_all();
+            entries.lock().clear();
         }
     }
 
@@ -115,7 +110,11 @@ impl<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Cac
     pub(crate) fn forget(&self, key: &K) {
         self.changes.fetch_add(1, Ordering::AcqRel);
         if let Some(entries) = &self.entries {
-            entries.invalidate(key);
+            entries.lock().remove(key);
         }
     }
+}
+
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
 }

@@ -11,6 +11,8 @@ mod client_cert;
 mod configured;
 mod datagrams;
 mod error;
+mod exporter;
+mod hello;
 mod listener;
 mod proxy_protocol;
 mod self_signed;

@@ -17,6 +17,7 @@ use crate::certs::CertStore;
 use crate::ciphers::{Protocols, select};
 use crate::client_cert::{ClientRoots, TakeAny};
 use crate::error::TlsError;
+use crate::exporter::ExporterSecrets;
 
 /// A handshake that takes longer is given up, unless the caller says otherwise.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -184,6 +185,7 @@ impl Offer {
             builder.with_no_client_auth()
         };
         let mut base = builder.with_cert_resolver(Arc::new(Nobody));
+        base.key_log = Arc::new(ExporterSecrets);
         base.ignore_client_order = protocols.server_order;
         base.alpn_protocols.clone_from(&options.alpn);
         // State for resumption travels in tickets, so that the server keeps nothing per client.

@@ -1,80 +1,61 @@
 //! The server side of TLS over a raw stream: one read, one record, one write per burst, and no buffer while idle.
 //!
-//! Drives the TLS library's state machine by hand, because the usual adapter reads 4 KiB at a time and copies once more.
+//! Drives the TLS library's state machine by hand on this thread's scratch buffer. The library's usual connections keep
+//! 4 KiB of input each for ever, which would be more than a quarter of an idle session.
 
 use std::future::poll_fn;
-use std::io::{self, BufRead, Read, Write};
+use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
 
-use rustls::ServerConnection;
-use rustls::server::Acceptor;
+use rustls::CommonState;
+use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
+use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, EncryptError, WriteTraffic};
 use tokio::io::ReadBuf;
 
 use crate::cert_files::CertEntry;
 use crate::client_cert::{ClientCertificate, ClientRoots};
 use crate::error::TlsError;
+use crate::exporter;
+use crate::hello::Hello;
 use crate::tls::TlsEndpoint;
 use crate::transport::{Raw, TLS_RECORD_BYTES_MAX, TlsInfo, with_scratch};
 
-/// The label of RFC 9266 §2.
-const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
-
-/// Above this many plaintext bytes the library's input buffer has grown and is worth shrinking.
-const SHRINK_ABOVE_BYTES: usize = 4096;
-
 /// What one read takes during the handshake.
-const HANDSHAKE_READ_BYTES: usize = 8192;
+pub(crate) const HANDSHAKE_READ_BYTES: usize = 8192;
 
 /// What may wait for the system together with tickets.
 const BESIDE_TICKETS_BYTES_MAX: usize = 8192;
 
+/// Ciphertext that is kept because it is not a whole message yet: the library's own bound of a handshake message is
+/// 64 KiB, and a record may come on top.
+const HELD_BYTES_MAX: usize = 84 * 1024;
+
+/// What is given back of the room for it is more than this.
+const HELD_SPARE_BYTES_MAX: usize = 4096;
+
+/// What a record adds to its plaintext at most (RFC 5246 §6.2.3, RFC 8446 §5.2).
+const RECORD_OVERHEAD_BYTES: usize = 5 + 256;
+
 pub(crate) struct TlsStream {
     raw: Raw,
-    tls: ServerConnection,
+    tls: UnbufferedServerConnection,
     certificate: Arc<CertEntry>,
-    close_notify_sent: bool,
+    /// The host name that the client sent.
+    sni: Option<Box<str>>,
+    /// Channel binding data; none under TLS 1.2.
+    exporter: Option<[u8; 32]>,
+    /// Ciphertext that is not a whole message yet.
+    held: Vec<u8>,
+    /// Plaintext that nobody has taken: what came behind the handshake, or more than a reader's own buffer holds.
+    plain: Vec<u8>,
+    /// Ciphertext that has not left.
+    sending: Vec<u8>,
+    peer_closed: bool,
+    close_notify_queued: bool,
     /// Session tickets wait for the first bytes to go out with; they leave before the next read otherwise.
     holds_tickets: bool,
-}
-
-/// Lets the library write into a polled stream.
-struct PolledWriter<'a, 'cx> {
-    raw: &'a mut Raw,
-    cx: &'a mut Context<'cx>,
-}
-
-impl PolledWriter<'_, '_> {
-    fn blocking<T>(result: Poll<io::Result<T>>) -> io::Result<T> {
-        match result {
-            Poll::Ready(result) => result,
-            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-        }
-    }
-}
-
-impl Write for PolledWriter<'_, '_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Self::blocking(self.raw.poll_write_slice(self.cx, bytes))
-    }
-
-    fn write_vectored(&mut self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        Self::blocking(self.raw.poll_write_slices(self.cx, slices))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// A reader that has nothing: reading from it makes the library shrink an empty buffer.
-struct Nothing;
-
-impl Read for Nothing {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        Err(io::ErrorKind::WouldBlock.into())
-    }
 }
 
 fn broken(error: rustls::Error) -> io::Error {
@@ -88,107 +69,162 @@ impl TlsStream {
         endpoint: &TlsEndpoint,
         host: Option<&str>,
     ) -> Result<Self, TlsError> {
-        let mut acceptor = Acceptor::default();
-        let mut stream = loop {
-            let step =
-                poll_fn(|cx| poll_hello(&mut raw, &mut acceptor, (endpoint, host), cx)).await?;
-            if let Some((tls, certificate)) = step {
-                break Self {
-                    raw,
-                    tls,
-                    certificate,
-                    close_notify_sent: false,
-                    holds_tickets: false,
-                };
-            }
+        let mut hello = Hello::default();
+        let (tls, certificate) = poll_fn(|cx| hello.poll(&mut raw, (endpoint, host), cx)).await?;
+        let mut stream = Self {
+            raw,
+            tls,
+            certificate,
+            sni: hello.sni,
+            exporter: None,
+            held: Vec::new(),
+            plain: Vec::new(),
+            sending: Vec::new(),
+            peer_closed: false,
+            close_notify_queued: false,
+            holds_tickets: false,
         };
-        poll_fn(|cx| stream.poll_handshake(cx)).await?;
-        stream.shrink();
+        poll_fn(|cx| stream.poll_handshake(&mut hello.read, cx)).await?;
         Ok(stream)
     }
 
-    fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TlsError>> {
+    /// `first` is what has been read already, and is empty afterwards.
+    fn poll_handshake(
+        &mut self,
+        first: &mut Vec<u8>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), TlsError>> {
+        if !first.is_empty() {
+            let mut first = std::mem::take(first);
+            self.handshake_bytes(&mut first, cx)?;
+        }
         loop {
             let done = !self.tls.is_handshaking();
             if done && self.tls.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3) {
                 // All that is left to send are tickets (RFC 8446 §4.6.1), which nobody waits for.
-                self.holds_tickets = self.tls.wants_write();
+                self.holds_tickets = !self.sending.is_empty();
                 return Poll::Ready(Ok(()));
             }
             ready!(self.poll_flush(cx))?;
             if done {
                 return Poll::Ready(Ok(()));
             }
-            // What the client sends right behind its Finished message stays in the library, whose plaintext buffer is
-            // bounded, until the first read; half a record's worth cannot fill it.
-            let taken = ready!(with_scratch(|scratch| {
+            let count = ready!(with_scratch(|scratch| {
                 let scratch = scratch.get_mut(..HANDSHAKE_READ_BYTES).unwrap_or_default();
                 let count = ready!(self.raw.poll_read_slice(cx, scratch))?;
-                let fed = self.feed(scratch.get(..count).unwrap_or_default(), cx, &mut |_| {});
-                Poll::Ready(fed.map(|_| count))
-            }));
-            match taken {
-                Ok(0) => return Poll::Ready(Err(TlsError::Closed)),
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                    return Poll::Ready(Err(TlsError::Handshake(error.to_string())));
-                }
-                Err(error) => return Poll::Ready(Err(TlsError::Io(error))),
+                self.handshake_bytes(scratch.get_mut(..count).unwrap_or_default(), cx)?;
+                Poll::Ready(Ok::<_, TlsError>(count))
+            }))?;
+            if count == 0 {
+                return Poll::Ready(Err(TlsError::Closed));
             }
         }
     }
 
-    /// Gives ciphertext to the library and the plaintext that comes out to `f`; empty input is the end of the stream.
+    fn handshake_bytes(
+        &mut self,
+        ciphertext: &mut [u8],
+        cx: &mut Context<'_>,
+    ) -> Result<(), TlsError> {
+        // What the client sends right behind its Finished message stays here until the first read.
+        let mut plain = std::mem::take(&mut self.plain);
+        let fed = self.feed(ciphertext, cx, &mut |bytes| plain.extend_from_slice(bytes));
+        self.plain = plain;
+        if let Some(secret) = exporter::take_secret()
+            && let Some(suite) = self.tls.negotiated_cipher_suite()
+        {
+            self.exporter = exporter::channel_binding(&secret, suite);
+        }
+        match fed {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Err(TlsError::Handshake(error.to_string()))
+            }
+            Err(error) => Err(TlsError::Io(error)),
+        }
+    }
+
+    /// Gives ciphertext to the library and the plaintext that comes out to `f`, once per record.
     fn feed(
         &mut self,
-        mut ciphertext: &[u8],
+        ciphertext: &mut [u8],
         cx: &mut Context<'_>,
         f: &mut dyn FnMut(&[u8]),
     ) -> io::Result<usize> {
-        let handshaking = self.tls.is_handshaking();
         let mut given = 0;
-        loop {
-            let taken = self.tls.read_tls(&mut ciphertext)?;
-            if let Err(error) = self.tls.process_new_packets() {
-                // The library has queued an alert that tells the peer why; if it cannot be sent, nothing is lost.
-                self.poll_flush(cx).is_ready();
-                return Err(broken(error));
-            }
-            if !handshaking {
-                given += self.take_plaintext(f)?;
-            }
-            if taken == 0 || ciphertext.is_empty() {
-                break;
-            }
+        let mut give = |bytes: &[u8]| {
+            given += bytes.len();
+            f(bytes);
+        };
+        let done = if self.held.is_empty() {
+            self.step(ciphertext, &mut give).map(|done| {
+                let rest = ciphertext.get(done..).unwrap_or_default();
+                self.held.extend_from_slice(rest);
+            })
+        } else {
+            let mut held = std::mem::take(&mut self.held);
+            held.extend_from_slice(ciphertext);
+            self.step(&mut held, &mut give).map(|done| {
+                held.drain(..done.min(held.len()));
+                if held.is_empty() || held.capacity() > HELD_SPARE_BYTES_MAX + 2 * held.len() {
+                    held.shrink_to_fit();
+                }
+                self.held = held;
+            })
+        };
+        if let Err(error) = done {
+            // The library has queued an alert that tells the peer why; if it cannot be sent, nothing is lost.
+            self.poll_flush(cx).is_ready();
+            return Err(broken(error));
         }
-        if given > SHRINK_ABOVE_BYTES {
-            self.shrink();
+        if self.peer_closed {
+            // What follows is ignored (RFC 8446 §6.1).
+            self.held = Vec::new();
+        } else if self.held.len() > HELD_BYTES_MAX {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a TLS message is too long"));
         }
         Ok(given)
     }
 
-    /// Gives all plaintext that is ready to `f`, without a copy.
-    fn take_plaintext(&mut self, f: &mut dyn FnMut(&[u8])) -> io::Result<usize> {
-        let mut given = 0;
+    /// Lets the library act on ciphertext as far as it goes; returns how much of it is done with.
+    fn step(
+        &mut self,
+        ciphertext: &mut [u8],
+        give: &mut dyn FnMut(&[u8]),
+    ) -> Result<usize, rustls::Error> {
+        let mut done = 0;
         loop {
-            match self.tls.reader().into_first_chunk() {
-                Ok([]) => return Ok(given),
-                Ok(chunk) => {
-                    let length = chunk.len();
-                    f(chunk);
-                    self.tls.reader().consume(length);
-                    given += length;
+            let rest = ciphertext.get_mut(done..).unwrap_or_default();
+            let status = self.tls.process_tls_records(rest);
+            done += status.discard;
+            match status.state {
+                Ok(ConnectionState::ReadTraffic(mut records)) => {
+                    while let Some(record) = records.next_record() {
+                        let record = record?;
+                        done += record.discard;
+                        give(record.payload);
+                    }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(given),
-                Err(_) if given > 0 => return Ok(given),
-                Err(error) => return Err(error),
+                Ok(ConnectionState::EncodeTlsData(message)) => queue(&mut self.sending, message),
+                // It leaves with `sending`.
+                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
+                Ok(ConnectionState::PeerClosed) => self.peer_closed = true,
+                Ok(_) => return Ok(done),
+                Err(error) => {
+                    self.queue_alert();
+                    return Err(error);
+                }
             }
         }
     }
 
-    fn shrink(&mut self) {
-        // Always fails with "would block", after the library has given back what it does not need.
-        self.tls.read_tls(&mut Nothing).ok();
+    /// Takes what the library has to say before the end.
+    fn queue_alert(&mut self) {
+        while self.tls.wants_write() {
+            let status = self.tls.process_tls_records(&mut []);
+            let Ok(ConnectionState::EncodeTlsData(message)) = status.state else { return };
+            queue(&mut self.sending, message);
+        }
     }
 
     pub(crate) fn poll_read_burst(
@@ -196,36 +232,46 @@ impl TlsStream {
         cx: &mut Context<'_>,
         f: &mut dyn FnMut(&[u8]),
     ) -> Poll<io::Result<usize>> {
-        // What came together with the end of the handshake, or with a previous error.
-        let given = self.take_plaintext(f)?;
-        if given > 0 {
-            return Poll::Ready(Ok(given));
+        // What came together with the end of the handshake.
+        if !self.plain.is_empty() {
+            let plain = std::mem::take(&mut self.plain);
+            f(&plain);
+            return Poll::Ready(Ok(plain.len()));
         }
         loop {
-            // Answers to key updates and alerts; when the socket is full they wait for the next chance.
-            if self.tls.wants_write() {
-                // A client that does not take its tickets may still have said something.
-                let needed = !self.holds_tickets;
-                if let Poll::Ready(Err(error)) = self.poll_flush(cx)
-                    && needed
-                {
-                    return Poll::Ready(Err(error));
-                }
+            if self.peer_closed {
+                return Poll::Ready(Ok(0));
             }
-            let (count, given) = ready!(with_scratch(|scratch| {
-                let count = ready!(self.raw.poll_read_slice(cx, scratch))?;
-                let given = self.feed(scratch.get(..count).unwrap_or_default(), cx, f)?;
-                Poll::Ready(Ok::<_, io::Error>((count, given)))
-            }))?;
-            if given > 0 || count == 0 || self.peer_has_closed() {
+            ready!(self.poll_flush_before_reading(cx))?;
+            let given = ready!(with_scratch(|scratch| self.poll_feed(scratch, cx, f)))?;
+            if given > 0 {
                 return Poll::Ready(Ok(given));
             }
         }
     }
 
-    /// Whether the peer has said `close_notify` and everything before it has been given out.
-    fn peer_has_closed(&mut self) -> bool {
-        matches!(self.tls.reader().into_first_chunk(), Ok([]))
+    /// Sends answers to key updates and alerts; when the socket is full they wait for the next chance.
+    fn poll_flush_before_reading(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // A client that does not take its tickets may still have said something.
+        let needed = !self.holds_tickets;
+        match self.poll_flush(cx) {
+            Poll::Ready(Err(error)) if needed => Poll::Ready(Err(error)),
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// One read of the raw stream; the end without `close_notify` is an error.
+    fn poll_feed(
+        &mut self,
+        scratch: &mut [u8],
+        cx: &mut Context<'_>,
+        f: &mut dyn FnMut(&[u8]),
+    ) -> Poll<io::Result<usize>> {
+        let count = ready!(self.raw.poll_read_slice(cx, scratch))?;
+        if count == 0 {
+            return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+        }
+        Poll::Ready(self.feed(scratch.get_mut(..count).unwrap_or_default(), cx, f))
     }
 
     pub(crate) fn poll_read(
@@ -236,45 +282,24 @@ impl TlsStream {
         if buf.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
-        loop {
-            match self.tls.reader().into_first_chunk() {
-                Ok(chunk) => {
-                    let length = chunk.len().min(buf.remaining());
-                    buf.put_slice(chunk.get(..length).unwrap_or_default());
-                    self.tls.reader().consume(length);
-                    return Poll::Ready(Ok(()));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
+        while self.plain.is_empty() {
+            if self.peer_closed {
+                return Poll::Ready(Ok(()));
             }
-            ready!(self.poll_more(cx))?;
+            ready!(self.poll_flush_before_reading(cx))?;
+            let mut plain = Vec::new();
+            let mut keep = |bytes: &[u8]| plain.extend_from_slice(bytes);
+            let read = with_scratch(|scratch| self.poll_feed(scratch, cx, &mut keep));
+            self.plain = plain;
+            ready!(read)?;
         }
-    }
-
-    /// Reads ciphertext once and leaves the plaintext in the library, for readers that bring their own buffer.
-    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.tls.wants_write()
-            && let Poll::Ready(Err(error)) = self.poll_flush(cx)
-        {
-            return Poll::Ready(Err(error));
+        let count = self.plain.len().min(buf.remaining());
+        buf.put_slice(self.plain.get(..count).unwrap_or_default());
+        self.plain.drain(..count);
+        if self.plain.is_empty() {
+            self.plain = Vec::new();
         }
-        // At most 4 KiB, so that the library's bounded plaintext buffer cannot fill within one read.
-        with_scratch(|scratch| {
-            let limit = scratch.len().min(SHRINK_ABOVE_BYTES);
-            let count =
-                ready!(self.raw.poll_read_slice(cx, scratch.get_mut(..limit).unwrap_or_default()))?;
-            let mut ciphertext = scratch.get(..count).unwrap_or_default();
-            loop {
-                let taken = self.tls.read_tls(&mut ciphertext)?;
-                if let Err(error) = self.tls.process_new_packets() {
-                    self.poll_flush(cx).is_ready();
-                    return Poll::Ready(Err(broken(error)));
-                }
-                if taken == 0 || ciphertext.is_empty() {
-                    return Poll::Ready(Ok(()));
-                }
-            }
-        })
+        Poll::Ready(Ok(()))
     }
 
     pub(crate) fn poll_write_burst(
@@ -282,12 +307,45 @@ impl TlsStream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let accepted = ready!(self.poll_accept(cx, bytes))?;
+        ready!(self.poll_room(cx, bytes))?;
+        if self.sending.is_empty() && !bytes.is_empty() && !self.tls.wants_write() {
+            return Poll::Ready(with_scratch(|scratch| self.write_through(cx, bytes, scratch)));
+        }
+        let accepted = self.accept_record(bytes)?;
         // What does not leave now leaves with the next write or flush.
         match self.poll_flush(cx) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             _ => Poll::Ready(Ok(accepted)),
         }
+    }
+
+    /// Makes one record in `scratch` and keeps only what the system does not take at once.
+    fn write_through(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+        scratch: &mut [u8],
+    ) -> io::Result<usize> {
+        let record = bytes.get(..TLS_RECORD_BYTES_MAX).unwrap_or(bytes);
+        let count = match self.encrypt(record, scratch) {
+            Ok(count) => count,
+            // With a key update before it, a record may be longer than a read.
+            Err(EncryptError::InsufficientSize(_)) => return self.accept_record(record),
+            Err(error) => return Err(io::Error::other(error)),
+        };
+        let mut rest = scratch.get(..count).unwrap_or_default();
+        while !rest.is_empty() {
+            match self.raw.poll_write_slice(cx, rest) {
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(sent)) => rest = rest.get(sent..).unwrap_or_default(),
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => {
+                    self.sending.extend_from_slice(rest);
+                    break;
+                }
+            }
+        }
+        Ok(record.len())
     }
 
     /// Makes one record of `bytes` as soon as the one before has left, and keeps it for the next flush.
@@ -296,34 +354,119 @@ impl TlsStream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if !self.holds_tickets || bytes.len() > BESIDE_TICKETS_BYTES_MAX {
-            ready!(self.poll_flush(cx))?;
-        }
-        if bytes.is_empty() {
-            return Poll::Ready(Ok(0));
-        }
-        self.holds_tickets = false;
-        let record = bytes.get(..TLS_RECORD_BYTES_MAX).unwrap_or(bytes);
-        Poll::Ready(self.tls.writer().write(record))
+        ready!(self.poll_room(cx, bytes))?;
+        Poll::Ready(self.accept_record(bytes))
     }
 
-    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.holds_tickets = false;
-        while self.tls.wants_write() {
-            match self.tls.write_tls(&mut PolledWriter { raw: &mut self.raw, cx }) {
-                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
-                Err(error) => return Poll::Ready(Err(error)),
-            }
+    /// Ready when a record of `bytes` may be made.
+    fn poll_room(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<()>> {
+        if !self.holds_tickets || bytes.len() > BESIDE_TICKETS_BYTES_MAX {
+            ready!(self.poll_flush(cx))?;
         }
         Poll::Ready(Ok(()))
     }
 
+    fn accept_record(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        self.holds_tickets = false;
+        let record = bytes.get(..TLS_RECORD_BYTES_MAX).unwrap_or(bytes);
+        self.queue_encrypted(record.len(), |stream, room| stream.encrypt(record, room))?;
+        Ok(record.len())
+    }
+
+    /// Queues what `encrypt` makes of about `bytes` bytes.
+    fn queue_encrypted(
+        &mut self,
+        bytes: usize,
+        encrypt: impl Fn(&mut Self, &mut [u8]) -> Result<usize, EncryptError>,
+    ) -> io::Result<()> {
+        let mut room_bytes = bytes + RECORD_OVERHEAD_BYTES;
+        loop {
+            self.queue_own_messages().map_err(broken)?;
+            let mut sending = std::mem::take(&mut self.sending);
+            let start = sending.len();
+            sending.resize(start + room_bytes, 0);
+            let made = encrypt(self, sending.get_mut(start..).unwrap_or_default());
+            sending.truncate(start + made.as_ref().map_or(0, |count| *count));
+            self.sending = sending;
+            match made {
+                Err(EncryptError::InsufficientSize(needed))
+                    if needed.required_size > room_bytes =>
+                {
+                    room_bytes = needed.required_size;
+                }
+                made => return made.map(drop).map_err(io::Error::other),
+            }
+        }
+    }
+
+    /// Queues what the library has to say by itself, such as an answer to a key update.
+    fn queue_own_messages(&mut self) -> Result<(), rustls::Error> {
+        if !self.tls.wants_write() {
+            return Ok(());
+        }
+        let (mut held, mut plain) =
+            (std::mem::take(&mut self.held), std::mem::take(&mut self.plain));
+        let done = self.step(&mut held, &mut |bytes| plain.extend_from_slice(bytes));
+        held.drain(..done.as_ref().map_or(0, |done| *done).min(held.len()));
+        (self.held, self.plain) = (held, plain);
+        done.map(drop)
+    }
+
+    fn encrypt(&mut self, bytes: &[u8], room: &mut [u8]) -> Result<usize, EncryptError> {
+        self.with_writer(|mut writer| writer.encrypt(bytes, room))
+    }
+
+    /// Runs `f` with the library's writer. What is held must be shown to the library again, which remembers places in it.
+    fn with_writer<R>(
+        &mut self,
+        f: impl FnOnce(WriteTraffic<'_, ServerConnectionData>) -> Result<R, EncryptError>,
+    ) -> Result<R, EncryptError> {
+        let mut held = std::mem::take(&mut self.held);
+        let status = self.tls.process_tls_records(&mut held);
+        let done = status.discard;
+        let result = match status.state {
+            Ok(ConnectionState::WriteTraffic(writer)) => f(writer),
+            // Everything else has been dealt with when the bytes came; only an end is left.
+            _ => Err(EncryptError::EncryptExhausted),
+        };
+        held.drain(..done.min(held.len()));
+        self.held = held;
+        result
+    }
+
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.holds_tickets = false;
+        if self.sending.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        let mut sent = 0;
+        let flushed = loop {
+            let rest = self.sending.get(sent..).unwrap_or_default();
+            if rest.is_empty() {
+                self.sending = Vec::new();
+                return Poll::Ready(Ok(()));
+            }
+            match self.raw.poll_write_slice(cx, rest) {
+                Poll::Ready(Ok(0)) => break Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(count)) => sent += count,
+                Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
+                Poll::Pending => break Poll::Pending,
+            }
+        };
+        self.sending.drain(..sent);
+        flushed
+    }
+
     pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.close_notify_sent {
-            self.tls.send_close_notify();
-            self.close_notify_sent = true;
+        if !self.close_notify_queued {
+            self.close_notify_queued = true;
+            self.queue_encrypted(0, |stream, room| {
+                stream.with_writer(|mut writer| writer.queue_close_notify(room))
+            })
+            .ok();
         }
         ready!(self.poll_flush(cx))?;
         self.raw.poll_shutdown_write(cx)
@@ -334,7 +477,7 @@ impl TlsStream {
     }
 
     pub(crate) fn info(&self) -> TlsInfo {
-        let tls = &self.tls;
+        let tls: &CommonState = &self.tls;
         TlsInfo {
             version: match tls.protocol_version() {
                 Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3",
@@ -345,7 +488,7 @@ impl TlsStream {
                 .map(|suite| format!("{:?}", suite.suite()))
                 .unwrap_or_default(),
             group: tls.negotiated_key_exchange_group().map(|group| format!("{:?}", group.name())),
-            sni: tls.server_name().map(str::to_ascii_lowercase),
+            sni: self.sni.as_deref().map(str::to_owned),
             alpn: tls.alpn_protocol().map(<[u8]>::to_vec),
             peer_certificates: tls
                 .peer_certificates()
@@ -367,10 +510,7 @@ impl TlsStream {
     }
 
     pub(crate) fn exporter(&self) -> Option<[u8; 32]> {
-        if self.tls.protocol_version() != Some(rustls::ProtocolVersion::TLSv1_3) {
-            return None;
-        }
-        self.tls.export_keying_material([0; 32], EXPORTER_LABEL, None).ok()
+        self.exporter
     }
 
     pub(crate) fn server_end_point(&self) -> Option<Vec<u8>> {
@@ -378,66 +518,11 @@ impl TlsStream {
     }
 }
 
-type Greeted = Option<(ServerConnection, Arc<CertEntry>)>;
-
-/// Reads until the client's hello is complete, then starts the handshake with the certificate that fits it.
-fn poll_hello(
-    raw: &mut Raw,
-    acceptor: &mut Acceptor,
-    endpoint: (&TlsEndpoint, Option<&str>),
-    cx: &mut Context<'_>,
-) -> Poll<Result<Greeted, TlsError>> {
-    with_scratch(|scratch| {
-        let scratch = scratch.get_mut(..HANDSHAKE_READ_BYTES).unwrap_or_default();
-        let count = ready!(raw.poll_read_slice(cx, scratch))?;
-        if count == 0 {
-            return Poll::Ready(Err(TlsError::Closed));
-        }
-        let mut ciphertext = scratch.get(..count).unwrap_or_default();
-        while !ciphertext.is_empty() {
-            acceptor.read_tls(&mut ciphertext)?;
-            match acceptor.accept() {
-                Ok(None) => {}
-                Ok(Some(accepted)) => {
-                    return Poll::Ready(greet(raw, accepted, ciphertext, endpoint, cx));
-                }
-                Err((error, mut alert)) => {
-                    alert.write_all(&mut PolledWriter { raw, cx }).ok();
-                    return Poll::Ready(Err(TlsError::Handshake(error.to_string())));
-                }
-            }
-        }
-        Poll::Ready(Ok(None))
-    })
-}
-
-fn greet(
-    raw: &mut Raw,
-    accepted: rustls::server::Accepted,
-    mut rest: &[u8],
-    (endpoint, host): (&TlsEndpoint, Option<&str>),
-    cx: &mut Context<'_>,
-) -> Result<Greeted, TlsError> {
-    let hello = accepted.client_hello();
-    let (config, certificate) =
-        endpoint.choose(hello.server_name(), host, hello.signature_schemes())?;
-    let mut tls = match accepted.into_connection(config) {
-        Ok(tls) => tls,
-        Err((error, mut alert)) => {
-            alert.write_all(&mut PolledWriter { raw, cx }).ok();
-            return Err(TlsError::Handshake(error.to_string()));
-        }
-    };
-    tls.set_buffer_limit(Some(TLS_RECORD_BYTES_MAX));
-    while !rest.is_empty() {
-        let taken = tls.read_tls(&mut rest)?;
-        if let Err(error) = tls.process_new_packets() {
-            tls.write_tls(&mut PolledWriter { raw, cx }).ok();
-            return Err(TlsError::Handshake(error.to_string()));
-        }
-        if taken == 0 {
-            break;
-        }
-    }
-    Ok(Some((tls, certificate)))
+/// Appends a message that the library has ready; only it knows how long that is.
+fn queue(sending: &mut Vec<u8>, mut message: EncodeTlsData<'_, ServerConnectionData>) {
+    let start = sending.len();
+    let Err(EncodeError::InsufficientSize(needed)) = message.encode(&mut []) else { return };
+    sending.resize(start + needed.required_size, 0);
+    let written = message.encode(sending.get_mut(start..).unwrap_or_default());
+    sending.truncate(start + written.unwrap_or_default());
 }

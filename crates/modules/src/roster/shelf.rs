@@ -4,8 +4,9 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use moka::sync::Cache;
 use parking_lot::{Mutex, RwLock};
+use stdx::Recent;
+use tokio::time::Instant;
 
 use super::item::Book;
 
@@ -26,7 +27,7 @@ pub(crate) struct Bounds {
 
 struct Kept {
     bounds: Bounds,
-    books: Cache<Box<str>, Arc<Book>>,
+    books: Mutex<Recent<Box<str>, Arc<Book>>>,
 }
 
 /// Rosters in memory.
@@ -56,12 +57,8 @@ impl Shelf {
         }
         *kept = bounds.map(|bounds| {
             let places = bounds.books_max.unwrap_or(BOOKS_MAX).min(BOOKS_MAX);
-            let builder = Cache::builder().max_capacity(places);
-            let builder = match bounds.life_time {
-                Some(life_time) => builder.time_to_live(life_time),
-                None => builder,
-            };
-            Kept { bounds, books: builder.build() }
+            let places = usize::try_from(places).unwrap_or(usize::MAX);
+            Kept { bounds, books: Mutex::new(Recent::new(places, bounds.life_time)) }
         });
     }
 
@@ -71,7 +68,7 @@ impl Shelf {
 
     /// What is kept of an account.
     pub(crate) fn get(&self, account: &str) -> Option<Arc<Book>> {
-        self.kept.read().as_ref()?.books.get(account)
+        self.kept.read().as_ref()?.books.lock().get(account, now()).cloned()
     }
 
     /// To be noted before the store is asked.
@@ -85,7 +82,7 @@ impl Shelf {
         let kept = self.kept.read();
         let Some(kept) = kept.as_ref() else { return };
         if *present == epoch && (kept.bounds.keeps_empty || !book.is_empty()) {
-            kept.books.insert(account.into(), book.clone());
+            kept.books.lock().insert(account.into(), book.clone(), now());
         }
     }
 
@@ -95,7 +92,7 @@ impl Shelf {
             *shard.lock() += 1;
         }
         if let Some(kept) = self.kept.read().as_ref() {
-            kept.books.invalidate_all();
+            kept.books.lock().clear();
         }
     }
 
@@ -104,7 +101,11 @@ impl Shelf {
         let mut present = self.shard(account).lock();
         *present += 1;
         if let Some(kept) = self.kept.read().as_ref() {
-            kept.books.invalidate(account);
+            kept.books.lock().remove(account);
         }
     }
+}
+
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
 }

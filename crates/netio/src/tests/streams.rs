@@ -110,6 +110,71 @@ async fn what_comes_right_behind_the_handshake_is_not_lost() {
     }
 }
 
+#[tokio::test]
+async fn pieces_of_records_and_messages_come_together() {
+    let site = Site::with_certificates(&["a.example"]);
+    let endpoint = site.endpoint(&TlsOptions::default());
+    for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
+        let (near, far) = tokio::io::duplex(7);
+        let connector =
+            tokio_rustls::TlsConnector::from(Arc::new(client_config(&site, &[version])));
+        let client = connector.connect("a.example".try_into().unwrap(), near);
+        let server = Transport::memory(far).start_tls(&endpoint, None, crate::HANDSHAKE_TIMEOUT);
+        let (client, server) = tokio::join!(client, server);
+        let (mut client, mut server) = (client.unwrap(), server.unwrap());
+        let bytes = pattern(20_000);
+        let mut back = vec![0; bytes.len()];
+        let sending = async {
+            client.write_all(&bytes).await.unwrap();
+            client.flush().await.unwrap();
+        };
+        let ((), read) = tokio::join!(sending, read_exactly(&mut server, bytes.len()));
+        assert!(read == bytes);
+        let (sent, read) = tokio::join!(server.write_all(&bytes), client.read_exact(&mut back));
+        sent.unwrap();
+        read.unwrap();
+        assert!(back == bytes);
+    }
+}
+
+#[tokio::test]
+async fn a_half_record_is_no_obstacle_to_writing() {
+    let (client, mut server) = connected().await;
+    let (mut raw, mut connection) = client.into_inner();
+    let mut ciphertext = Vec::new();
+    std::io::Write::write_all(&mut connection.writer(), b"<presence/>").unwrap();
+    connection.write_tls(&mut ciphertext).unwrap();
+    let (first, second) = ciphertext.split_at(12);
+    raw.write_all(first).await.unwrap();
+    let nothing = tokio::time::timeout(Duration::from_millis(20), server.read_burst(|_| {}));
+    assert!(nothing.await.is_err());
+    server.write_all(b"<iq/>").await.unwrap();
+    let mut buffer = vec![0; 4096];
+    let count = raw.read(&mut buffer).await.unwrap();
+    connection.read_tls(&mut &buffer[..count]).unwrap();
+    assert_eq!(connection.process_new_packets().unwrap().plaintext_bytes_to_read(), 5);
+    raw.write_all(second).await.unwrap();
+    assert_eq!(read_exactly(&mut server, 11).await, b"<presence/>");
+}
+
+#[tokio::test]
+async fn new_keys_are_answered_with_new_keys() {
+    let (mut client, mut server) = connected().await;
+    for round in 0..3 {
+        client.get_mut().1.refresh_traffic_keys().unwrap();
+        client.write_all(b"ping").await.unwrap();
+        client.flush().await.unwrap();
+        assert_eq!(read_exactly(&mut server, 4).await, b"ping", "{round}");
+        // As long as a record can be, with the answer to the update before it.
+        let bytes = pattern(TLS_RECORD_BYTES_MAX);
+        let mut back = vec![0; bytes.len()];
+        let (sent, read) = tokio::join!(server.write_all(&bytes), client.read_exact(&mut back));
+        sent.unwrap();
+        read.unwrap();
+        assert!(back == bytes);
+    }
+}
+
 /// The payload lengths of the TLS records in `bytes`, which hold whole records.
 fn records(mut bytes: &[u8]) -> Vec<usize> {
     let mut lengths = Vec::new();
