@@ -67,6 +67,16 @@ pub struct ListenerConfig {
     pub pos: Pos,
 }
 
+impl ListenerConfig {
+    /// Whether other machines can reach it: neither a Unix socket nor a loopback address.
+    pub fn faces_the_network(&self) -> bool {
+        match &self.endpoint {
+            Endpoint::Inet { ip, .. } => !ip.to_canonical().is_loopback(),
+            Endpoint::Unix(_) => false,
+        }
+    }
+}
+
 impl PartialEq for ListenerConfig {
     fn eq(&self, other: &Self) -> bool {
         self.module.name == other.module.name

@@ -18,13 +18,14 @@ pub struct Problem {
     title: String,
     label: Option<String>,
     help: Vec<String>,
+    note: Option<String>,
     secret: bool,
 }
 
 impl Problem {
     /// A problem at a position; `title` says what is wrong in one sentence without a full stop.
     pub fn new(pos: Pos, title: impl Into<String>) -> Self {
-        Self { pos, title: title.into(), label: None, help: Vec::new(), secret: false }
+        Self { pos, title: title.into(), label: None, help: Vec::new(), note: None, secret: false }
     }
 
     /// A problem that concerns no particular line.
@@ -43,6 +44,13 @@ impl Problem {
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help.push(help.into());
+        self
+    }
+
+    /// Adds the reason, written after the help; the last call wins.
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.note = Some(note.into());
         self
     }
 
@@ -68,7 +76,7 @@ impl Problem {
         &self.help
     }
 
-    fn render(&self, level: &Level<'_>, sources: &Sources, color: bool) -> String {
+    pub(crate) fn render(&self, level: &Level<'_>, sources: &Sources, color: bool) -> String {
         let mut group = Group::with_title(level.clone().primary_title(self.title.clone()));
         if let Some(text) = sources.get(self.pos) {
             let shown = excerpt(&text.text, self.pos, self.secret);
@@ -82,6 +90,9 @@ impl Problem {
         }
         for help in &self.help {
             group = group.element(Level::HELP.message(help.clone()));
+        }
+        if let Some(note) = &self.note {
+            group = group.element(Level::NOTE.message(note.clone()));
         }
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         renderer.decor_style(DecorStyle::Ascii).render(&[group])
