@@ -6,6 +6,7 @@
 
 mod answers;
 mod calls;
+mod checks;
 mod connection;
 mod cookie;
 mod epmd;
@@ -20,6 +21,7 @@ mod process;
 mod values;
 
 pub use answers::{Answering, Answers, Caller, Printed};
+pub use checks::{CHECKS, Door};
 pub use cookie::CookieError;
 pub use epmd::{EPMD_VARIABLES, EpmdOptions, EpmdServer};
 pub use node::{Node, StartError};

@@ -1,14 +1,20 @@
 //! THE lists of doors and modules, and what is in force because of them.
 
 use kernel::ModuleEntry;
+use kernel::commands::Command;
 use kernel::doors::{COMMON_OPTIONS, DoorEntry};
 use settings::{Config, InForce};
+
+use crate::audit;
 
 /// Every kind of listener.
 pub(crate) static DOORS: &[&[DoorEntry]] = &[xmpp::DOORS, turn::DOORS];
 
 /// Every module; their order is the order within a stage of a hook.
 pub(crate) static MODULES: &[&[ModuleEntry]] = &[admin::MODULES, modules::MODULES, xmpp::MODULES];
+
+/// The commands that need no module.
+pub(crate) static OWN_COMMANDS: &[&[Command]] = &[admin::COMMANDS, turn::COMMANDS, audit::COMMANDS];
 
 /// Top-level options that the server itself honours.
 const SERVER_OPTIONS: &[&str] = &[

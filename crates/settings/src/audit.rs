@@ -261,9 +261,9 @@ impl Findings {
     fn add(&mut self, check: &'static Check, problem: Problem) {
         // What stands at one place of the file is one finding, however many hosts share it.
         let same = |known: &Finding| {
+            let old = &known.problem;
             known.check.id == check.id
-                && known.problem.pos() == problem.pos()
-                && (!problem.pos().is_built_in() || known.problem.title() == problem.title())
+                && (old.pos(), old.title()) == (problem.pos(), problem.title())
         };
         if self.list.iter().any(same) {
             return;
@@ -314,9 +314,9 @@ fn subjects<'a>(config: &'a Config, per: Per, by: &str) -> Vec<Subject<'a>> {
             let own = config.listeners().iter().filter(|listener| listener.module.name == by);
             own.map(Subject::Listener).collect()
         }
-        Per::Module => hosts
-            .filter_map(|host| Some(Subject::Module(host, config.module(host, by)?)))
-            .collect(),
+        Per::Module => {
+            hosts.filter_map(|host| Some(Subject::Module(host, config.module(host, by)?))).collect()
+        }
     }
 }
 

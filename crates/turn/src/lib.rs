@@ -9,6 +9,7 @@
 
 mod allocation;
 mod batch;
+mod checks;
 mod commands;
 mod datagrams;
 mod login;
@@ -26,10 +27,11 @@ use std::net::UdpSocket;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use kernel::Kernel;
 use kernel::contracts::{AccountWatch, RelayService, RelayServices};
 use kernel::doors::{Door, DoorEntry, Open, Stop, door};
+use kernel::{Kernel, Panel};
 use netio::Link;
+use settings::audit::Check;
 use settings::{Endpoint, ListenerConfig, Problem, Transport};
 use stun_wire::{Message, MessageWriter};
 
@@ -51,6 +53,8 @@ pub struct Stun {
 impl Door for Stun {
     const NAME: &'static str = "ejabberd_stun";
     const OPTIONS: &'static [&'static str] = options::LISTENER_OPTIONS;
+    const CHECKS: &'static [Check] = checks::CHECKS;
+    const PANELS: &'static [Panel] = commands::PANELS;
     const DATAGRAMS: bool = true;
 
     fn open(open: &Open<'_>) -> Result<Self, Vec<Problem>> {

@@ -1,4 +1,7 @@
-//! Where all commands are known: the table against ejabberd's, and the pages written from it.
+//! Where everything declared is known: commands, checks and panels against ejabberd's facts, and the pages written of
+//! them.
 
+mod audit;
 mod facts;
 mod pages;
+mod panels;
