@@ -104,7 +104,7 @@ pub(crate) fn log(kernel: &Kernel, surroundings: Surroundings, sources: &Sources
         !finding.check.id.starts_with("certificate-") && finding.check.id != "files-exposed"
     };
     for finding in findings.list().iter().filter(logged) {
-        let (check, place) = (finding.check.id, sources.place(finding.problem.pos()));
+        let (check, place) = (finding.check.id, place(finding, sources));
         let (title, mend) = (finding.problem.title(), finding.mend());
         match finding.check.severity {
             Severity::Advice => tracing::debug!(check, place, mend, "{title}"),
@@ -118,6 +118,12 @@ pub(crate) fn log(kernel: &Kernel, surroundings: Surroundings, sources: &Sources
 pub(crate) fn log_reloaded(kernel: &Kernel, exposed: Vec<exposure::Finding>, sources: &Sources) {
     let erlang = kernel.shared::<Latest>().0.lock().0.erlang.clone();
     log(kernel, Surroundings { erlang, exposed }, sources);
+}
+
+/// `file:line:column`, or a dash for what stands in no file.
+fn place(finding: &Finding, sources: &Sources) -> String {
+    let pos = finding.problem.pos();
+    if pos.is_built_in() { "-".to_owned() } else { sources.place(pos) }
 }
 
 fn again(kernel: &Kernel, surroundings: &Surroundings) -> Findings {
@@ -169,7 +175,7 @@ pub(crate) const COMMANDS: &[Command] = &[Command {
                     Value::Tuple(vec![
                         Value::text(finding.check.severity.to_string()),
                         Value::text(finding.check.id),
-                        Value::text(sources.place(finding.problem.pos())),
+                        Value::text(place(finding, &sources)),
                         Value::text(finding.problem.title()),
                         Value::text(finding.mend()),
                     ])
