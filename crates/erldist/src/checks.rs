@@ -218,7 +218,8 @@ mod tests {
         let lookup = |name: &str| {
             pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
         };
-        let variables = Variables { lookup: &lookup, home: "/home/x".into(), asked: Asked::On };
+        let home = "/home/x".into();
+        let variables = Variables { lookup: &lookup, home, asked: Asked::On, tick_time: None };
         let options = Options::read(&variables).unwrap().unwrap();
         let node = NodeName::parse(node, "").unwrap();
         let facts = Facts::default().with(Door { options, node, cookie: cookie.map(Secret::new) });

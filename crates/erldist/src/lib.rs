@@ -20,6 +20,9 @@ mod peers;
 mod process;
 mod values;
 
+/// The top-level options that the door honours, at its start.
+pub const OPTIONS: &[&str] = &["net_ticktime"];
+
 pub use answers::{Answering, Answers, Caller, Printed};
 pub use checks::{CHECKS, Door};
 pub use cookie::CookieError;

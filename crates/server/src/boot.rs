@@ -158,7 +158,7 @@ pub(crate) fn check(arguments: &Arguments, file: &Path, strict: bool) -> ExitCod
     if let Err(problems) = problems.into_result(()) {
         return say::refused(&problems.render(colour));
     }
-    let erlang = match erlang::options(&checked, &places) {
+    let erlang = match erlang::options(&checked, &places, &loaded.config) {
         Ok(options) => options,
         Err(why) => return say::refused(&why),
     };

@@ -150,7 +150,8 @@ async fn run(arguments: &Arguments, boot: Boot, exposed: &[Finding]) -> Result<E
     let mut inherited = Inherited::from_environment();
     let prepared = server.prepare_doors(&loaded.config, &loaded.sources, &mut inherited)?;
     server.doors.commit(&server.kernel, prepared);
-    let erlang = erlang::options(arguments, &server.places).map_err(StartError::Erlang)?;
+    let erlang = erlang::options(arguments, &server.places, &loaded.config);
+    let erlang = erlang.map_err(StartError::Erlang)?;
     let node = match &erlang {
         Some(options) => Some(erlang::open(&server.kernel, options.clone()).await?),
         None => None,
