@@ -1,7 +1,8 @@
-//! Where everything declared is known: commands, checks and panels against ejabberd's facts, and the pages written of
-//! them.
+//! Where everything declared is known: commands, checks and panels against ejabberd's facts, the pages written of
+//! them, and the container recipe.
 
 mod audit;
+mod container;
 mod facts;
 mod pages;
 mod panels;
