@@ -11,7 +11,6 @@ pub const PANELS: &[Panel] = &[
         title: "welcome page",
         commands: &["stats"],
         metrics: &[names::SESSIONS_OPEN, names::STANZAS],
-        ..Panel::PLAIN
     },
     Panel {
         place: Place::Server,
@@ -60,7 +59,6 @@ pub const PANELS: &[Panel] = &[
             names::STANZAS_BOUNCED,
             names::MAILBOX_OVERFLOWS,
         ],
-        ..Panel::PLAIN
     },
     Panel {
         place: Place::Node,
@@ -78,7 +76,6 @@ pub const PANELS: &[Panel] = &[
             "export2sql",
         ],
         metrics: &[names::STORE_COMMITS, names::STORE_COMMIT_SECONDS],
-        ..Panel::PLAIN
     },
     Panel {
         place: Place::Node,
@@ -114,7 +111,6 @@ pub const PANELS: &[Panel] = &[
         title: "Logs",
         commands: &["set_loglevel", "get_loglevel", "reopen_log", "rotate_log"],
         metrics: &[names::LOG_LINES_DROPPED],
-        ..Panel::PLAIN
     },
     Panel {
         place: Place::Node,
@@ -122,7 +118,6 @@ pub const PANELS: &[Panel] = &[
         title: "Statistics",
         commands: &["stats"],
         metrics: &[names::TASK_PANICS],
-        ..Panel::PLAIN
     },
     Panel {
         place: Place::Host,

@@ -29,7 +29,6 @@ pub(super) const PANELS: &[Panel] = &[
         title: "Statistics",
         commands: &[],
         metrics: &[names::OFFLINE_STORED],
-        ..Panel::PLAIN
     },
     Panel {
         place: Place::User,
