@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use settings::audit::{Check, Guide, Per, Severity};
-use settings::{Inputs, Source};
+use settings::{Inputs, Source, exposure};
 
 use crate::audit::{Surroundings, declared, of_file};
 
@@ -132,6 +132,21 @@ fn an_open_server_yields_what_is_open() {
             (Advice, "version-tells-system"),
         ]
     );
+}
+
+#[test]
+fn files_that_were_let_pass_are_told_with_the_command_that_mends_them() {
+    let (path, mend) = ("/srv/secret".into(), "chmod 600 '/srv/secret'".to_owned());
+    let exposed = exposure::Finding { path, reason: "everybody may read it".to_owned(), mend };
+    let source =
+        Source::Text { name: "t".to_owned(), text: "hosts: [a.test]\nlisten: []\n".to_owned() };
+    let loaded = settings::load(&source, &Inputs::default()).unwrap();
+    let surroundings = Surroundings { exposed: vec![exposed], ..Surroundings::default() };
+    let findings = of_file(&loaded, &surroundings);
+    let told: Vec<_> =
+        findings.list().iter().map(|it| (it.check.id, it.problem.title(), it.mend())).collect();
+    let title = "/srv/secret: everybody may read it";
+    assert_eq!(told, [("files-exposed", title, "chmod 600 '/srv/secret'".to_owned())]);
 }
 
 /// `docs/audit.md`.
