@@ -10,7 +10,8 @@ import ssl
 from harness import sasl
 from harness.lab import Account, Lab
 from harness.marks import cases, slow
-from harness.stream import (NS_BIND, NS_CLIENT, NS_SASL, NS_TLS, Closed, SaslFailure, StreamError, error_of, local, q)
+from harness.stream import (NS_BIND, NS_CLIENT, NS_SASL, NS_TLS, Closed, SaslFailure, Stream, StreamError,
+                            client_tls, error_of, local, q)
 
 ALL_SCRAM = tuple(sasl.HASHES)
 
@@ -452,6 +453,23 @@ async def test_tls_1_1_is_refused(lab: Lab) -> None:
     except (ssl.SSLError, Closed, ConnectionError):
         return
     raise AssertionError("TLS 1.1 accepted")
+
+
+@cases(("talk.test", "policy-violation"), ("modern.test", "no handshake"))
+async def test_another_hosts_name_does_not_weaken_tls(lab: Lab, named: str, wanted: str) -> None:
+    """A handshake for one host (SNI) is no way around the TLS versions of the host that the stream is for."""
+    stream = Stream(lab.subject.ports["c2s_tls"], named, lab.ca)
+    stream.context = client_tls(lab.ca, version=ssl.TLSVersion.TLSv1_2)
+    try:
+        await stream.connect(direct_tls=True)
+        lab.stack.callback(stream.cut)
+        stream.send(stream.header_text(to="modern.test"))
+        got = local(await stream.recv())
+    except StreamError as error:
+        got = error.condition
+    except (ssl.SSLError, ConnectionError):
+        got = "no handshake"
+    assert got == wanted, got
 
 
 async def test_data_before_tls_is_not_carried_over(lab: Lab) -> None:

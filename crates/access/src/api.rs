@@ -224,14 +224,22 @@ impl ApiPermissions {
         global: &Access,
         of_host: &dyn Fn(&str) -> Option<Arc<Access>>,
     ) -> bool {
-        if always_allowed(caller, call) {
-            return true;
-        }
+        always_allowed(caller, call) || self.entry_for(caller, call, global, of_host).is_some()
+    }
+
+    /// The name of the first entry that lets the caller run the command; see [`Self::allows`].
+    pub fn entry_for(
+        &self,
+        caller: &Caller<'_>,
+        call: &Call<'_>,
+        global: &Access,
+        of_host: &dyn Fn(&str) -> Option<Arc<Access>>,
+    ) -> Option<&str> {
         if let (Some(_), Some(host)) = (caller.subject.jid, call.host) {
             let configure = RuleRef::named("configure");
             let may = of_host(host).is_some_and(|it| it.allows(&configure, &caller.subject));
             if !may {
-                return false;
+                return None;
             }
         }
         // A caller from a domain that is not ours has no ACLs: only `all` fits it.
@@ -240,9 +248,10 @@ impl ApiPermissions {
             _ => None,
         };
         let access = own.as_deref().unwrap_or(global);
-        self.entries.iter().any(|entry| {
+        let fits = |entry: &&Entry| {
             entry.what.contains(call) && entry.from.fits(caller) && entry.who.fits(access, caller)
-        })
+        };
+        self.entries.iter().find(fits).map(|entry| &*entry.name)
     }
 
     /// The names of the entries, in the order in which they are tried.

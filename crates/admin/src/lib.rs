@@ -4,17 +4,21 @@
 //! [`control`] serves that rendering on a Unix socket.
 
 mod awaited;
+mod checks;
 mod commands;
 pub mod control;
 pub mod ctl;
 mod extra;
 pub mod faces;
+mod panels;
 
 pub use awaited::{AWAITED, Awaited, REFUSED, Refused};
+pub use checks::CHECKS;
 pub use commands::COMMANDS;
 pub use kernel::ServerControl;
 use kernel::commands::Command;
 use kernel::{ModuleEntry, entry};
+pub use panels::PANELS;
 
 /// The modules of this crate.
 pub static MODULES: &[ModuleEntry] = &[entry::<extra::AdminExtra>()];

@@ -68,6 +68,11 @@ pub(crate) fn read_or_create(path: &Path, fresh: &Secret) -> Result<Secret, Cook
     }
 }
 
+/// The cookie of a file, if there is one that could be used.
+pub(crate) fn existing(path: &Path) -> Option<Secret> {
+    read(path, fs::File::open(path).ok()?).ok()
+}
+
 fn read(path: &Path, mut file: fs::File) -> Result<Secret, CookieError> {
     let io = |source| CookieError::Io { path: path.to_owned(), source };
     let malformed = || CookieError::Malformed { path: path.to_owned() };

@@ -6,6 +6,7 @@
 
 mod answers;
 mod calls;
+mod checks;
 mod connection;
 mod cookie;
 mod epmd;
@@ -19,7 +20,11 @@ mod peers;
 mod process;
 mod values;
 
+/// The top-level options that the door honours, at its start.
+pub const OPTIONS: &[&str] = &["net_ticktime"];
+
 pub use answers::{Answering, Answers, Caller, Printed};
+pub use checks::{CHECKS, Door};
 pub use cookie::CookieError;
 pub use epmd::{EPMD_VARIABLES, EpmdOptions, EpmdServer};
 pub use node::{Node, StartError};

@@ -15,6 +15,8 @@ use crate::erl_options::ErlOptions;
 
 /// `net_ticktime` of Erlang: how long a silent peer is believed to be there.
 const TICK_TIME: Duration = Duration::from_secs(60);
+/// What of it makes sense.
+const TICK_SECONDS: RangeInclusive<u64> = 4..=86_400;
 
 /// Where the variables are looked up: `ejabberdctl.cfg` first, then the environment.
 pub struct Variables<'a> {
@@ -24,6 +26,8 @@ pub struct Variables<'a> {
     pub home: PathBuf,
     /// Whether the door was asked for or forbidden in so many words.
     pub asked: Asked,
+    /// `net_ticktime` of the settings; the variables win.
+    pub tick_time: Option<Duration>,
 }
 
 /// Whether somebody wants the door.
@@ -152,7 +156,7 @@ impl Options {
             },
             epmd,
             tls: tls(&erl)?,
-            tick_time: tick_time(&erl)?,
+            tick_time: tick_time(&erl, variables.tick_time)?,
         }))
     }
 
@@ -175,9 +179,13 @@ fn port(variable: &'static str, value: &str) -> Result<u16, OptionError> {
     })
 }
 
-fn tick_time(erl: &ErlOptions) -> Result<Duration, OptionError> {
-    let Some(value) = erl.kernel("net_ticktime") else { return Ok(TICK_TIME) };
-    let seconds = value.parse().ok().filter(|seconds| (4..=86_400).contains(seconds));
+fn tick_time(erl: &ErlOptions, of_settings: Option<Duration>) -> Result<Duration, OptionError> {
+    let Some(value) = erl.kernel("net_ticktime") else {
+        let seconds = of_settings.map(|time| time.as_secs());
+        let within = |seconds: u64| seconds.clamp(*TICK_SECONDS.start(), *TICK_SECONDS.end());
+        return Ok(seconds.map_or(TICK_TIME, |seconds| Duration::from_secs(within(seconds))));
+    };
+    let seconds = value.parse().ok().filter(|seconds| TICK_SECONDS.contains(seconds));
     seconds.map(Duration::from_secs).ok_or_else(|| OptionError::Value {
         variable: "net_ticktime",
         value: value.to_owned(),
@@ -288,7 +296,7 @@ mod tests {
             pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
         };
         let home = PathBuf::from("/home/x");
-        Options::read(&Variables { lookup: &lookup, home, asked })
+        Options::read(&Variables { lookup: &lookup, home, asked, tick_time: None })
     }
 
     fn options(pairs: &[(&str, &str)]) -> Options {
@@ -333,6 +341,19 @@ mod tests {
         let kernel = options(&[("ERL_OPTIONS", kernel)]);
         assert_eq!(kernel.ports, 4200..=4210);
         assert_eq!(place(&kernel, "x@box"), "127.0.0.1");
+    }
+
+    #[test]
+    fn the_tick_time_of_the_settings_holds_unless_erlang_s_own_option_is_there() {
+        let read = |options: &str, seconds: u64| {
+            let lookup = |name: &str| (name == "ERL_OPTIONS").then(|| options.to_owned());
+            let tick_time = Some(Duration::from_secs(seconds));
+            let home = PathBuf::from("/home/x");
+            let variables = Variables { lookup: &lookup, home, asked: Asked::On, tick_time };
+            Options::read(&variables).unwrap().unwrap().tick_time.as_secs()
+        };
+        assert_eq!((read("", 120), read("", 1)), (120, 4));
+        assert_eq!(read("-kernel net_ticktime 30", 120), 30);
     }
 
     #[test]

@@ -11,10 +11,12 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use netio::{BindError, ConnectionLimit, Inherited, Link, ListenSpec, Listener, Local};
 use parking_lot::Mutex;
+use settings::audit::Check;
 use settings::{Config, Endpoint, ListenerConfig, Problem, Transport};
 use tokio::sync::watch;
 
 use crate::Kernel;
+use crate::panel::Panel;
 
 /// What a door gets to open.
 pub struct Open<'a> {
@@ -32,6 +34,10 @@ pub trait Door: Sized + Send + Sync + 'static {
     const NAME: &'static str;
     /// The options it honours besides those common to all listeners.
     const OPTIONS: &'static [&'static str];
+    /// What a security audit asks of each of its listeners, besides [`netio::LISTENER_CHECKS`].
+    const CHECKS: &'static [Check];
+    /// What it shows on pages for administrators.
+    const PANELS: &'static [Panel] = &[];
 
     /// Reads its options.
     ///
@@ -143,6 +149,10 @@ pub struct DoorEntry {
     pub name: &'static str,
     /// The options it honours.
     pub options: &'static [&'static str],
+    /// Its checks.
+    pub checks: &'static [Check],
+    /// Its panels.
+    pub panels: &'static [Panel],
     datagrams: bool,
     open: fn(&Open<'_>) -> Opened,
 }
@@ -152,6 +162,8 @@ pub const fn door<D: Door>() -> DoorEntry {
     DoorEntry {
         name: D::NAME,
         options: D::OPTIONS,
+        checks: D::CHECKS,
+        panels: D::PANELS,
         datagrams: D::DATAGRAMS,
         open: |open| Ok(Arc::new(D::open(open)?)),
     }

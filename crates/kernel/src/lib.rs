@@ -16,6 +16,7 @@ mod iq;
 mod jobs;
 mod mailbox;
 mod module;
+mod panel;
 mod process;
 pub mod random;
 mod router;
@@ -38,6 +39,7 @@ pub use iq::{
 pub use jobs::{Job, JobRefused, JobState, Jobs};
 pub use mailbox::{CloseReason, Control, Delivery, Mailbox, MailboxBounds, Refused};
 pub use module::{Module, ModuleEntry, Register, Start, Xep, entry, xep};
+pub use panel::{Panel, Place};
 pub use process::{Asking, ServerControl};
 pub use router::{Route, Routes};
 pub use server::{Kernel, Parts};

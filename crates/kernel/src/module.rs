@@ -4,6 +4,7 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use settings::audit::Check;
 use settings::{Problem, Section};
 use store::TableSet;
 use xmlstream::Element;
@@ -15,6 +16,7 @@ use crate::contracts::Contracts;
 use crate::disco::{Disco, Identity, Item};
 use crate::hooks::{Chains, ChainsDraft, HookFn, HookPoint, Stage};
 use crate::iq::{At, GetFn, IqTables, SetFn};
+use crate::panel::Panel;
 
 /// A protocol extension that a module implements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +60,10 @@ pub trait Module: Sized + Send + Sync + 'static {
     const TABLES: &'static [&'static TableSet] = &[];
     /// Its commands.
     const COMMANDS: &'static [Command] = &[];
+    /// What a security audit asks of its options.
+    const CHECKS: &'static [Check] = &[];
+    /// What it shows on pages for administrators.
+    const PANELS: &'static [Panel] = &[];
 
     /// Reads its options.
     ///
@@ -188,6 +194,10 @@ pub struct ModuleEntry {
     pub tables: &'static [&'static TableSet],
     /// Its commands.
     pub commands: &'static [Command],
+    /// Its checks.
+    pub checks: &'static [Check],
+    /// Its panels.
+    pub panels: &'static [Panel],
     pub(crate) start: fn(&StartAny<'_>, &mut Draft) -> Result<Running, Problem>,
 }
 
@@ -200,6 +210,8 @@ pub const fn entry<M: Module>() -> ModuleEntry {
         options: M::OPTIONS,
         tables: M::TABLES,
         commands: M::COMMANDS,
+        checks: M::CHECKS,
+        panels: M::PANELS,
         start: start::<M>,
     }
 }

@@ -204,3 +204,32 @@ async fn a_silent_client_is_pinged_and_then_taken_for_gone() {
     assert_eq!(taken.len(), 2, "pinged once more");
     assert!(matches!(control[..], [Control::Close(kernel::CloseReason::Stalled)]), "{control:?}");
 }
+
+/// Each row: the options of modules, and the checks that find something.
+#[test]
+fn checks_of_modules_fire_where_they_should() {
+    use settings::audit::{Declared, Facts, judge};
+    for (modules, expected) in [
+        ("{mod_version: {show_os: true}}", &["version-tells-system"][..]),
+        ("{mod_version: {show_os: false}}", &[]),
+        ("{mod_stun_disco: {secret: short}}", &["relay-secret-weak"]),
+        ("{mod_stun_disco: {secret: 0123456789abcdef}}", &[]),
+        ("{mod_stun_disco: {credentials_lifetime: 2 days}}", &["relay-login-long"]),
+        ("{mod_stun_disco: {}, mod_offline: {}}", &[]),
+        ("{mod_offline: {access_max_user_messages: infinity}}", &["offline-unlimited"]),
+        ("{mod_offline: {access_max_user_messages: boundless}}", &["offline-unlimited"]),
+        ("{mod_offline: {access_max_user_messages: bounded}}", &[]),
+    ] {
+        let text = format!(
+            "hosts: [a.test]\nmodules: {modules}\nshaper_rules: {{boundless: infinity, bounded: {{infinity: admin, 1000: all}}}}\n"
+        );
+        let source = settings::Source::Text { name: "t".to_owned(), text };
+        let loaded = settings::load(&source, &settings::Inputs::default()).unwrap();
+        let declared: Vec<_> = crate::MODULES
+            .iter()
+            .map(|module| Declared { by: module.name, checks: module.checks })
+            .collect();
+        let found = judge(&loaded.config, &Facts::default(), &declared);
+        assert_eq!(found.ids(), expected, "{modules}");
+    }
+}

@@ -2,6 +2,7 @@
 
 use kernel::{Answering, At, GetAnswer, IqRequest, Module, Register, Start, Xep, xep};
 use settings::Problem;
+use settings::audit::{Check, Guide, Per, Severity};
 use xmlstream::Element;
 use xmpp_wire::{StanzaCondition, ns};
 
@@ -10,11 +11,30 @@ pub(crate) struct SoftwareVersion {
     show_os: bool,
 }
 
+const CHECKS: &[Check] = &[Check {
+    id: "version-tells-system",
+    about: "`show_os` of `mod_version`",
+    why: "everybody learns which system to look for holes in",
+    guide: Guide::Firewall,
+    severity: Severity::Advice,
+    per: Per::Module,
+    judge: |view| {
+        let told = view.options().bool("show_os");
+        view.when(
+            told,
+            "show_os",
+            "the operating system is told to everybody",
+            "set `show_os: false`",
+        )
+    },
+}];
+
 impl Module for SoftwareVersion {
     const NAME: &'static str = "mod_version";
     const ABOUT: &'static str = "Tells the server's name and version (XEP-0092)";
     const IMPLEMENTS: &'static [Xep] = &[xep(92, "1.1")];
     const OPTIONS: &'static [&'static str] = &["show_os"];
+    const CHECKS: &'static [Check] = CHECKS;
 
     fn start(start: &Start<'_, Self>) -> Result<Self, Problem> {
         Ok(Self { show_os: start.options.bool("show_os") })

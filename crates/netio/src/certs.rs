@@ -237,6 +237,12 @@ impl CertStore {
         problems
     }
 
+    /// What a reload would find wrong now; nothing is changed. It looks at every file.
+    pub fn problems(&self, now: SystemTime) -> Vec<CertProblem> {
+        let table = self.table.load();
+        Table::build(&table.options, &table, now).1
+    }
+
     /// Whether a reload would find something else: a file was changed, added or removed, or a self-signed certificate
     /// needs renewal. To be called every few minutes, away from the async workers (it looks at every file).
     pub fn changed(&self, now: SystemTime) -> bool {

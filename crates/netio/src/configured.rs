@@ -84,7 +84,7 @@ impl TlsOptions {
 }
 
 /// A text, or a list of texts put together.
-fn joined(value: &Value, with: &str) -> Option<String> {
+pub(crate) fn joined(value: &Value, with: &str) -> Option<String> {
     match value {
         Value::List(items) => {
             let texts: Vec<_> = items.iter().filter_map(Value::as_str).collect();

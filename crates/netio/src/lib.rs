@@ -6,6 +6,7 @@
 mod bind;
 mod cert_files;
 mod certs;
+mod checks;
 mod ciphers;
 mod client_cert;
 mod configured;
@@ -24,6 +25,7 @@ mod transport;
 pub use bind::{Inherited, ListenAddress, ListenSpec, UnixSocketOptions, mark_v6_only};
 pub use cert_files::key_files;
 pub use certs::{CertOptions, CertProblem, CertStore, Severity};
+pub use checks::{CHECKS, CertReport, LISTENER_CHECKS};
 pub use client_cert::{ClientCertificate, client_identities};
 pub use configured::{LISTEN_OPTIONS, LISTEN_TLS_OPTIONS};
 pub use datagrams::{bind_datagram, bind_datagrams};

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{ServerConfig, SignatureScheme};
+use rustls::{ServerConfig, SignatureScheme, SupportedCipherSuite};
 
 use crate::cert_files::CertEntry;
 use crate::certs::CertStore;
@@ -148,6 +148,12 @@ impl TlsEndpoint {
     /// The authorities that clients of a host are judged by, whatever name they asked for in the handshake.
     pub(crate) fn client_roots(&self, host: &str) -> Option<&ClientRoots> {
         self.offer([Some(host)]).client_roots.as_deref()
+    }
+
+    /// Whether a cipher suite, and with it the protocol version, is one that clients of a host may have, whatever name
+    /// they asked for in the handshake.
+    pub(crate) fn allows(&self, host: &str, suite: SupportedCipherSuite) -> bool {
+        self.offer([Some(host)]).base.crypto_provider().cipher_suites.contains(&suite)
     }
 
     /// Whether clients are asked for a certificate.

@@ -500,6 +500,10 @@ impl TlsStream {
         }
     }
 
+    pub(crate) fn is_allowed(&self, endpoint: &TlsEndpoint, host: &str) -> bool {
+        self.tls.negotiated_cipher_suite().is_some_and(|suite| endpoint.allows(host, suite))
+    }
+
     pub(crate) fn client_certificate(
         &self,
         roots: Option<&ClientRoots>,

@@ -297,6 +297,17 @@ impl Transport {
         }
     }
 
+    /// Whether the version and cipher that were agreed are among those of `host`; true in clear.
+    ///
+    /// The host is that of the stream: a client could have asked for another name in the handshake, whose options are
+    /// weaker.
+    pub fn is_allowed(&self, endpoint: &TlsEndpoint, host: &str) -> bool {
+        match &self.layer {
+            Layer::Clear(_) => true,
+            Layer::Tls(tls) => tls.is_allowed(endpoint, host),
+        }
+    }
+
     /// Judges the client's certificate against the CA file that the endpoint has for `host`, at the time `now`.
     ///
     /// The host is that of the stream: a client could have asked for another name in the handshake.

@@ -1,6 +1,7 @@
 //! What an operator sees of a running server: its log and its metrics.
 
 mod audit;
+mod checks;
 mod line;
 mod log_file;
 mod log_queue;
@@ -12,6 +13,7 @@ mod redacted;
 mod serve_metrics;
 
 pub use audit::AUDIT_TARGET;
+pub use checks::CHECKS;
 pub use log_file::LogFileError;
 pub use log_watch::{LogWatch, Shown};
 pub use logging::{LogError, LogFormat, LogLevel, LogOptions, Logging, OPTIONS};

@@ -42,9 +42,44 @@ impl Waiting {
     }
 }
 
+/// How many lines a log takes in a stretch of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BurstLimit {
+    /// `log_burst_limit_count`.
+    pub(crate) lines_max: u64,
+    /// `log_burst_limit_window_time`.
+    pub(crate) window: Duration,
+}
+
+/// The present stretch of time.
+#[derive(Default)]
+struct Burst {
+    limit: Option<BurstLimit>,
+    begun: Option<Instant>,
+    lines: u64,
+    lost: u64,
+}
+
+impl Burst {
+    /// Whether one line more is taken at `now`; at the first one of a new stretch, how many the last one lost.
+    fn take(&mut self, now: Instant) -> Option<u64> {
+        let Some(limit) = self.limit else { return Some(std::mem::take(&mut self.lost)) };
+        if self.begun.is_none_or(|begun| now.duration_since(begun) >= limit.window) {
+            (self.begun, self.lines) = (Some(now), 0);
+        }
+        if self.lines >= limit.lines_max {
+            self.lost += 1;
+            return None;
+        }
+        self.lines += 1;
+        Some(std::mem::take(&mut self.lost))
+    }
+}
+
 #[derive(Default)]
 struct State {
     waiting: Waiting,
+    burst: Burst,
     /// Rises with everything that is handed in, and with everything that is done.
     asked: u64,
     done: u64,
@@ -105,13 +140,30 @@ impl LogQueue {
         if state.waiting.stop || state.waiting.lines.len() + line.len() > QUEUE_BYTES_MAX {
             state.waiting.dropped += 1;
             drop(state);
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-            metrics::counter!(names::LOG_LINES_DROPPED).increment(1);
-            return;
+            return self.count_dropped();
+        }
+        let Some(lost) = state.burst.take(Instant::now()) else {
+            drop(state);
+            return self.count_dropped();
+        };
+        if lost > 0 {
+            let note =
+                format!("... {lost} log lines were left out here: see log_burst_limit_count\n");
+            state.waiting.lines.extend_from_slice(note.as_bytes());
         }
         state.waiting.lines.extend_from_slice(line);
         state.asked += 1;
         self.work.notify_one();
+    }
+
+    fn count_dropped(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+        metrics::counter!(names::LOG_LINES_DROPPED).increment(1);
+    }
+
+    /// Takes so many lines and no more from now on.
+    pub(crate) fn set_burst(&self, limit: Option<BurstLimit>) {
+        self.state.lock().burst.limit = limit;
     }
 
     fn ask(&self, change: impl FnOnce(&mut Waiting)) {
@@ -150,7 +202,7 @@ impl LogQueue {
         true
     }
 
-    /// Lines dropped so far because the writer could not keep up.
+    /// Lines dropped so far because the writer could not keep up, or because too many came at once.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
@@ -229,6 +281,20 @@ impl LogQueue {
 mod tests {
     use super::*;
     use std::sync::mpsc;
+
+    #[test]
+    fn a_burst_is_cut_and_counted_where_it_was() {
+        let limit = BurstLimit { lines_max: 2, window: Duration::from_secs(1) };
+        let mut burst = Burst { limit: Some(limit), ..Burst::default() };
+        let begun = Instant::now();
+        let at = |milliseconds| begun + Duration::from_millis(milliseconds);
+        let taken: Vec<_> =
+            [0, 10, 20, 999, 1000, 1010, 1020, 5000].map(|time| burst.take(at(time))).into();
+        let none = None;
+        assert_eq!(taken, [Some(0), Some(0), none, none, Some(2), Some(0), none, Some(1)]);
+        burst.limit = None;
+        assert_eq!(burst.take(at(5001)), Some(0));
+    }
 
     /// Blocks in each write until it is let go.
     struct Stuck {

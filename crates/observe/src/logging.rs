@@ -18,7 +18,7 @@ use crate::audit::{AUDIT_TARGET, Audit, AuditLayer, is_audit};
 
 use crate::line::{LocalTime, TextLine};
 use crate::log_file::{LogFile, LogFileError, Rotation};
-use crate::log_queue::{LogQueue, Sink};
+use crate::log_queue::{BurstLimit, LogQueue, Sink};
 use crate::log_watch::LogWatch;
 
 /// How long the end of the process waits for the last lines.
@@ -51,6 +51,8 @@ const OUR_CRATES: &[&str] = &[
 /// honoured where JIDs and addresses are logged, with [`Redacted`](crate::Redacted).
 pub const OPTIONS: &[&str] = &[
     "loglevel",
+    "log_burst_limit_count",
+    "log_burst_limit_window_time",
     "log_rotate_size",
     "log_rotate_count",
     "log_modules_fully",
@@ -152,6 +154,8 @@ pub struct LogOptions {
     pub rotate_size: Option<u64>,
     /// `log_rotate_count`.
     pub rotate_count: u32,
+    /// `log_burst_limit_count` and `log_burst_limit_window_time`: lines that are taken in a time; `None` takes all.
+    pub burst: Option<(u64, Duration)>,
     /// `log_modules_fully`: modules by ejabberd's names, of which everything is logged whatever the level.
     pub modules_fully: Vec<String>,
 }
@@ -165,6 +169,7 @@ impl Default for LogOptions {
             audit: None,
             rotate_size: Some(10 << 20),
             rotate_count: 1,
+            burst: None,
             modules_fully: Vec::new(),
         }
     }
@@ -185,6 +190,7 @@ impl LogOptions {
             audit: None,
             rotate_size: global.limit("log_rotate_size").finite(),
             rotate_count: u32::try_from(global.int("log_rotate_count")).unwrap_or(u32::MAX),
+            burst: burst(global),
             modules_fully: global
                 .texts("log_modules_fully")
                 .into_iter()
@@ -193,9 +199,18 @@ impl LogOptions {
         }
     }
 
+    fn burst_limit(&self) -> Option<BurstLimit> {
+        self.burst.map(|(lines_max, window)| BurstLimit { lines_max, window })
+    }
+
     fn rotation(&self) -> Rotation {
         Rotation { size: self.rotate_size, count: self.rotate_count }
     }
+}
+
+fn burst(global: &Section) -> Option<(u64, Duration)> {
+    let count = u64::try_from(global.int("log_burst_limit_count")).ok()?;
+    Some((count, global.duration("log_burst_limit_window_time").finite()?))
 }
 
 /// Why the log cannot be set up.
@@ -335,6 +350,7 @@ impl Logging {
             None => (Sink::Terminal, io::stderr().is_terminal()),
         };
         let queue = LogQueue::start(sink).map_err(LogError::Thread)?;
+        queue.set_burst(options.burst_limit());
         let passing = Arc::new(ArcSwap::from_pointee(Passing::new(options)));
         let writer = QueueWriter(Arc::clone(&queue));
         let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colours);
@@ -373,10 +389,11 @@ impl Logging {
         tracing::callsite::rebuild_interest_cache();
     }
 
-    /// Takes over the options that can change while the server runs: level, modules, rotation. The file and the format
+    /// Takes over the options that can change while the server runs: level, modules, rotation, bursts. The file and the format
     /// stay.
     pub fn reconfigure(&self, options: &LogOptions) {
         self.passing.store(Arc::new(Passing::new(options)));
+        self.queue.set_burst(options.burst_limit());
         self.queue.set_rotation(options.rotation());
         self.audit(|file| {
             file.set_rotation(options.rotation());

@@ -99,8 +99,11 @@ pub(crate) enum Task {
     Serve,
     /// Run the server with its log and a line for commands; leaving stops it (see also `rookery ctl live`)
     Live,
-    /// Read a configuration, say what is wrong with it and what is not in force yet
+    /// Read a configuration, say what is wrong with it, what is not in force yet, and what it exposes
     Check {
+        /// Exit with code 2 if the security audit finds something serious
+        #[arg(long)]
+        audit: bool,
         /// The file to check
         #[arg(value_name = "FILE")]
         file: PathBuf,

@@ -12,6 +12,7 @@ use settings::{
 };
 
 use crate::arguments::Arguments;
+use crate::audit::{self, Surroundings};
 use crate::{erlang, files, lists, say};
 
 /// The configuration of a server that has none.
@@ -110,9 +111,12 @@ pub(crate) fn permissions(config: &Config) -> Result<Vec<Note>, Vec<Problem>> {
     let (global, _) = access::Access::from_config(config, None)?;
     let (_, mut notes) = access::ApiPermissions::from_node(Some(section), &global)?;
     let of_modules = lists::MODULES.iter().copied().flatten().flat_map(|module| module.commands);
-    let declared: Vec<&Command> = admin::COMMANDS.iter().chain(of_modules).collect();
+    let own = lists::OWN_COMMANDS.iter().copied().flatten();
+    let declared: Vec<&Command> = own.chain(of_modules).collect();
     let awaited = admin::AWAITED.iter().flat_map(|awaited| awaited.commands.iter().copied());
-    let names: Vec<&str> = declared.iter().map(|command| command.name).chain(awaited).collect();
+    // COMPAT: every file made from ejabberd's sample forbids `start`, which is no command of a running server.
+    let known = declared.iter().map(|command| command.name).chain(awaited).chain(["start"]);
+    let names: Vec<&str> = known.collect();
     let tags: Vec<&str> =
         declared.iter().flat_map(|command| command.tags.iter().copied()).collect();
     notes.extend(access::ApiPermissions::unknown_commands(section, &names, &tags));
@@ -129,8 +133,9 @@ pub(crate) fn ctl_notes(places: &Places, colour: bool) -> Vec<String> {
     read.notes.iter().map(|note| note.render(&read.sources, colour)).collect()
 }
 
-/// `rookery check FILE`: says everything that is wrong, deprecated or not yet in force.
-pub(crate) fn check(arguments: &Arguments, file: &Path) -> ExitCode {
+/// `rookery check FILE`: says everything that is wrong, deprecated or not yet in force, and what a security audit
+/// finds; with `strict` a serious finding fails.
+pub(crate) fn check(arguments: &Arguments, file: &Path, strict: bool) -> ExitCode {
     let colour = say::is_terminal();
     let checked = Arguments::for_file(arguments, file);
     let read = boot(&checked);
@@ -153,15 +158,22 @@ pub(crate) fn check(arguments: &Arguments, file: &Path) -> ExitCode {
     if let Err(problems) = problems.into_result(()) {
         return say::refused(&problems.render(colour));
     }
-    let erlang = match erlang::options(&checked, &places) {
-        Ok(options) => erlang::told(options.as_ref(), &places),
+    let erlang = match erlang::options(&checked, &places, &loaded.config) {
+        Ok(options) => options,
         Err(why) => return say::refused(&why),
     };
     let absent = loaded.config.set_but_not_in_force(&lists::in_force(&loaded.config));
     say::noted(&ctl_notes(&places, colour));
-    let done = say::checked(file, &loaded, &notes, &absent, &erlang, colour);
+    let told = erlang::told(erlang.as_ref(), &places);
+    say::checked(file, &loaded, &notes, &absent, &told, colour);
     let exposed = files::findings(&places, &loaded, files::servers_user(&places));
-    match exposed.is_empty() || arguments.places().allow_exposed_files {
+    let allowed = exposed.is_empty() || arguments.places().allow_exposed_files;
+    // What keeps the server from starting is said once, below.
+    let accepted = if allowed { exposed.as_slice() } else { &[] };
+    let surroundings = Surroundings::new(erlang.as_ref(), &places, accepted);
+    let findings = audit::of_file(&loaded, &surroundings);
+    let done = say::audited(&findings, &loaded.sources, colour, strict);
+    match allowed {
         true => done,
         false => {
             say::refused(&format!("\nthe server would not start: {}", files::refusal(&exposed)))

@@ -12,7 +12,7 @@ use erldist::{
 };
 use kernel::commands::{CommandError, Value};
 use kernel::{Kernel, Tasks};
-use settings::{Places, ctlcfg};
+use settings::{Config, Places, ctlcfg};
 
 use crate::arguments::Arguments;
 use crate::say;
@@ -21,11 +21,16 @@ use crate::signals::{Asked, Signals};
 /// How long connections to epmd may take to end.
 const EPMD_STOP_PATIENCE: Duration = Duration::from_secs(1);
 
-/// What the command line, the environment and `ejabberdctl.cfg` ask for, in this order; `None` for nothing.
+/// What the command line, the environment, `ejabberdctl.cfg` and the settings ask for, in this order; `None` for
+/// nothing.
 ///
 /// # Errors
 /// What has no meaning, and how to mend it.
-pub(crate) fn options(arguments: &Arguments, places: &Places) -> Result<Option<Options>, String> {
+pub(crate) fn options(
+    arguments: &Arguments,
+    places: &Places,
+    config: &Config,
+) -> Result<Option<Options>, String> {
     let beside = places.config.as_deref().and_then(Path::parent);
     let file = beside.map(|folder| folder.join("ejabberdctl.cfg"));
     // An absent file says nothing, as for places.
@@ -38,7 +43,8 @@ pub(crate) fn options(arguments: &Arguments, places: &Places) -> Result<Option<O
         _ => variable(name).or_else(|| read.get(name).map(str::to_owned)),
     };
     let home = variable("HOME").map_or_else(|| places.spool.clone(), Into::into);
-    Options::read(&Variables { lookup: &lookup, home, asked: said.erlang })
+    let tick_time = config.global().duration("net_ticktime").finite();
+    Options::read(&Variables { lookup: &lookup, home, asked: said.erlang, tick_time })
         .map_err(|error| error.to_string())
 }
 

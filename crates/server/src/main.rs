@@ -1,6 +1,7 @@
 //! `rookery`: the server. Read, check, start, wait, stop.
 
 mod arguments;
+mod audit;
 mod boot;
 mod control;
 mod erlang;
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
     match arguments.task() {
         Task::Serve => run::serve(&arguments),
         Task::Live => live::run(&arguments),
-        Task::Check { file } => boot::check(&arguments, &file),
+        Task::Check { file, audit } => boot::check(&arguments, &file, audit),
         Task::Defaults => say::defaults(),
         Task::Epmd => erlang::epmd(),
         // Taken above, for its words are its own.

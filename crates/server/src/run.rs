@@ -13,10 +13,11 @@ use kernel::{Clock, CloseReason, Control, Kernel, Parts, random};
 use netio::{CertOptions, CertStore, Inherited, Severity};
 use observe::{LogFormat, LogOptions, Logging, Metrics, MetricsListener};
 use settings::exposure::Finding;
-use settings::{Config, Places, Problem, Problems, Sources};
+use settings::{Config, Loaded, Places, Problem, Problems, Sources};
 use store::{OpenOptions, Store};
 
 use crate::arguments::{Arguments, MetricsPlace};
+use crate::audit::{self, Surroundings};
 use crate::boot::{self, Boot};
 use crate::control::{Request, Requests};
 use crate::erlang;
@@ -150,14 +151,17 @@ async fn run(arguments: &Arguments, boot: Boot, exposed: &[Finding]) -> Result<E
     let prepared = server.prepare_doors(&loaded.config, &loaded.sources, &mut inherited)?;
     server.keep_relay_keys(&loaded.config);
     server.doors.commit(&server.kernel, prepared);
-    let erlang = erlang::options(arguments, &server.places).map_err(StartError::Erlang)?;
-    let node = match erlang {
-        Some(options) => Some(erlang::open(&server.kernel, options).await?),
+    let erlang = erlang::options(arguments, &server.places, &loaded.config);
+    let erlang = erlang.map_err(StartError::Erlang)?;
+    let node = match &erlang {
+        Some(options) => Some(erlang::open(&server.kernel, options.clone()).await?),
         None => None,
     };
     server.serve_metrics(arguments.places().metrics).await;
     server.watch_certificates();
     server.announce(&loaded.config, node.as_ref()).await;
+    let surroundings = Surroundings::new(erlang.as_ref(), &server.places, exposed);
+    audit::log(&server.kernel, surroundings, &loaded.sources);
     let end = loop {
         let request = tokio::select! {
             signal = signals.next() => match signal {
@@ -211,7 +215,7 @@ async fn start_kernel(
     let options = CertOptions::from_config(&config, Some(places.certificates()));
     let (certs, problems) = CertStore::open(&options, clock.wall().into());
     say_certificates(&problems);
-    let commands = [admin::COMMANDS, turn::COMMANDS].concat();
+    let commands = lists::OWN_COMMANDS.concat();
     let parts = Parts {
         store,
         accounts,
@@ -381,14 +385,12 @@ impl Server {
         if self.guard && !exposed.is_empty() {
             return Err(files::refusal(&exposed));
         }
-        let config = loaded.config;
+        let Loaded { config, sources, notes } = loaded;
         // Whatever can be wrong is found before anything is changed.
         let prepared = self
-            .prepare_doors(&config, &loaded.sources, &mut Inherited::default())
+            .prepare_doors(&config, &sources, &mut Inherited::default())
             .map_err(|error| error.to_string())?;
-        self.kernel
-            .reload(config.clone())
-            .map_err(|found| wrong(found, &loaded.sources).to_string())?;
+        self.kernel.reload(config.clone()).map_err(|found| wrong(found, &sources).to_string())?;
         self.keep_relay_keys(&config);
         self.doors.commit(&self.kernel, prepared);
         let log_options =
@@ -396,9 +398,9 @@ impl Server {
         self.logging.reconfigure(&log_options);
         let options = CertOptions::from_config(&config, Some(self.places.certificates()));
         say_certificates(&self.kernel.certs().reload(&options, self.kernel.clock().wall().into()));
-        let notes =
-            loaded.notes.into_iter().chain(config.set_but_not_in_force(&lists::in_force(&config)));
-        let notes: Vec<String> = notes.map(|note| note.render(&loaded.sources, false)).collect();
+        audit::log_reloaded(&self.kernel, exposed, &sources);
+        let notes = notes.into_iter().chain(config.set_but_not_in_force(&lists::in_force(&config)));
+        let notes: Vec<String> = notes.map(|note| note.render(&sources, false)).collect();
         tracing::info!("the configuration was reloaded");
         Ok(notes.join("\n"))
     }

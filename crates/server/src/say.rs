@@ -9,7 +9,8 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
-use settings::{Loaded, Note, Places};
+use settings::audit::{Findings, Severity};
+use settings::{Loaded, Note, Places, Sources};
 
 /// Whether a person reads standard error.
 pub(crate) fn is_terminal() -> bool {
@@ -18,6 +19,9 @@ pub(crate) fn is_terminal() -> bool {
 
 /// The exit code of a configuration that is wrong.
 const REFUSED: u8 = 1;
+
+/// The exit code of a configuration that works and exposes something, where that was asked for.
+const EXPOSED: u8 = 2;
 
 /// The embedded configuration.
 pub(crate) fn defaults() -> ExitCode {
@@ -56,7 +60,7 @@ pub(crate) fn checked(
     absent: &[Note],
     erlang: &str,
     colour: bool,
-) -> ExitCode {
+) {
     for note in notes.iter().chain(absent) {
         eprintln!("{}\n", note.render(&loaded.sources, colour));
     }
@@ -69,7 +73,22 @@ pub(crate) fn checked(
             absent.len()
         );
     }
-    ExitCode::SUCCESS
+}
+
+/// What a security audit found; with `strict` something serious is a failure.
+pub(crate) fn audited(
+    findings: &Findings,
+    sources: &Sources,
+    colour: bool,
+    strict: bool,
+) -> ExitCode {
+    let (each, all) = crate::audit::report(findings, sources, colour);
+    noted(&each);
+    println!("{all}");
+    match strict && findings.count(Severity::Serious) > 0 {
+        true => ExitCode::from(EXPOSED),
+        false => ExitCode::SUCCESS,
+    }
 }
 
 /// What `rookery epmd` does.

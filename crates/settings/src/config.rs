@@ -67,6 +67,16 @@ pub struct ListenerConfig {
     pub pos: Pos,
 }
 
+impl ListenerConfig {
+    /// Whether other machines can reach it: neither a Unix socket nor a loopback address.
+    pub fn faces_the_network(&self) -> bool {
+        match &self.endpoint {
+            Endpoint::Inet { ip, .. } => !ip.to_canonical().is_loopback(),
+            Endpoint::Unix(_) => false,
+        }
+    }
+}
+
 impl PartialEq for ListenerConfig {
     fn eq(&self, other: &Self) -> bool {
         self.module.name == other.module.name
@@ -164,12 +174,13 @@ impl Config {
     ///
     /// Defaults left alone are not reported. Each place is reported once, however many hosts share it.
     pub fn set_but_not_in_force(&self, in_force: &InForce) -> Vec<Note> {
-        let mut found = Found { notes: Vec::new(), seen: HashSet::new() };
+        let mut found = Found { notes: Vec::new(), seen: HashSet::new(), in_force };
         let honoured = |name: &str| in_force.toplevel.contains(name);
         let sections = self.0.by_host.values().map(|parts| &parts.options);
         for section in sections.chain([&self.0.global]) {
             for (spec, pos) in section.written().filter(|(spec, _)| !honoured(spec.name)) {
-                found.add(pos, format!("option `{}` is known and not yet in force", spec.name));
+                let title = format!("option `{}` is known and not yet in force", spec.name);
+                found.add(pos, title, in_force.reason(spec.name));
             }
         }
         for listener in &self.0.listeners {
@@ -177,6 +188,7 @@ impl Config {
                 None => found.add(
                     listener.pos,
                     format!("listener `{}` is known and not yet in force", listener.module.name),
+                    None,
                 ),
                 Some(names) => found.options(&listener.options, names, listener.module.name),
             }
@@ -186,6 +198,7 @@ impl Config {
                 None => found.add(
                     module.pos,
                     format!("module `{}` is known and not yet in force", module.module.name),
+                    None,
                 ),
                 Some(names) => found.options(&module.options, names, module.module.name),
             }
@@ -195,15 +208,18 @@ impl Config {
     }
 }
 
-struct Found {
+struct Found<'a> {
     notes: Vec<Note>,
     seen: HashSet<Pos>,
+    in_force: &'a InForce,
 }
 
-impl Found {
-    fn add(&mut self, pos: Pos, title: String) {
+impl Found<'_> {
+    fn add(&mut self, pos: Pos, title: String, reason: Option<&str>) {
         if self.seen.insert(pos) {
-            self.notes.push(Note::new(NoteKind::NotInForce, Problem::new(pos, title)));
+            let problem = Problem::new(pos, title);
+            let problem = reason.into_iter().fold(problem, |problem, why| problem.note(why));
+            self.notes.push(Note::new(NoteKind::NotInForce, problem));
         }
     }
 
@@ -212,6 +228,7 @@ impl Found {
             self.add(
                 pos,
                 format!("option `{}` of `{owner}` is known and not yet in force", spec.name),
+                self.in_force.reason(&format!("{owner}/{}", spec.name)),
             );
         }
     }
@@ -223,6 +240,7 @@ pub struct InForce {
     toplevel: HashSet<&'static str>,
     modules: HashMap<&'static str, HashSet<&'static str>>,
     listeners: HashMap<&'static str, HashSet<&'static str>>,
+    reasons: &'static [(&'static str, &'static str)],
 }
 
 impl InForce {
@@ -253,6 +271,32 @@ impl InForce {
             self.toplevel.insert(name);
         }
         self
+    }
+
+    /// Why options are not honoured: names of top-level options, `owner/name` for those of modules and listeners, each
+    /// perhaps ending in `*` for all that begin so. The longest that fits counts.
+    pub fn because(&mut self, reasons: &'static [(&'static str, &'static str)]) -> &mut Self {
+        self.reasons = reasons;
+        self
+    }
+
+    /// Why an option is not honoured, if anybody has said so; see [`Self::because`].
+    pub fn reason(&self, name: &str) -> Option<&'static str> {
+        let fits = |pattern: &str| match pattern.strip_suffix('*') {
+            Some(begin) => name.starts_with(begin),
+            None => name == pattern,
+        };
+        let fitting = self.reasons.iter().filter(|(pattern, _)| fits(pattern));
+        fitting.max_by_key(|(pattern, _)| pattern.len()).map(|(_, why)| *why)
+    }
+
+    /// Whether an option is honoured: of a module, of a listener, or of the top level if `owner` is empty.
+    pub fn honours(&self, owner: &str, name: &str) -> bool {
+        let of_owner = self.modules.get(owner).or_else(|| self.listeners.get(owner));
+        match owner {
+            "" => self.toplevel.contains(name),
+            _ => of_owner.is_some_and(|names| names.contains(name)),
+        }
     }
 
     /// A module that runs, and its options that are honoured. Panics on a name the catalogue does not have.

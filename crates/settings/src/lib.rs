@@ -4,6 +4,7 @@
 //! and each with its place. Other crates report in the same form with [`Problem`] and [`Problems`].
 
 mod assemble;
+pub mod audit;
 pub mod catalogue;
 mod check;
 mod config;

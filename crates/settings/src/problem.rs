@@ -18,6 +18,7 @@ pub struct Problem {
     title: String,
     label: Option<String>,
     help: Vec<String>,
+    note: Option<String>,
     secret: bool,
     alone: bool,
 }
@@ -30,6 +31,7 @@ impl Problem {
             title: title.into(),
             label: None,
             help: Vec::new(),
+            note: None,
             secret: false,
             alone: false,
         }
@@ -51,6 +53,13 @@ impl Problem {
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help.push(help.into());
+        self
+    }
+
+    /// Adds the reason, written after the help; the last call wins.
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.note = Some(note.into());
         self
     }
 
@@ -83,7 +92,7 @@ impl Problem {
         &self.help
     }
 
-    fn render(&self, level: &Level<'_>, sources: &Sources, color: bool) -> String {
+    pub(crate) fn render(&self, level: &Level<'_>, sources: &Sources, color: bool) -> String {
         let mut group = Group::with_title(level.clone().primary_title(self.title.clone()));
         if let Some(text) = sources.get(self.pos) {
             let shown = excerpt(&text.text, self);
@@ -97,6 +106,9 @@ impl Problem {
         }
         for help in &self.help {
             group = group.element(Level::HELP.message(help.clone()));
+        }
+        if let Some(note) = &self.note {
+            group = group.element(Level::NOTE.message(note.clone()));
         }
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         renderer.decor_style(DecorStyle::Ascii).render(&[group])

@@ -79,6 +79,14 @@ impl Sources {
         self.0.iter().map(|text| text.name.as_str())
     }
 
+    /// The names without the texts: enough for [`Self::place`], and nothing of a secret in it.
+    #[must_use]
+    pub fn without_texts(&self) -> Self {
+        let bare =
+            |text: &Arc<Text>| Arc::new(Text { name: text.name.clone(), text: String::new() });
+        Self(self.0.iter().map(bare).collect())
+    }
+
     pub(crate) fn get(&self, pos: Pos) -> Option<&Text> {
         if pos.is_built_in() {
             return None;

@@ -404,7 +404,7 @@ impl Store {
     }
 
     /// Runs work on the writer's connection outside any transaction.
-    async fn alone<T: Send + 'static>(
+    pub(crate) async fn alone<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> T + Send + 'static,
     ) -> Result<T, StoreError> {

@@ -1,6 +1,8 @@
 //! Commands about relays.
 
 use kernel::commands::{Command, CommandError, Field, Shape, Value, Version, field};
+use kernel::{Panel, Place};
+use observe::names;
 
 use crate::shared::Shared;
 
@@ -30,4 +32,19 @@ pub static COMMANDS: &[Command] = &[Command {
         ..Version::FIRST
     }],
     ..Command::PLAIN
+}];
+
+/// What the door shows to administrators.
+pub(crate) const PANELS: &[Panel] = &[Panel {
+    place: Place::Node,
+    page: "relays",
+    title: "Relays",
+    commands: &["relay_status"],
+    metrics: &[
+        names::TURN_ALLOCATIONS,
+        names::TURN_PACKETS,
+        names::TURN_BYTES,
+        names::TURN_DROPPED,
+        names::TURN_REFUSALS,
+    ],
 }];

@@ -10,6 +10,7 @@
 mod allocation;
 mod batch;
 mod behaviour;
+mod checks;
 mod commands;
 mod datagrams;
 mod icmp;
@@ -31,10 +32,11 @@ use std::sync::Arc;
 
 use accounts::RelayRealm;
 use arc_swap::ArcSwap;
-use kernel::Kernel;
 use kernel::contracts::{AccountWatch, RelayService, RelayServices};
 use kernel::doors::{Door, DoorEntry, Open, Stop, door};
+use kernel::{Kernel, Panel};
 use netio::Link;
+use settings::audit::Check;
 use settings::{Config, Endpoint, ListenerConfig, Problem, Transport};
 use stun_wire::{Message, MessageWriter};
 
@@ -69,6 +71,8 @@ struct Place {
 impl Door for Stun {
     const NAME: &'static str = "ejabberd_stun";
     const OPTIONS: &'static [&'static str] = options::LISTENER_OPTIONS;
+    const CHECKS: &'static [Check] = checks::CHECKS;
+    const PANELS: &'static [Panel] = commands::PANELS;
     const DATAGRAMS: bool = true;
 
     fn open(open: &Open<'_>) -> Result<Self, Vec<Problem>> {

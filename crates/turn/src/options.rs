@@ -187,10 +187,6 @@ fn check(open: &Open<'_>) -> Vec<Problem> {
             problems.push(problem.help("change `turn_min_port` and `turn_max_port`, or that port"));
         }
     }
-    if options.text("auth_type") == Some("anonymous") {
-        let listener = options.title();
-        tracing::warn!(listener, "`auth_type: anonymous`: anybody may relay through this server");
-    }
     problems
 }
 

@@ -113,7 +113,7 @@ const SPECIAL_V6: &[(Ipv6Addr, u32)] = &[
     (Ipv6Addr::new(0x3FFF, 0, 0, 0, 0, 0, 0, 0), 20),
 ];
 
-fn is_special(ip: IpAddr) -> bool {
+pub(crate) fn is_special(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => SPECIAL_V4.iter().any(|(block, bits)| {
             (ip.to_bits() ^ Ipv4Addr::from(*block).to_bits()) >> (32 - bits) == 0

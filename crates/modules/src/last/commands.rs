@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use kernel::commands::{
     Arguments, Call, Command, CommandError, Example, Shape, Value, Version, field,
 };
-use kernel::{Kernel, xmpp_stamp};
+use kernel::{Kernel, Panel, Place, xmpp_stamp};
 
 use super::store::{self, Activity};
 use super::{LastActivity, STATUS_BYTES_MAX};
@@ -12,6 +12,24 @@ use crate::commands::{ADMIN_EXTRA, HOST, On, RESCODE, USER, failed, on};
 
 /// The commands of last activity.
 pub(super) const COMMANDS: &[Command] = &[GET_LAST, SET_LAST];
+
+/// What administrators see of it.
+pub(super) const PANELS: &[Panel] = &[
+    Panel {
+        place: Place::Host,
+        page: "users",
+        title: "Users",
+        commands: &["get_last"],
+        ..Panel::PLAIN
+    },
+    Panel {
+        place: Place::User,
+        page: "",
+        title: "User <jid>",
+        commands: &["get_last", "set_last"],
+        ..Panel::PLAIN
+    },
+];
 
 const GET_LAST: Command = Command {
     name: "get_last",

@@ -12,7 +12,7 @@ use kernel::hooks::{
     Stage, Step, StoreReplaced,
 };
 use kernel::{
-    Answering, At, GetAnswer, IqRequest, Kernel, Module, Register, Start, Xep, bare_str, xep,
+    Answering, At, GetAnswer, IqRequest, Kernel, Module, Panel, Register, Start, Xep, bare_str, xep,
 };
 use settings::Problem;
 use xmlstream::Element;
@@ -38,6 +38,7 @@ impl Module for LastActivity {
         &["cache_life_time", "cache_missed", "cache_size", "db_type", "use_cache"];
     const TABLES: &'static [&'static TableSet] = &[&store::TABLES];
     const COMMANDS: &'static [Command] = commands::COMMANDS;
+    const PANELS: &'static [Panel] = commands::PANELS;
 
     fn start(start: &Start<'_, Self>) -> Result<Self, Problem> {
         Ok(Self {

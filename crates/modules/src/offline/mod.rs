@@ -19,7 +19,10 @@ use kernel::hooks::{
     AccountEvent, AccountRemoved, Offline, OwnPresence, SelfPresence, SessionClosed,
     SessionResumed, Stage, Step, Undelivered,
 };
-use kernel::{At, Delivery, Host, Kernel, Module, Register, Session, Start, Xep, xep, xmpp_stamp};
+use kernel::{
+    At, Delivery, Host, Kernel, Module, Panel, Register, Session, Start, Xep, xep, xmpp_stamp,
+};
+use settings::audit::{Check, Guide, Per, Severity};
 use settings::{Problem, Section};
 use xmpp_wire::payload::chat_states;
 use xmpp_wire::payload::delay::Delay;
@@ -75,6 +78,8 @@ impl Module for OfflineMessages {
     ];
     const TABLES: &'static [&'static TableSet] = &[&store::TABLES];
     const COMMANDS: &'static [Command] = queue::COMMANDS;
+    const CHECKS: &'static [Check] = CHECKS;
+    const PANELS: &'static [Panel] = queue::PANELS;
 
     fn start(start: &Start<'_, Self>) -> Result<Self, Problem> {
         let options = start.options;
@@ -106,6 +111,27 @@ impl Module for OfflineMessages {
         on.disco_node(At::Account, ns::FLEXIBLE_OFFLINE, Self::node_info, Self::node_items);
     }
 }
+
+const CHECKS: &[Check] = &[Check {
+    id: "offline-unlimited",
+    about: "no bound on the messages that are kept for an account",
+    why: "whoever writes to somebody who is away fills the disk",
+    guide: Guide::Firewall,
+    severity: Severity::Warning,
+    per: Per::Module,
+    judge: |view| {
+        let access = access::Access::from_config(view.config, view.host());
+        let account = view.host().and_then(|host| Jid::new(&format!("e3b0c442-98fc@{host}")).ok());
+        let (Ok((access, _)), Some(account)) = (access, account) else { return Vec::new() };
+        let most = access.shaper(&limit(view.options()), &Subject::of_jid(&account));
+        view.when(
+            most.limit(Some(MESSAGES_MAX)).is_none(),
+            "access_max_user_messages",
+            "any number of messages is kept for an ordinary account",
+            "let the shaper rule give a number, such as 1000, to `all`",
+        )
+    },
+}];
 
 /// The shaper rule that gives the limit; the settings have checked its grammar.
 fn limit(options: &Section) -> ShaperRef {

@@ -1,9 +1,10 @@
 //! The commands that look into the queue of an account.
 
-use kernel::Kernel;
 use kernel::commands::{
     Arguments, Call, Command, CommandError, Example, Field, Policy, Shape, Value, Version, field,
 };
+use kernel::{Kernel, Panel, Place};
+use observe::names;
 use xmpp_wire::{Stanza, ns};
 
 use super::store::{self, Owner, Row};
@@ -12,6 +13,38 @@ use crate::commands::{ADMIN_EXTRA, HOST, USER, failed, on};
 
 /// The commands about queues.
 pub(super) const COMMANDS: &[Command] = &[GET_OFFLINE_COUNT, GET_OFFLINE_MESSAGES];
+
+/// What administrators see of it.
+pub(super) const PANELS: &[Panel] = &[
+    Panel {
+        place: Place::Host,
+        page: "users",
+        title: "Users",
+        commands: &["get_offline_count"],
+        ..Panel::PLAIN
+    },
+    Panel {
+        place: Place::Host,
+        page: "stats",
+        title: "Statistics",
+        commands: &[],
+        metrics: &[names::OFFLINE_STORED],
+    },
+    Panel {
+        place: Place::User,
+        page: "",
+        title: "User <jid>",
+        commands: &["get_offline_count"],
+        ..Panel::PLAIN
+    },
+    Panel {
+        place: Place::User,
+        page: "queue",
+        title: "Offline Queue",
+        commands: &["get_offline_messages"],
+        ..Panel::PLAIN
+    },
+];
 
 /// Messages that are shown at most, oldest first.
 const SHOWN_MAX: usize = 10_000;

@@ -1,9 +1,9 @@
 //! The commands about private storage.
 
-use kernel::Kernel;
 use kernel::commands::{
     Arguments, Call, Command, CommandError, Example, Field, Shape, Value, Version, field,
 };
+use kernel::{Kernel, Panel, Place};
 use xmlstream::Element;
 use xmpp_wire::ns;
 
@@ -12,6 +12,15 @@ use crate::commands::{ADMIN_EXTRA, HOST, On, RESCODE, USER, failed, on};
 
 /// The commands of private storage.
 pub(super) const COMMANDS: &[Command] = &[PRIVATE_GET, PRIVATE_SET];
+
+/// What administrators see of it.
+pub(super) const PANELS: &[Panel] = &[Panel {
+    place: Place::User,
+    page: "private",
+    title: "Private XML Storage",
+    commands: &["private_set", "private_get"],
+    ..Panel::PLAIN
+}];
 
 const ELEMENT: Field = field("element", Shape::Text);
 

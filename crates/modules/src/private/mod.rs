@@ -12,7 +12,8 @@ use kernel::hooks::{
     AccountEvent, AccountRemoved, Flow, HostEvent, SessionBound, Stage, Step, StoreReplaced,
 };
 use kernel::{
-    Answering, At, GetAnswer, IqRequest, Kernel, Module, Register, SetAnswer, Start, Xep, xep,
+    Answering, At, GetAnswer, IqRequest, Kernel, Module, Panel, Register, SetAnswer, Start, Xep,
+    xep,
 };
 use settings::Problem;
 use xmlstream::Element;
@@ -41,6 +42,7 @@ impl Module for PrivateStorage {
         &["cache_life_time", "cache_missed", "cache_size", "db_type", "use_cache"];
     const TABLES: &'static [&'static TableSet] = &[&store::TABLES];
     const COMMANDS: &'static [Command] = commands::COMMANDS;
+    const PANELS: &'static [Panel] = commands::PANELS;
 
     fn start(start: &Start<'_, Self>) -> Result<Self, Problem> {
         Ok(Self {

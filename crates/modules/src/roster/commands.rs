@@ -1,11 +1,11 @@
 //! The commands about rosters.
 
 use jid::{BareJid, DomainPart, Jid, NodePart};
-use kernel::Kernel;
 use kernel::commands::{
     Arguments, Call, Command, CommandError, Example, Field, Policy, Shape, Value, Version, field,
 };
 use kernel::contracts::Subscription;
+use kernel::{Kernel, Panel, Place};
 
 use super::change::{Assigned, assign, withdraw};
 use super::item::{Book, within_bounds, word};
@@ -24,6 +24,31 @@ pub(super) const COMMANDS: &[Command] = &[
     PUSH_ALLTOALL,
     PUSH_ROSTER,
     PUSH_ROSTER_ALL,
+];
+
+/// What administrators see of it.
+pub(super) const PANELS: &[Panel] = &[
+    Panel {
+        place: Place::Host,
+        page: "users",
+        title: "Users",
+        commands: &["get_roster_count"],
+        ..Panel::PLAIN
+    },
+    Panel {
+        place: Place::User,
+        page: "",
+        title: "User <jid>",
+        commands: &["get_roster_count"],
+        ..Panel::PLAIN
+    },
+    Panel {
+        place: Place::User,
+        page: "roster",
+        title: "Roster",
+        commands: &["add_rosteritem", "push_roster", "get_roster", "delete_rosteritem"],
+        ..Panel::PLAIN
+    },
 ];
 
 /// Contacts that are written in one transaction, so that others get their turn.

@@ -23,7 +23,7 @@ use kernel::hooks::{
     AccountRemoved, Delivering, HostEvent, SelfPresence, SessionClosed, Stage, Step, StoreReplaced,
     UserSend,
 };
-use kernel::{Answering, At, Host, Module, Register, Start, Xep, xep};
+use kernel::{Answering, At, Host, Module, Panel, Register, Start, Xep, xep};
 use settings::Problem;
 use xmlstream::Element;
 use xmpp_wire::{StanzaCondition, StanzaError, ns};
@@ -67,6 +67,7 @@ impl Module for Rosters {
     ];
     const TABLES: &'static [&'static ::store::TableSet] = &[&store::TABLES];
     const COMMANDS: &'static [Command] = commands::COMMANDS;
+    const PANELS: &'static [Panel] = commands::PANELS;
 
     fn start(start: &Start<'_, Self>) -> Result<Self, Problem> {
         let options = start.options;

@@ -12,6 +12,7 @@ use kernel::contracts::{RelayCredentials, RelayLogin, RelayServices};
 use kernel::{
     Answering, At, GetAnswer, IqRequest, Kernel, Module, Register, Start, Xep, random, xep,
 };
+use settings::audit::{Check, Guide, Per, Severity};
 use settings::{Problem, Section, Value};
 use stdx::Secret;
 use xmlstream::Element;
@@ -43,12 +44,57 @@ pub(crate) struct StunDisco {
     secret: Secret,
 }
 
+/// Fewer characters of a shared secret are found by trying.
+const SECRET_CHARS_MIN: usize = 16;
+/// Seconds for which a log-in that somebody has copied is of use.
+const LIFETIME_SECONDS_LONG: u64 = 24 * 3600;
+
+const WEAK_SECRET: Check = Check {
+    id: "relay-secret-weak",
+    about: "a short `secret` of `mod_stun_disco`",
+    why: "one log-in seen is enough to try secrets against; whoever has it makes log-ins to the relay",
+    guide: Guide::Firewall,
+    severity: Severity::Warning,
+    per: Per::Module,
+    judge: |view| {
+        let short = |secret: &Secret| secret.expose().chars().count() < SECRET_CHARS_MIN;
+        view.when(
+            view.options().secret("secret").is_some_and(short),
+            "secret",
+            "the secret for relay log-ins can be guessed",
+            "make a long one (openssl rand -base64 32), the same at the TURN servers that use it; without the option \
+             this server makes its own",
+        )
+    },
+};
+
+const CHECKS: &[Check] = &[
+    WEAK_SECRET,
+    Check {
+        id: "relay-login-long",
+        about: "`credentials_lifetime` above a day",
+        why: "whoever copies a log-in uses the relay for so long",
+        severity: Severity::Advice,
+        judge: |view| {
+            let life = view.options().duration("credentials_lifetime").finite();
+            view.when(
+                life.is_none_or(|life| life.as_secs() > LIFETIME_SECONDS_LONG),
+                "credentials_lifetime",
+                "log-ins to the relay are valid for long",
+                "remove the option: 12 hours are the default",
+            )
+        },
+        ..WEAK_SECRET
+    },
+];
+
 impl Module for StunDisco {
     const NAME: &'static str = "mod_stun_disco";
     const ABOUT: &'static str = "Tells clients of STUN and TURN services (XEP-0215)";
     const IMPLEMENTS: &'static [Xep] = &[xep(215, "1.0.0")];
     const OPTIONS: &'static [&'static str] =
         &["access", "credentials_lifetime", "offer_local_services", "secret", "services"];
+    const CHECKS: &'static [Check] = CHECKS;
 
     fn start(start: &Start<'_, Self>) -> Result<Self, Problem> {
         let options = start.options;

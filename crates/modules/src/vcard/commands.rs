@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use kernel::Kernel;
 use kernel::commands::{
     Arguments, Call, Command, CommandError, Example, Field, Shape, Value, Version, field,
 };
+use kernel::{Kernel, Panel, Place};
 use xmlstream::Element;
 use xmpp_wire::ns;
 
@@ -22,6 +22,23 @@ pub(super) const COMMANDS: &[Command] = &[
     SET_VCARD2,
     SET_VCARD2_MULTI,
 ];
+
+/// What administrators see of it.
+pub(super) const PANELS: &[Panel] = &[Panel {
+    place: Place::User,
+    page: "vcard",
+    title: "vCard",
+    commands: &[
+        "set_nickname",
+        "set_vcard",
+        "set_vcard2",
+        "set_vcard2_multi",
+        "get_vcard",
+        "get_vcard2",
+        "get_vcard2_multi",
+    ],
+    ..Panel::PLAIN
+}];
 
 /// Bytes of the name of a field at most.
 const NAME_BYTES_MAX: usize = 64;

@@ -14,7 +14,8 @@ use kernel::commands::Command;
 use kernel::contracts::{Photo, PhotoWatch, VCards};
 use kernel::hooks::{AccountEvent, AccountRemoved, Flow, HostEvent, Stage, Step, StoreReplaced};
 use kernel::{
-    Answering, At, GetAnswer, Host, IqRequest, Kernel, Module, Register, SetAnswer, Start, Xep, xep,
+    Answering, At, GetAnswer, Host, IqRequest, Kernel, Module, Panel, Register, SetAnswer, Start,
+    Xep, xep,
 };
 use settings::Problem;
 use xmlstream::Element;
@@ -36,6 +37,7 @@ impl Module for VCardTemp {
         &["cache_life_time", "cache_missed", "cache_size", "db_type", "use_cache", "vcard"];
     const TABLES: &'static [&'static TableSet] = &[&store::TABLES];
     const COMMANDS: &'static [Command] = commands::COMMANDS;
+    const PANELS: &'static [Panel] = commands::PANELS;
 
     fn start(start: &Start<'_, Self>) -> Result<Self, Problem> {
         let options = start.options;

@@ -179,6 +179,27 @@ fn a_file_that_cannot_be_written_is_an_error_with_its_name() {
 }
 
 #[test]
+fn a_flood_of_lines_is_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let burst = Some((3, Duration::from_secs(3600)));
+    let (logging, dispatch) =
+        Logging::build(&LogOptions { burst, ..options(&path, LogFormat::Text) }).unwrap();
+    let say = |words: &str| words.split(' ').for_each(|word| tracing::info!("{word}"));
+    tracing::dispatcher::with_default(&dispatch, || {
+        say("one two three four five");
+        logging.reconfigure(&options(&path, LogFormat::Text));
+        say("six seven");
+    });
+    assert!(logging.flush(LONG));
+    assert_eq!(logging.dropped(), 2);
+    let text = fs::read_to_string(&path).unwrap();
+    let words: Vec<_> = text.lines().filter_map(|line| line.split_whitespace().last()).collect();
+    assert_eq!(words, ["one", "two", "three", "log_burst_limit_count", "six", "seven"]);
+    assert!(text.contains("... 2 log lines were left out here"), "{text}");
+}
+
+#[test]
 fn the_options_come_from_the_configuration() {
     let read = |text: &str| {
         let source = settings::Source::Text { name: "test.yml".into(), text: text.into() };
@@ -186,15 +207,18 @@ fn the_options_come_from_the_configuration() {
             settings::load(&source, &settings::Inputs::default()).map_err(|_| text).unwrap();
         LogOptions::from_section(loaded.config.global(), LogFormat::Text, None)
     };
-    assert_eq!(read("hosts: [a.example]"), LogOptions::default());
+    let burst = Some((500, Duration::from_secs(1)));
+    assert_eq!(read("hosts: [a.example]"), LogOptions { burst, ..LogOptions::default() });
     let options = read(
-        "hosts: [a.example]\nloglevel: 5\nlog_rotate_size: infinity\nlog_rotate_count: 4\nlog_modules_fully: [mod_ping]",
+        "hosts: [a.example]\nloglevel: 5\nlog_rotate_size: infinity\nlog_rotate_count: 4\nlog_modules_fully: [mod_ping]\n\
+         log_burst_limit_count: 7\nlog_burst_limit_window_time: 2",
     );
     let expected = LogOptions {
         level: LogLevel::Debug,
         rotate_size: None,
         rotate_count: 4,
         modules_fully: vec!["mod_ping".to_owned()],
+        burst: Some((7, Duration::from_secs(2))),
         ..LogOptions::default()
     };
     assert_eq!(options, expected);

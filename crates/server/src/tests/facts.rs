@@ -8,18 +8,23 @@ use serde_json::Value as Json;
 
 use crate::lists;
 
-fn facts() -> Vec<Json> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../tests/facts/ejabberd-26.07/commands.json");
+/// One list of a file of facts.
+pub(super) fn listed(file: &str, list: &str) -> Vec<Json> {
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/facts/ejabberd-26.07").join(file);
     let facts: Json = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    facts["commands"].as_array().unwrap().clone()
+    facts[list].as_array().unwrap().clone()
 }
 
-fn text(json: &Json) -> &str {
+fn facts() -> Vec<Json> {
+    listed("commands.json", "commands")
+}
+
+pub(super) fn text(json: &Json) -> &str {
     json.as_str().unwrap()
 }
 
-fn items(json: &Json) -> &[Json] {
+pub(super) fn items(json: &Json) -> &[Json] {
     json.as_array().unwrap()
 }
 

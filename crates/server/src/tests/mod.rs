@@ -1,4 +1,8 @@
-//! Where all commands are known: the table against ejabberd's, and the pages written from it.
+//! Where everything declared is known: commands, checks and panels against ejabberd's facts, the pages written of
+//! them, and the container recipe.
 
+mod audit;
+mod container;
 mod facts;
 mod pages;
+mod panels;

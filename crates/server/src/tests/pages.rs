@@ -1,4 +1,4 @@
-//! What is written from the command table is in the repository as the table says now.
+//! What is written from declarations is in the repository as they say now.
 
 use std::path::Path;
 
@@ -11,6 +11,8 @@ type Write = fn(&[Listed]) -> String;
 /// Files by their place in the repository, with what writes them.
 const PAGES: &[(&str, Write)] = &[
     ("docs/commands.md", markdown::commands_page),
+    ("docs/audit.md", |_| super::audit::page()),
+    ("docs/pages.md", |_| super::panels::page()),
     ("packaging/man/rookeryctl.1", man::rookeryctl),
     ("packaging/completions/rookeryctl.bash", completion::bash),
     ("packaging/completions/_rookeryctl", completion::zsh),

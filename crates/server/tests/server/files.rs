@@ -12,10 +12,10 @@ const NOBODY: u32 = 65_534;
 const CONFIG: &str = "hosts: [localhost]\nlisten: []\nmodules: {}\n";
 
 /// A folder with a configuration, closed to others.
-struct Site(tempfile::TempDir);
+pub(super) struct Site(tempfile::TempDir);
 
 impl Site {
-    fn new(config: &str) -> Self {
+    pub(super) fn new(config: &str) -> Self {
         let site = Self(tempfile::tempdir().expect("a folder can be made"));
         std::fs::write(site.path("ejabberd.yml"), config).expect("a file can be written");
         site.set("ejabberd.yml", 0o600);
@@ -23,7 +23,7 @@ impl Site {
         site
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
@@ -33,7 +33,7 @@ impl Site {
     }
 
     /// The server's command line behind a line of the shell.
-    fn command(&self, before: &str, arguments: &str) -> Command {
+    pub(super) fn command(&self, before: &str, arguments: &str) -> Command {
         let mut command = Command::new("sh");
         let program = env!("CARGO_BIN_EXE_rookery");
         command
@@ -55,10 +55,10 @@ impl Site {
 }
 
 /// A server that runs until it is dropped.
-struct Running(Child);
+pub(super) struct Running(Child);
 
 impl Running {
-    fn begin(mut command: Command, socket: &Path) -> Self {
+    pub(super) fn begin(mut command: Command, socket: &Path) -> Self {
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let mut running = Self(child.expect("the server can be started"));
         let deadline = Instant::now() + Duration::from_secs(20);

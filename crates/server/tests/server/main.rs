@@ -1,4 +1,5 @@
 //! The server's binary, as an administrator starts it.
 
+mod audit;
 mod files;
 mod takeover;

@@ -4,6 +4,7 @@
 
 mod auth;
 mod bind;
+mod checks;
 mod deliver;
 mod end;
 mod features;
@@ -23,6 +24,7 @@ use kernel::Kernel;
 use kernel::doors::{Door, Open};
 use netio::{Link, PeerAddr, TlsEndpoint, TlsError, TlsNote};
 use settings::Problem;
+use settings::audit::Check;
 
 pub(crate) use options::C2sOptions;
 pub(crate) use options::TOP_LEVEL_OPTIONS;
@@ -39,6 +41,7 @@ pub struct C2s {
 impl Door for C2s {
     const NAME: &'static str = "ejabberd_c2s";
     const OPTIONS: &'static [&'static str] = options::LISTENER_OPTIONS;
+    const CHECKS: &'static [Check] = checks::CHECKS;
 
     fn open(open: &Open<'_>) -> Result<Self, Vec<Problem>> {
         let options = C2sOptions::read(open)?;

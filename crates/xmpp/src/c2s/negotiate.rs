@@ -190,6 +190,11 @@ impl Negotiating {
         if self.host.as_ref().is_some_and(|first| first.name() != host.name()) {
             return Err(unknown());
         }
+        let carrier = self.carrier.as_ref();
+        if carrier.is_some_and(|it| !it.transport().is_allowed(&self.door.tls, host.name())) {
+            let text = "this host wants a newer TLS version or another cipher: name it in the TLS handshake too";
+            return Err(StreamError::new(StreamCondition::PolicyViolation).with_text(text));
+        }
         self.host = Some(host.clone());
         self.lang = open.lang.map(Into::into);
         Ok((host, open.from))

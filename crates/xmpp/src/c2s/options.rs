@@ -47,7 +47,7 @@ pub(crate) const TOP_LEVEL_OPTIONS: &[&str] = &[
 ];
 
 /// What a stanza may weigh when the administrator sets no bound: a bound there must be.
-const STANZA_BYTES_MAX: u32 = 1 << 20;
+pub(super) const STANZA_BYTES_MAX: u32 = 1 << 20;
 /// COMPAT: ejabberd's default of `pre_auth_max_stanza_size`, in bytes.
 const PRE_AUTH_BYTES_MAX: u32 = 8192;
 
@@ -75,7 +75,6 @@ impl C2sOptions {
         let options = &open.listener.options;
         let global = open.config.global();
         let access = Access::from_config(open.config, None)?.0;
-        let verify = options.bool("tls_verify");
         let required = options.bool("starttls_required");
         let bytes = |name: &str, default: u32| match options.limit(name).finite() {
             Some(bytes) => u32::try_from(bytes).unwrap_or(Limits::STANZA_BYTES_CEILING),
@@ -92,7 +91,7 @@ impl C2sOptions {
             access: rule(options, |node| access.rule_ref(node))?,
             shaper: shaper(options, |node| access.shaper_ref(node))?,
             direct_tls: options.bool("tls"),
-            starttls: options.bool("starttls") || required || verify,
+            starttls: offers_starttls(options),
             starttls_required: required,
             tls: tls(open, global),
             zlib: options.bool("zlib"),
@@ -122,6 +121,15 @@ impl C2sOptions {
                 .and_then(|count| usize::try_from(count).ok()),
         })
     }
+}
+
+fn offers_starttls(options: &Section) -> bool {
+    ["starttls", "starttls_required", "tls_verify"].iter().any(|name| options.bool(name))
+}
+
+/// Whether a listener has TLS at all, at once or on demand.
+pub(super) fn has_tls(options: &Section) -> bool {
+    options.bool("tls") || offers_starttls(options)
 }
 
 /// The TLS options for clients of one host; the top level stands for hosts without options of their own.

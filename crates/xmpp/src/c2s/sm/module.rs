@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kernel::{Generation, Module, Register, Start, Xep, xep};
+use settings::audit::Check;
 use settings::{Limit, Problem};
 use xmpp_wire::ns;
 use xmpp_wire::sm::SmReply;
 
 use super::registry::Registry;
 use super::store;
+use crate::c2s::checks::STREAM_MGMT_CHECKS;
 
 /// What happens to unacknowledged messages of a session that was not resumed in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +66,7 @@ impl Module for StreamMgmt {
     const NAME: &'static str = "mod_stream_mgmt";
     const ABOUT: &'static str = "Acknowledges stanzas and resumes sessions (XEP-0198)";
     const IMPLEMENTS: &'static [Xep] = &[xep(198, "1.6.3")];
+    const CHECKS: &'static [Check] = STREAM_MGMT_CHECKS;
     const OPTIONS: &'static [&'static str] = &[
         "ack_timeout",
         "cache_life_time",
