@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use kernel::commands::{Command, Progress};
 use kernel::{Kernel, ServerControl};
+use observe::AUDIT_TARGET;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -187,7 +188,7 @@ async fn converse(kernel: &Kernel, stream: &mut UnixStream) -> io::Result<Next> 
     let (uid, pid) = (peer.uid(), peer.pid().unwrap_or_default());
     let own = rustix::process::geteuid().as_raw();
     if !may_call(uid, own) {
-        tracing::warn!(target: "admin::audit", uid, pid, "a user who may not give commands was refused");
+        tracing::warn!(target: AUDIT_TARGET, uid, pid, "a user who may not give commands was refused");
         let text = "ERROR: This command can only be run by root or the user who runs the server\n";
         return Ok(Next::Answer(refusal(STATUS_WRONG_USER, text.to_owned())));
     }
@@ -206,16 +207,16 @@ async fn converse(kernel: &Kernel, stream: &mut UnixStream) -> io::Result<Next> 
             };
             let milliseconds = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
             let (command, status) = (&reply.audit, reply.status);
-            tracing::info!(target: "admin::audit", uid, pid, command, status, milliseconds, "command");
+            tracing::info!(target: AUDIT_TARGET, uid, pid, command, status, milliseconds, "command");
             Ok(Next::Answer(answer(&reply)))
         }
         Ok(Request::ListCommands) => Ok(Next::Answer(list(kernel))),
         Ok(Request::WatchLog) => {
-            tracing::info!(target: "admin::audit", uid, pid, "somebody watches the log");
+            tracing::info!(target: AUDIT_TARGET, uid, pid, "somebody watches the log");
             Ok(Next::WatchLog)
         }
         Err(why) => {
-            tracing::warn!(target: "admin::audit", uid, pid, why, "a line that is no request");
+            tracing::warn!(target: AUDIT_TARGET, uid, pid, why, "a line that is no request");
             Ok(Next::Answer(refusal(ctl::STATUS_ERROR, format!("Error: {why}\n"))))
         }
     }

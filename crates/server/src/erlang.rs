@@ -111,7 +111,7 @@ impl Commands {
     fn audit(&self, caller: &Caller, began: tokio::time::Instant, command: &str, status: u8) {
         let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let (node, address) = (&caller.node, &caller.address);
-        tracing::info!(target: "admin::audit", node, address, command, status, milliseconds, "command");
+        tracing::info!(target: observe::AUDIT_TARGET, node, address, command, status, milliseconds, "command");
     }
 }
 

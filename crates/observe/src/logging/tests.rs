@@ -238,11 +238,11 @@ fn commands_are_in_the_audit_file_whatever_the_level_and_cannot_forge_a_record()
     let forged = "x\n{\"uid\":0}\u{202e}\u{9b}";
     tracing::dispatcher::with_default(&dispatch, || {
         let pid = std::process::id();
-        tracing::info!(target: "admin::audit", uid = 0_u32, pid, command = forged, status = 0_u8, "command");
+        tracing::info!(target: crate::AUDIT_TARGET, uid = 0_u32, pid, command = forged, status = 0_u8, "command");
         tracing::error!("no command");
-        tracing::debug!(target: "admin::audit", "only for the log");
+        tracing::debug!(target: crate::AUDIT_TARGET, "only for the log");
         logging.rotate();
-        tracing::warn!(target: "admin::audit", uid = 4_000_000_000_u32, "refused");
+        tracing::warn!(target: crate::AUDIT_TARGET, uid = 4_000_000_000_u32, "refused");
     });
     let first = fs::read_to_string(folder.path().join("audit.log.0")).unwrap();
     assert_eq!(first.lines().count(), 1, "{first}");
@@ -269,7 +269,7 @@ fn an_audit_record_that_is_lost_is_told_in_the_log() {
     };
     let (logging, dispatch) = Logging::build(&options).unwrap();
     tracing::dispatcher::with_default(&dispatch, || {
-        tracing::info!(target: "admin::audit", uid = 0_u32, "command");
+        tracing::info!(target: crate::AUDIT_TARGET, uid = 0_u32, "command");
     });
     assert!(logging.flush(LONG));
     let text = fs::read_to_string(&log).unwrap();
