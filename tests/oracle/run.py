@@ -235,8 +235,16 @@ class Allowance:
     field: str
     oracle: re.Pattern[str]
     value: re.Pattern[str]
+    out: re.Pattern[str]
     reason: str
     used: int = 0
+
+    def fits(self, field: str, oracle: Answer, ours: Answer) -> bool:
+        """Whether it allows this difference."""
+        return (self.field == field and self.command.fullmatch(ours.line) is not None
+                and self.oracle.fullmatch(getattr(oracle, field)) is not None
+                and self.value.fullmatch(getattr(ours, field)) is not None
+                and self.out.fullmatch(ours.out) is not None)
 
 
 def allowances() -> list[Allowance]:
@@ -247,7 +255,9 @@ def allowances() -> list[Allowance]:
             command, field, oracle, value, reason = (part.strip() for part in line.split(" | ", 4))
             if field not in FIELDS:
                 raise SystemExit(f"allowed.txt: no such field {field}: {line}")
-            found.append(Allowance(re.compile(command), field, re.compile(oracle, re.S), re.compile(value, re.S), reason))
+            value, _, out = value.partition(" if out ")
+            patterns = (re.compile(pattern, re.S) for pattern in (oracle, value, out or ".*"))
+            found.append(Allowance(re.compile(command), field, *patterns, reason))
     return found
 
 
@@ -282,8 +292,7 @@ def compare(oracle: list[Answer], ours: list[Answer]) -> int:
             if same(field, a, b, left.line):
                 equal += 1
                 continue
-            rule = next((r for r in table if r.field == field and r.command.fullmatch(left.line)
-                         and r.oracle.fullmatch(a) and r.value.fullmatch(b)), None)
+            rule = next((rule for rule in table if rule.fits(field, left, right)), None)
             if rule:
                 rule.used += 1
                 wanted += 1
