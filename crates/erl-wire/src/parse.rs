@@ -4,8 +4,8 @@
 
 use crate::term::{Atom, BigInteger, Term};
 
-/// Levels of terms inside terms.
-const DEPTH_MAX: usize = 64;
+/// Levels of terms inside terms: twice as many as the XML that the server accepts can make.
+const DEPTH_MAX: usize = 512;
 /// The longest number, in characters; its value then has less than 1024 bytes.
 const NUMBER_CHARS_MAX: usize = 1024;
 
@@ -106,7 +106,7 @@ impl<'a> Parser<'a> {
             Some('[') => self.list(depth_left),
             Some('#') => self.map(depth_left),
             Some('<') => self.binary(),
-            Some('"') => self.string(),
+            Some('"') => Ok(Term::string(&self.texts()?)),
             Some('\'') => {
                 let text = self.quoted('\'')?;
                 self.atom(text)
@@ -212,7 +212,7 @@ impl<'a> Parser<'a> {
                 return Ok(Term::Binary(bytes));
             }
             if self.peek() == Some('"') {
-                let text = self.quoted('"')?;
+                let text = self.texts()?;
                 if self.eat("/utf8") {
                     bytes.extend(text.as_bytes());
                 } else {
@@ -240,14 +240,14 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Strings that follow each other are one.
-    fn string(&mut self) -> Result<Term, ParseError> {
+    /// The text in quotes; several that follow each other are one.
+    fn texts(&mut self) -> Result<String, ParseError> {
         let mut text = String::new();
         while self.peek() == Some('"') {
             text.push_str(&self.quoted('"')?);
             self.blanks();
         }
-        Ok(Term::string(&text))
+        Ok(text)
     }
 
     fn quoted(&mut self, quote: char) -> Result<String, ParseError> {

@@ -10,9 +10,10 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use erl_wire::Term;
 use store::{OutputFile, Query, Row, StoreError, Table, Value};
 
-use crate::erl_text::{Term, TermError, Terms, write_binary};
+use crate::erl_text::{Encoding, TermError, Terms, write_binary};
 use crate::migration::Migration;
 use crate::mnesia;
 use crate::passwords::Passwords;
@@ -171,11 +172,15 @@ impl<R: Read> Loading<R> {
     fn run(mut self) -> Result<Report, MigrateError> {
         match self.next()? {
             Some(Term::Tuple(parts)) => match parts.as_slice() {
-                [Term::Atom(word), Term::Integer(1)] if word == "rookery_dump" => self.ours()?,
-                [Term::Atom(word), Term::Integer(version)] if word == "rookery_dump" => {
+                [Term::Atom(word), Term::Integer(1)] if word.as_str() == "rookery_dump" => {
+                    self.ours()?
+                }
+                [Term::Atom(word), Term::Integer(version)] if word.as_str() == "rookery_dump" => {
                     return self.fail(format!("version {version} of the dump is not known here"));
                 }
-                [Term::Atom(word), Term::List(_)] if word == "tables" => self.ejabberds()?,
+                [Term::Atom(word), Term::List(_)] if word.as_str() == "tables" => {
+                    self.ejabberds()?
+                }
                 _ => return self.no_dump(),
             },
             _ => return self.no_dump(),
@@ -200,20 +205,23 @@ impl<R: Read> Loading<R> {
     }
 
     fn ours(&mut self) -> Result<(), MigrateError> {
+        self.terms.encoding = Encoding::Utf8;
         while let Some(term) = self.next()? {
             let Term::Tuple(parts) = term else { return self.fail("a tuple was expected") };
             match parts.as_slice() {
-                [Term::Atom(word), Term::Atom(name), Term::List(columns)] if word == "table" => {
-                    self.begin_table(name, columns)?;
+                [Term::Atom(word), Term::Atom(name), Term::List(columns)]
+                    if word.as_str() == "table" =>
+                {
+                    self.begin_table(name.as_str(), columns)?;
                 }
-                [Term::Atom(word), Term::Integer(rows)] if word == "rookery_dump_end" => {
+                [Term::Atom(word), Term::Integer(rows)] if word.as_str() == "rookery_dump_end" => {
                     if *rows != self.rows {
                         return self
                             .fail(format!("{rows} rows should have come, {} did", self.rows));
                     }
                     return Ok(());
                 }
-                [Term::Atom(name), values @ ..] => self.row(name, values)?,
+                [Term::Atom(name), values @ ..] => self.row(name.as_str(), values)?,
                 _ => return self.fail("a row was expected"),
             }
         }
@@ -230,7 +238,7 @@ impl<R: Read> Loading<R> {
             .iter()
             .map(|column| {
                 let mut there = table.columns.iter();
-                there.find(|known| Some(known.name) == column.atom()).map(|known| known.name)
+                there.find(|known| Some(known.name) == column.as_atom()).map(|known| known.name)
             })
             .collect();
         match known {
@@ -277,12 +285,14 @@ impl<R: Read> Loading<R> {
 
 fn datum(term: &Term) -> Option<Datum> {
     Some(match term {
-        Term::Atom(word) if word == "null" => Datum::Null,
+        Term::Atom(word) if word.as_str() == "null" => Datum::Null,
         Term::Integer(number) => Datum::Integer(*number),
         Term::Float(number) => Datum::Real(*number),
         Term::Binary(bytes) => Datum::Text(String::from_utf8(bytes.clone()).ok()?),
         Term::Tuple(parts) => match parts.as_slice() {
-            [Term::Atom(word), Term::Binary(bytes)] if word == "blob" => Datum::Blob(bytes.clone()),
+            [Term::Atom(word), Term::Binary(bytes)] if word.as_str() == "blob" => {
+                Datum::Blob(bytes.clone())
+            }
             _ => return None,
         },
         _ => return None,

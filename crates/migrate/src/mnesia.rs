@@ -1,5 +1,6 @@
 //! Records of ejabberd's Mnesia tables, as `ejabberdctl dump` writes them, on their way into SQL tables.
 
+use erl_wire::Term;
 use jid::BareJid;
 use jiff::Timestamp;
 use sasl::ScramHash;
@@ -7,7 +8,6 @@ use stdx::Secret;
 use xmlstream::{Element, Limits, escape_attr, escape_text};
 use xmpp_wire::ns;
 
-use crate::erl_text::Term;
 use crate::passwords::{Password, Passwords, verifier};
 use crate::roster::{self, Item};
 use crate::sink::Sink;
@@ -16,13 +16,25 @@ use crate::words::{account, key};
 /// Derived by the server when it is needed: leaving them out loses nothing.
 const DERIVED: [&str; 2] = ["vcard_search", "caps_features"];
 
+/// Text: a binary of UTF-8 or, as older versions of ejabberd kept it, a list of bytes or characters.
+fn text(term: &Term) -> Option<String> {
+    match term {
+        Term::String(bytes) => String::from_utf8(bytes.clone()).ok().or_else(|| term.text()),
+        _ => term.text(),
+    }
+}
+
+fn items(term: &Term) -> Option<&[Term]> {
+    if let Term::List(items) = term { Some(items) } else { None }
+}
+
 /// Stores one record; gives its kind, or says what cannot be stored and why.
 pub(crate) fn store(
     sink: &mut Sink,
     passwords: &Passwords,
     record: &Term,
 ) -> Result<&'static str, String> {
-    let Some([Term::Atom(name), fields @ ..]) = record.tuple() else {
+    let Some([Term::Atom(name), fields @ ..]) = record.as_tuple() else {
         return Err("what is no record".to_owned());
     };
     let stored = match (name.as_str(), fields) {
@@ -38,7 +50,7 @@ pub(crate) fn store(
             .map(|()| "roster")
         }
         ("roster_version", [whose, version]) => stored(account_of(whose), |account| {
-            sink.put("roster_version", with(account, vec![("version", version.text()?.into())]));
+            sink.put("roster_version", with(account, vec![("version", text(version)?.into())]));
             Some(())
         })
         .map(|()| "roster_version"),
@@ -52,7 +64,7 @@ pub(crate) fn store(
                 .map(|()| "private_storage")
         }
         ("last_activity", [whose, at, status]) => stored(account_of(whose), |account| {
-            let (at, status) = (at.integer()?.to_string(), status.text()?);
+            let (at, status) = (at.as_integer()?.to_string(), text(status)?);
             sink.put("last", with(account, vec![("seconds", at.into()), ("state", status.into())]));
             Some(())
         })
@@ -68,7 +80,7 @@ pub(crate) fn store(
             return Err(format!("{unknown} (there is nothing for it in this server yet)"));
         }
     };
-    stored.ok_or_else(|| format!("{name} (not understood)"))
+    stored.ok_or_else(|| format!("{} (not understood)", name.as_str()))
 }
 
 fn stored(account: Option<BareJid>, store: impl FnOnce(&BareJid) -> Option<()>) -> Option<()> {
@@ -77,21 +89,21 @@ fn stored(account: Option<BareJid>, store: impl FnOnce(&BareJid) -> Option<()>) 
 
 /// `{User, Server}` or a longer key that begins so.
 fn account_of(whose: &Term) -> Option<BareJid> {
-    match whose.tuple()? {
-        [user, host, ..] => account(user.text()?, host.text()?),
+    match whose.as_tuple()? {
+        [user, host, ..] => account(&text(user)?, &text(host)?),
         _ => None,
     }
 }
 
 /// `{User, Server, Resource}`.
 fn address(contact: &Term) -> Option<String> {
-    let [user, host, resource] = contact.tuple()? else { return None };
-    let (user, host, resource) = (user.text()?, host.text()?, resource.text()?);
+    let [user, host, resource] = contact.as_tuple()? else { return None };
+    let (user, host, resource) = (text(user)?, text(host)?, text(resource)?);
     let mut address = if user.is_empty() { String::new() } else { format!("{user}@") };
-    address.push_str(host);
+    address.push_str(&host);
     if !resource.is_empty() {
         address.push('/');
-        address.push_str(resource);
+        address.push_str(&resource);
     }
     roster::address(&address)
 }
@@ -116,7 +128,7 @@ fn passwd(
                     (ScramHash::Sha1, [stored, server, salt], count)
                 }
                 [_, stored, server, salt, hash, count] => {
-                    let hash = match hash.atom()? {
+                    let hash = match hash.as_atom()? {
                         "sha" => ScramHash::Sha1,
                         "sha256" => ScramHash::Sha256,
                         "sha512" => ScramHash::Sha512,
@@ -126,11 +138,11 @@ fn passwd(
                 }
                 _ => return None,
             };
-            let iterations = iterations.integer()?;
-            let made = verifier(hash, iterations, salt.text()?, stored.text()?, server.text()?)?;
+            let iterations = iterations.as_integer()?;
+            let made = verifier(hash, iterations, &text(salt)?, &text(stored)?, &text(server)?)?;
             Password::Verifier(made)
         }
-        other => Password::Plain(Secret::new(other.text()?)),
+        other => Password::Plain(Secret::new(text(other)?)),
     };
     passwords.store(sink, account, &[read]).then_some(())
 }
@@ -142,31 +154,31 @@ fn item(
     groups: &Term,
     reason: &Term,
 ) -> Option<Item> {
-    let subscription = subscription.atom()?;
-    let ask = ask.atom()?;
+    let subscription = subscription.as_atom()?;
+    let ask = ask.as_atom()?;
     Some(Item {
-        name: name.text()?.to_owned(),
+        name: text(name)?,
         to: matches!(subscription, "to" | "both"),
         from: matches!(subscription, "from" | "both"),
         asks: matches!(ask, "out" | "both" | "subscribe"),
         asked: matches!(ask, "in" | "both"),
         approved: false,
         listed: false,
-        reason: reason.text().unwrap_or_default().to_owned(),
-        groups: groups.list()?.iter().filter_map(Term::text).map(str::to_owned).collect(),
+        reason: text(reason).unwrap_or_default(),
+        groups: items(groups)?.iter().filter_map(text).collect(),
     })
 }
 
 fn private(sink: &mut Sink, account: &BareJid, whose: &Term, data: &Term) -> Option<()> {
-    let [_, _, namespace] = whose.tuple()? else { return None };
-    crate::private::store(sink, account, namespace.text()?, &element(data)?);
+    let [_, _, namespace] = whose.as_tuple()? else { return None };
+    crate::private::store(sink, account, &text(namespace)?, &element(data)?);
     Some(())
 }
 
 fn offline(sink: &mut Sink, account: &BareJid, at: &Term, packet: &Term) -> Option<()> {
-    let [mega, seconds, micro] = at.tuple()? else { return None };
-    let seconds = mega.integer()?.checked_mul(1_000_000)?.checked_add(seconds.integer()?)?;
-    let micro = i32::try_from(micro.integer()?).ok()?.checked_mul(1000)?;
+    let [mega, seconds, micro] = at.as_tuple()? else { return None };
+    let seconds = mega.as_integer()?.checked_mul(1_000_000)?.checked_add(seconds.as_integer()?)?;
+    let micro = i32::try_from(micro.as_integer()?).ok()?.checked_mul(1000)?;
     let time = Timestamp::new(seconds, micro).ok()?;
     let mut message = element(packet)?;
     crate::spool::store(sink, account, &mut message, Some(time), time)
@@ -191,25 +203,25 @@ fn is_name(name: &str) -> bool {
 }
 
 fn write_element(term: &Term, out: &mut Vec<u8>) -> Option<()> {
-    let [kind, name, attributes, children] = term.tuple()? else { return None };
-    let name = name.text().filter(|name| is_name(name))?;
-    if kind.atom() != Some("xmlel") {
+    let [kind, name, attributes, children] = term.as_tuple()? else { return None };
+    let name = text(name).filter(|name| is_name(name))?;
+    if kind.as_atom() != Some("xmlel") {
         return None;
     }
     out.push(b'<');
     out.extend_from_slice(name.as_bytes());
-    for attribute in attributes.list()? {
-        let [name, value] = attribute.tuple()? else { return None };
+    for attribute in items(attributes)? {
+        let [name, value] = attribute.as_tuple()? else { return None };
         out.push(b' ');
-        out.extend_from_slice(name.text().filter(|name| is_name(name))?.as_bytes());
+        out.extend_from_slice(text(name).filter(|name| is_name(name))?.as_bytes());
         out.extend_from_slice(b"='");
-        escape_attr(value.text()?, out);
+        escape_attr(&text(value)?, out);
         out.push(b'\'');
     }
     out.push(b'>');
-    for child in children.list()? {
-        match child.tuple()? {
-            [kind, text] if kind.atom() == Some("xmlcdata") => escape_text(text.text()?, out),
+    for child in items(children)? {
+        match child.as_tuple()? {
+            [kind, data] if kind.as_atom() == Some("xmlcdata") => escape_text(&text(data)?, out),
             _ => write_element(child, out)?,
         }
     }

@@ -134,7 +134,7 @@ fn a_dump_that_is_cut_off_or_strange_is_told() {
         let half = whole.get(..whole.len() / 2).expect("the dump has a middle");
         for (text, why) in [
             ("", "neither a dump"),
-            ("SQLite format 3\0", "a term was expected"),
+            ("SQLite format 3\0", "a full stop was expected"),
             ("{rookery_dump,2}.", "version 2"),
             ("{something,[]}.", "neither a dump"),
             (half, "line "),
