@@ -154,6 +154,11 @@ impl Arguments {
         Self(fields.iter().map(|field| field.name).zip(values).collect())
     }
 
+    /// Whether the command declares the argument: one function may serve commands with it and without.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// A text argument that the command declares.
     pub fn text(&self, name: &str) -> &str {
         match self.0.get(name) {

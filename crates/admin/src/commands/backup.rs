@@ -1,9 +1,10 @@
 //! Copies of the whole database, and their way back.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kernel::commands::{Arguments, Call, CommandError, Example, Progress, Value};
+use kernel::commands::{Call, CommandError, Example, Value};
 use kernel::{CloseReason, Control};
 use tokio::sync::oneshot;
 
@@ -18,23 +19,32 @@ const LOOK: Duration = Duration::from_millis(20);
 /// What sessions are told when other data takes the place of theirs.
 const RESTORED: &str = "the server's data was restored from a backup";
 
-/// The file that somebody named: relative to the folder of the database, as ejabberd's working directory is its spool.
-pub(super) fn path(kernel: &Kernel, named: &str) -> Result<PathBuf, CommandError> {
-    if named.is_empty() || named.contains('\0') {
-        return Err(CommandError::bad_argument("a file name is missing"));
+/// The file or folder that somebody named.
+pub(super) struct Target {
+    named: String,
+    pub(super) path: PathBuf,
+}
+
+impl Target {
+    /// Relative names are looked for in the folder of the database, as ejabberd's working directory is its spool.
+    pub(super) fn of(call: &Call<'_>, argument: &str) -> Result<Self, CommandError> {
+        let named = call.arguments.text(argument).to_owned();
+        if named.is_empty() || named.contains('\0') {
+            return Err(CommandError::bad_argument("a file name is missing"));
+        }
+        let folder = call.kernel.store().path().parent().unwrap_or(Path::new("."));
+        let path = folder.join(&named);
+        Ok(Self { named, path })
     }
-    Ok(folder(kernel).join(named))
-}
 
-fn folder(kernel: &Kernel) -> &Path {
-    kernel.store().path().parent().unwrap_or(Path::new("."))
-}
-
-/// COMPAT: ejabberd says nothing of success. Where a name was completed, it is said to what.
-pub(super) fn done(named: &str, path: &Path) -> Value {
-    let text =
-        if Path::new(named).is_absolute() { String::new() } else { path.display().to_string() };
-    Value::Restuple(true, text)
+    /// COMPAT: ejabberd says nothing of success. Where a name was completed, it is said to what.
+    pub(super) fn outcome(&self, what: &str, result: Result<(), impl Display>) -> Value {
+        match result {
+            Ok(()) if Path::new(&self.named).is_absolute() => Value::Restuple(true, String::new()),
+            Ok(()) => Value::Restuple(true, self.path.display().to_string()),
+            Err(error) => Value::Restuple(false, format!("{what}: {error}")),
+        }
+    }
 }
 
 /// Does work to its end even if nobody waits for its answer any more.
@@ -59,7 +69,7 @@ macro_rules! file_command {
             versions: &[Version {
                 args: &[FILE],
                 result: RESTUPLE,
-                run: |call: Call<'_>| Box::pin($run(call.kernel, call.arguments, call.progress)),
+                run: |call| Box::pin($run(call)),
                 example: Example { args: &[$example], prints: "" },
                 ..Version::FIRST
             }],
@@ -80,18 +90,11 @@ file_command!(
     backup
 );
 
-async fn backup(
-    kernel: &Kernel,
-    arguments: Arguments,
-    progress: Progress,
-) -> Result<Value, CommandError> {
-    let named = arguments.text("file");
-    let path = path(kernel, named)?;
-    progress.tell(format!("Copying the database to {}", path.display()));
-    match kernel.store().backup_to(&path).await {
-        Ok(()) => Ok(done(named, &path)),
-        Err(error) => Ok(Value::Restuple(false, format!("Can't store backup: {error}"))),
-    }
+async fn backup(call: Call<'_>) -> Result<Value, CommandError> {
+    let target = Target::of(&call, "file")?;
+    call.progress.tell(format!("Copying the database to {}", target.path.display()));
+    let result = call.kernel.store().backup_to(&target.path).await;
+    Ok(target.outcome("Can't store backup", result))
 }
 
 file_command!(
@@ -104,20 +107,13 @@ file_command!(
     restore
 );
 
-async fn restore(
-    kernel: &Kernel,
-    arguments: Arguments,
-    progress: Progress,
-) -> Result<Value, CommandError> {
-    let named = arguments.text("file");
-    let path = path(kernel, named)?;
-    progress.tell(format!("Checking {}", path.display()));
-    let (kernel_too, source) = (kernel.clone(), path.clone());
-    let work = async move { restore_now(&kernel_too, &source).await };
-    match detached(kernel, "restore", work).await? {
-        Ok(()) => Ok(done(named, &path)),
-        Err(text) => Ok(Value::Restuple(false, format!("Can't restore backup: {text}"))),
-    }
+async fn restore(call: Call<'_>) -> Result<Value, CommandError> {
+    let target = Target::of(&call, "file")?;
+    call.progress.tell(format!("Checking {}", target.path.display()));
+    let (kernel, source) = (call.kernel.clone(), target.path.clone());
+    let work = async move { restore_now(&kernel, &source).await };
+    let result = detached(call.kernel, "restore", work).await?;
+    Ok(target.outcome("Can't restore backup", result))
 }
 
 async fn restore_now(kernel: &Kernel, source: &Path) -> Result<(), String> {
@@ -151,15 +147,9 @@ file_command!(
     install_fallback
 );
 
-async fn install_fallback(
-    kernel: &Kernel,
-    arguments: Arguments,
-    _: Progress,
-) -> Result<Value, CommandError> {
-    let named = arguments.text("file");
-    let path = path(kernel, named)?;
-    match kernel.store().install_fallback(&path, migrate::tables(kernel)).await {
-        Ok(()) => Ok(done(named, &path)),
-        Err(error) => Ok(Value::Restuple(false, format!("Can't install fallback: {error}"))),
-    }
+async fn install_fallback(call: Call<'_>) -> Result<Value, CommandError> {
+    let target = Target::of(&call, "file")?;
+    let tables = migrate::tables(call.kernel);
+    let result = call.kernel.store().install_fallback(&target.path, tables).await;
+    Ok(target.outcome("Can't install fallback", result))
 }

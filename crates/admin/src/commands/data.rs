@@ -1,25 +1,13 @@
 //! Data in forms that other programs read: text, SQL, XEP-0227.
 
-use kernel::commands::{Arguments, Call, CommandError, Example, Progress, Value};
+use kernel::commands::{Call, CommandError, Example, Value};
 use migrate::{MigrateError, Migration, Report};
 use store::Layout;
 
-use super::backup::{FILE, detached, done, file_command, path};
-use super::{Command, Field, HOST, Kernel, RESCODE, RESTUPLE, Shape, Version, field, served};
+use super::backup::{FILE, Target, detached, file_command};
+use super::{Command, Field, HOST, RESCODE, RESTUPLE, Shape, Version, field, served};
 
 const DIR: Field = field("dir", Shape::Text);
-
-fn outcome(
-    named: &str,
-    path: &std::path::Path,
-    what: &str,
-    result: Result<(), MigrateError>,
-) -> Value {
-    match result {
-        Ok(()) => done(named, path),
-        Err(error) => Value::Restuple(false, format!("{what}: {error}")),
-    }
-}
 
 fn failed(error: MigrateError) -> CommandError {
     CommandError::bad_argument(error.to_string())
@@ -34,15 +22,10 @@ file_command!(
     dump
 );
 
-async fn dump(
-    kernel: &Kernel,
-    arguments: Arguments,
-    progress: Progress,
-) -> Result<Value, CommandError> {
-    let named = arguments.text("file");
-    let path = path(kernel, named)?;
-    let result = Migration::new(kernel, progress).dump(path.clone()).await;
-    Ok(outcome(named, &path, "Can't store dump", result))
+async fn dump(call: Call<'_>) -> Result<Value, CommandError> {
+    let target = Target::of(&call, "file")?;
+    let result = Migration::new(call.kernel, call.progress).dump(target.path.clone()).await;
+    Ok(target.outcome("Can't store dump", result))
 }
 
 pub(super) const DUMP_TABLE: Command = Command {
@@ -52,7 +35,7 @@ pub(super) const DUMP_TABLE: Command = Command {
     versions: &[Version {
         args: &[FILE, field("table", Shape::Text)],
         result: RESTUPLE,
-        run: |call: Call<'_>| Box::pin(dump_table(call.kernel, call.arguments, call.progress)),
+        run: |call| Box::pin(dump_table(call)),
         example: Example {
             args: &["/var/lib/ejabberd/table-muc-registered.txt", "muc_registered"],
             prints: "",
@@ -62,16 +45,11 @@ pub(super) const DUMP_TABLE: Command = Command {
     ..Command::PLAIN
 };
 
-async fn dump_table(
-    kernel: &Kernel,
-    arguments: Arguments,
-    progress: Progress,
-) -> Result<Value, CommandError> {
-    let named = arguments.text("file");
-    let path = path(kernel, named)?;
-    let migration = Migration::new(kernel, progress);
-    let result = migration.dump_table(path.clone(), arguments.text("table")).await;
-    Ok(outcome(named, &path, "Can't store dump", result))
+async fn dump_table(call: Call<'_>) -> Result<Value, CommandError> {
+    let target = Target::of(&call, "file")?;
+    let migration = Migration::new(call.kernel, call.progress);
+    let result = migration.dump_table(target.path.clone(), call.arguments.text("table")).await;
+    Ok(target.outcome("Can't store dump", result))
 }
 
 file_command!(
@@ -84,33 +62,30 @@ file_command!(
     load
 );
 
-async fn load(
-    kernel: &Kernel,
-    arguments: Arguments,
-    progress: Progress,
-) -> Result<Value, CommandError> {
-    let path = path(kernel, arguments.text("file"))?;
-    let migration = Migration::new(kernel, progress.clone());
-    let read = async move { migration.load(path).await };
-    match import(kernel, progress, read).await? {
-        Ok(report) => Ok(Value::Restuple(true, report.to_string())),
-        Err(error) => Ok(Value::Restuple(false, format!("Can't load dump: {error}"))),
-    }
+async fn load(call: Call<'_>) -> Result<Value, CommandError> {
+    let source = Target::of(&call, "file")?.path;
+    Ok(match import(call, |migration| async move { migration.load(source).await }).await? {
+        Ok(report) => Value::Restuple(true, report.to_string()),
+        Err(error) => Value::Restuple(false, format!("Can't load dump: {error}")),
+    })
 }
 
 /// Reads to the end even if nobody waits any more; afterwards nothing in memory is older than the database.
-async fn import(
-    kernel: &Kernel,
-    progress: Progress,
-    read: impl Future<Output = Result<Report, MigrateError>> + Send + 'static,
-) -> Result<Result<Report, MigrateError>, CommandError> {
-    let forgetful = kernel.clone();
+async fn import<F>(
+    call: Call<'_>,
+    read: impl FnOnce(Migration) -> F,
+) -> Result<Result<Report, MigrateError>, CommandError>
+where
+    F: Future<Output = Result<Report, MigrateError>> + Send + 'static,
+{
+    let (forgetful, progress) = (call.kernel.clone(), call.progress);
+    let reading = read(Migration::new(call.kernel, progress.clone()));
     let work = async move {
-        let report = read.await;
+        let report = reading.await;
         forgetful.forget_stored().await;
         report
     };
-    let result = detached(kernel, "import", work).await?;
+    let result = detached(call.kernel, "import", work).await?;
     if let Ok(report) = &result {
         for line in report.to_string().lines() {
             tracing::info!("import: {line}");
@@ -129,7 +104,7 @@ pub(super) const EXPORT2SQL: Command = Command {
     versions: &[Version {
         args: &[HOST, FILE],
         result: RESCODE,
-        run: |call: Call<'_>| Box::pin(export2sql(call.kernel, call.arguments, call.progress)),
+        run: |call| Box::pin(export2sql(call)),
         example: Example {
             args: &["example.com", "/var/lib/ejabberd/example.com.sql"],
             prints: "",
@@ -139,16 +114,13 @@ pub(super) const EXPORT2SQL: Command = Command {
     ..Command::PLAIN
 };
 
-async fn export2sql(
-    kernel: &Kernel,
-    arguments: Arguments,
-    progress: Progress,
-) -> Result<Value, CommandError> {
-    let host = served(kernel, arguments.text("host"))?;
-    let path = path(kernel, arguments.text("file"))?;
-    let multi = kernel.config().global().bool("sql_schema_multihost");
+async fn export2sql(call: Call<'_>) -> Result<Value, CommandError> {
+    let host = served(call.kernel, call.arguments.text("host"))?;
+    let path = Target::of(&call, "file")?.path;
+    let multi = call.kernel.config().global().bool("sql_schema_multihost");
     let layout = if multi { Layout::MultiHost } else { Layout::SingleHost };
-    Migration::new(kernel, progress).export_sql(&host, layout, path).await.map_err(failed)?;
+    let migration = Migration::new(call.kernel, call.progress);
+    migration.export_sql(&host, layout, path).await.map_err(failed)?;
     Ok(Value::OK)
 }
 
@@ -162,7 +134,7 @@ pub(super) const EXPORT_PIEFXIS: Command = Command {
         run: |call: Call<'_>| {
             Box::pin(async move {
                 let hosts = call.kernel.config().hosts().to_vec();
-                export_piefxis(call.kernel, &call.arguments, call.progress, hosts).await
+                export_piefxis(call, hosts).await
             })
         },
         example: Example { args: &["/var/lib/ejabberd/"], prints: "" },
@@ -181,7 +153,7 @@ pub(super) const EXPORT_PIEFXIS_HOST: Command = Command {
         run: |call: Call<'_>| {
             Box::pin(async move {
                 let host = served(call.kernel, call.arguments.text("host"))?;
-                export_piefxis(call.kernel, &call.arguments, call.progress, vec![host]).await
+                export_piefxis(call, vec![host]).await
             })
         },
         example: Example { args: &["/var/lib/ejabberd/", "example.com"], prints: "" },
@@ -190,16 +162,11 @@ pub(super) const EXPORT_PIEFXIS_HOST: Command = Command {
     ..Command::PLAIN
 };
 
-async fn export_piefxis(
-    kernel: &Kernel,
-    arguments: &Arguments,
-    progress: Progress,
-    hosts: Vec<String>,
-) -> Result<Value, CommandError> {
-    let folder = path(kernel, arguments.text("dir"))?;
-    let migration = Migration::new(kernel, progress.clone());
+async fn export_piefxis(call: Call<'_>, hosts: Vec<String>) -> Result<Value, CommandError> {
+    let folder = Target::of(&call, "dir")?.path;
+    let migration = Migration::new(call.kernel, call.progress.clone());
     let main = migration.export_piefxis(hosts, folder).await.map_err(failed)?;
-    progress.tell(format!("Exported to {}", main.display()));
+    call.progress.tell(format!("Exported to {}", main.display()));
     Ok(Value::OK)
 }
 
@@ -212,21 +179,16 @@ pub(super) const IMPORT_PIEFXIS: Command = Command {
     versions: &[Version {
         args: &[FILE],
         result: RESCODE,
-        run: |call: Call<'_>| Box::pin(import_piefxis(call.kernel, call.arguments, call.progress)),
+        run: |call| Box::pin(import_piefxis(call)),
         example: Example { args: &["/var/lib/ejabberd/example.com.xml"], prints: "" },
         ..Version::FIRST
     }],
     ..Command::PLAIN
 };
 
-async fn import_piefxis(
-    kernel: &Kernel,
-    arguments: Arguments,
-    progress: Progress,
-) -> Result<Value, CommandError> {
-    let path = path(kernel, arguments.text("file"))?;
-    let migration = Migration::new(kernel, progress.clone());
-    let read = async move { migration.import_piefxis(path).await };
-    import(kernel, progress, read).await?.map_err(failed)?;
+async fn import_piefxis(call: Call<'_>) -> Result<Value, CommandError> {
+    let source = Target::of(&call, "file")?.path;
+    let read = |migration: Migration| async move { migration.import_piefxis(source).await };
+    import(call, read).await?.map_err(failed)?;
     Ok(Value::OK)
 }

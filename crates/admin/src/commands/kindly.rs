@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kernel::commands::{Arguments, Call, CommandError, Example, Progress, Value};
+use kernel::commands::{Call, CommandError, Example, Value};
 use kernel::{CloseReason, Control};
 use xmlstream::Element;
 use xmpp_wire::{MessageType, Stanza, ns};
@@ -23,61 +23,57 @@ enum End {
     Evacuate,
 }
 
-pub(super) const STOP_KINDLY: Command = Command {
-    name: "stop_kindly",
-    tags: &["server", "async"],
-    about: "Announce the end of the server to everybody, wait DELAY seconds, then stop it",
-    versions: &[Version {
-        args: ARGS,
-        result: RESCODE,
-        run: |Call { kernel, arguments, progress }| {
-            Box::pin(perform(kernel, arguments, progress, End::Stop))
-        },
-        example: Example { args: &["60", "Server will stop now."], prints: "" },
-        ..Version::FIRST
-    }],
-    ..Command::PLAIN
-};
+macro_rules! kindly {
+    ($name:ident, $word:literal, $tags:expr, $about:literal, $detail:literal, $end:expr, $example:literal) => {
+        pub(super) const $name: Command = Command {
+            name: $word,
+            tags: $tags,
+            about: $about,
+            detail: $detail,
+            versions: &[Version {
+                args: ARGS,
+                result: RESCODE,
+                run: |call| Box::pin(perform(call, $end)),
+                example: Example { args: &["60", $example], prints: "" },
+                ..Version::FIRST
+            }],
+            ..Command::PLAIN
+        };
+    };
+}
 
-pub(super) const RESTART_KINDLY: Command = Command {
-    name: "restart_kindly",
-    tags: &["server", "async"],
-    about: "Announce the restart of the server to everybody, wait DELAY seconds, then restart it",
-    versions: &[Version {
-        args: ARGS,
-        result: RESCODE,
-        run: |Call { kernel, arguments, progress }| {
-            Box::pin(perform(kernel, arguments, progress, End::Restart))
-        },
-        example: Example { args: &["60", "Server will restart now."], prints: "" },
-        ..Version::FIRST
-    }],
-    ..Command::PLAIN
-};
+kindly!(
+    STOP_KINDLY,
+    "stop_kindly",
+    &["server", "async"],
+    "Announce the end of the server to everybody, wait DELAY seconds, then stop it",
+    "",
+    End::Stop,
+    "Server will stop now."
+);
 
-pub(super) const EVACUATE_KINDLY: Command = Command {
-    name: "evacuate_kindly",
-    tags: &["server"],
-    about: "Announce to everybody that they must leave, wait DELAY seconds, then end all sessions",
-    detail: "The server goes on without listening for clients until reload_config or a restart.",
-    versions: &[Version {
-        args: ARGS,
-        result: RESCODE,
-        run: |Call { kernel, arguments, progress }| {
-            Box::pin(perform(kernel, arguments, progress, End::Evacuate))
-        },
-        example: Example { args: &["60", "Server will stop now."], prints: "" },
-        ..Version::FIRST
-    }],
-    ..Command::PLAIN
-};
+kindly!(
+    RESTART_KINDLY,
+    "restart_kindly",
+    &["server", "async"],
+    "Announce the restart of the server to everybody, wait DELAY seconds, then restart it",
+    "",
+    End::Restart,
+    "Server will restart now."
+);
 
-async fn perform(
-    kernel: &Kernel,
-    arguments: Arguments,
-    progress: Progress,
-    end: End,
-) -> Result<Value, CommandError> {
+kindly!(
+    EVACUATE_KINDLY,
+    "evacuate_kindly",
+    &["server"],
+    "Announce to everybody that they must leave, wait DELAY seconds, then end all sessions",
+    "The server goes on without listening for clients until reload_config or a restart.",
+    End::Evacuate,
+    "Server will stop now."
+);
+
+async fn perform(call: Call<'_>, end: End) -> Result<Value, CommandError> {
+    let Call { kernel, arguments, progress } = call;
     let delay = arguments.integer("delay");
     let seconds = u64::try_from(delay).ok().filter(|_| delay <= DELAY_MAX).ok_or_else(|| {
         CommandError::bad_argument(format!(

@@ -194,28 +194,22 @@ const JIDS: Field = field(
     )),
 );
 
-/// The sessions that show a status, `all` for any, on a host, `all` for every host.
-fn showing(
-    kernel: &Kernel,
-    host: &str,
-    status: &str,
-) -> Result<Vec<std::sync::Arc<SessionHandle>>, CommandError> {
+/// The sessions that show a status, `all` for any, on a host; on every one if the command takes none, or `all`.
+fn showing(call: &Call<'_>) -> Result<Vec<std::sync::Arc<SessionHandle>>, CommandError> {
+    let host = if call.arguments.has("host") { call.arguments.text("host") } else { ALL };
     let mut sessions = match host {
-        ALL => kernel.sessions().all(),
-        host => kernel.sessions().of_host(&served(kernel, host)?),
+        ALL => call.kernel.sessions().all(),
+        host => call.kernel.sessions().of_host(&served(call.kernel, host)?),
     };
+    let status = call.arguments.text("status");
     if status != ALL {
         sessions.retain(|session| shown(session).show == status);
     }
     Ok(sorted(sessions))
 }
 
-fn count(kernel: &Kernel, host: &str, status: &str) -> Result<Value, CommandError> {
-    Ok(integer(showing(kernel, host, status)?.len()))
-}
-
 /// Lists sessions by their parts, or by their JIDs.
-fn list(kernel: &Kernel, host: &str, status: &str, parts: bool) -> Result<Value, CommandError> {
+fn list(call: Call<'_>, parts: bool) -> Result<Value, CommandError> {
     let row = |session: &std::sync::Arc<SessionHandle>| {
         let jid = session.jid();
         let mut row = if parts {
@@ -230,7 +224,7 @@ fn list(kernel: &Kernel, host: &str, status: &str, parts: bool) -> Result<Value,
         row.extend([priority(session), Value::text(status)]);
         Value::Tuple(row)
     };
-    Ok(Value::List(showing(kernel, host, status)?.iter().map(row).collect()))
+    Ok(Value::List(showing(&call)?.iter().map(row).collect()))
 }
 
 pub(super) const STATUS_NUM: Command = Command {
@@ -241,9 +235,7 @@ pub(super) const STATUS_NUM: Command = Command {
     versions: &[Version {
         args: &[STATUS],
         result: USERS,
-        run: |Call { kernel, arguments, .. }| {
-            Box::pin(async move { count(kernel, ALL, arguments.text("status")) })
-        },
+        run: |call| Box::pin(async move { Ok(integer(showing(&call)?.len())) }),
         example: Example { args: &["dnd"], prints: "23" },
         ..Version::FIRST
     }],
@@ -259,9 +251,7 @@ pub(super) const STATUS_NUM_HOST: Command = Command {
     versions: &[Version {
         args: &[HOST, STATUS],
         result: USERS,
-        run: |Call { kernel, arguments, .. }| {
-            Box::pin(async move { count(kernel, arguments.text("host"), arguments.text("status")) })
-        },
+        run: |call| Box::pin(async move { Ok(integer(showing(&call)?.len())) }),
         example: Example { args: &["myserver.com", "dnd"], prints: "23" },
         ..Version::FIRST
     }],
@@ -278,9 +268,7 @@ pub(super) const STATUS_LIST: Command = Command {
         Version {
             args: &[STATUS],
             result: PARTS,
-            run: |Call { kernel, arguments, .. }| {
-                Box::pin(async move { list(kernel, ALL, arguments.text("status"), true) })
-            },
+            run: |call| Box::pin(async move { list(call, true) }),
             example: Example { args: &["dnd"], prints: "peter\tmyserver.com\ttka\t6\tBusy" },
             ..Version::FIRST
         },
@@ -288,9 +276,7 @@ pub(super) const STATUS_LIST: Command = Command {
             since: 3,
             args: &[STATUS],
             result: JIDS,
-            run: |Call { kernel, arguments, .. }| {
-                Box::pin(async move { list(kernel, ALL, arguments.text("status"), false) })
-            },
+            run: |call| Box::pin(async move { list(call, false) }),
             example: Example { args: &["dnd"], prints: "peter@myserver.com/tka\t6\tBusy" },
         },
     ],
@@ -306,11 +292,7 @@ pub(super) const STATUS_LIST_HOST: Command = Command {
         Version {
             args: &[HOST, STATUS],
             result: PARTS,
-            run: |Call { kernel, arguments, .. }| {
-                Box::pin(async move {
-                    list(kernel, arguments.text("host"), arguments.text("status"), true)
-                })
-            },
+            run: |call| Box::pin(async move { list(call, true) }),
             example: Example {
                 args: &["myserver.com", "dnd"],
                 prints: "peter\tmyserver.com\ttka\t6\tBusy",
@@ -321,11 +303,7 @@ pub(super) const STATUS_LIST_HOST: Command = Command {
             since: 3,
             args: &[HOST, STATUS],
             result: JIDS,
-            run: |Call { kernel, arguments, .. }| {
-                Box::pin(async move {
-                    list(kernel, arguments.text("host"), arguments.text("status"), false)
-                })
-            },
+            run: |call| Box::pin(async move { list(call, false) }),
             example: Example {
                 args: &["myserver.com", "dnd"],
                 prints: "peter@myserver.com/tka\t6\tBusy",
