@@ -14,6 +14,9 @@ pub(crate) const CONSOLE_ENTRY: &str = "console commands";
 pub enum ApiDoor {
     /// The control socket: `ejabberd_ctl`.
     Ctl,
+    /// The control socket, for members of the group that may use it besides root and the server's user. It has no
+    /// name: only entries that ask for the group's tag, or for no door at all, are for it.
+    CtlOfGroup,
     /// The web admin pages: `ejabberd_web_admin`.
     WebAdmin,
     /// XML-RPC: `ejabberd_xmlrpc`.

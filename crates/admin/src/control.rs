@@ -26,6 +26,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::caller::{Caller, Process};
 use crate::ctl::{self, Reply};
 
 /// Connections served at the same time; more wait.
@@ -182,7 +183,7 @@ fn refusal(status: u8, stderr: String) -> Value {
     answer(&Reply { status, stderr, ..Reply::default() })
 }
 
-/// Reads one request, does it and writes its audit record.
+/// Reads one request and does it.
 async fn converse(kernel: &Kernel, stream: &mut UnixStream) -> io::Result<Next> {
     let peer = stream.peer_cred()?;
     let (uid, pid) = (peer.uid(), peer.pid().unwrap_or_default());
@@ -199,15 +200,12 @@ async fn converse(kernel: &Kernel, stream: &mut UnixStream) -> io::Result<Next> 
     };
     match parse(&line) {
         Ok(Request::Command { words, progress }) => {
-            let begin = kernel.clock().now();
+            let caller = Caller::Process(Process { uid, pid, ..Process::default() });
             let reply = if progress {
-                with_progress(kernel, stream, &words).await
+                with_progress(kernel, &caller, stream, &words).await
             } else {
-                ctl::run(kernel, &words).await
+                ctl::run(kernel, &caller, &words, Progress::default()).await
             };
-            let milliseconds = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
-            let (command, status) = (&reply.audit, reply.status);
-            tracing::info!(target: AUDIT_TARGET, uid, pid, command, status, milliseconds, "command");
             Ok(Next::Answer(answer(&reply)))
         }
         Ok(Request::ListCommands) => Ok(Next::Answer(list(kernel))),
@@ -223,7 +221,12 @@ async fn converse(kernel: &Kernel, stream: &mut UnixStream) -> io::Result<Next> 
 }
 
 /// Runs a command and tells how far it is. A caller who goes away does not end it.
-async fn with_progress(kernel: &Kernel, stream: &mut UnixStream, words: &[String]) -> Reply {
+async fn with_progress(
+    kernel: &Kernel,
+    caller: &Caller,
+    stream: &mut UnixStream,
+    words: &[String],
+) -> Reply {
     let (progress, mut told) = Progress::channel();
     let tell = async {
         let mut listens = true;
@@ -231,7 +234,7 @@ async fn with_progress(kernel: &Kernel, stream: &mut UnixStream, words: &[String
             listens = listens && send(stream, &json!({ "progress": text })).await.is_ok();
         }
     };
-    tokio::join!(ctl::run_telling(kernel, words, progress), tell).0
+    tokio::join!(ctl::run(kernel, caller, words, progress), tell).0
 }
 
 /// What a caller needs to complete commands and to know where secrets stand.

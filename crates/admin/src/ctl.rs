@@ -14,6 +14,7 @@ pub use help::typed;
 #[cfg(test)]
 pub(crate) use text::result;
 
+use crate::caller::{Caller, Record};
 use crate::{API_VERSION, awaited};
 use permission::Denied;
 
@@ -35,8 +36,6 @@ pub struct Reply {
     pub stdout: String,
     /// For standard error.
     pub stderr: String,
-    /// The command as the audit record shows it: without any secret.
-    pub audit: String,
 }
 
 impl Reply {
@@ -47,10 +46,6 @@ impl Reply {
             stdout.push('\n');
         }
         Self { status, stdout, ..Self::default() }
-    }
-
-    fn audited(self, audit: impl Into<String>) -> Self {
-        Self { audit: audit.into(), ..self }
     }
 }
 
@@ -83,80 +78,114 @@ impl<'a> Preamble<'a> {
     }
 }
 
-/// Does what the words ask for.
-pub async fn run(kernel: &Kernel, words: &[String]) -> Reply {
-    run_telling(kernel, words, Progress::default()).await
-}
-
-/// The same; what a long command tells meanwhile goes to `progress`.
-pub async fn run_telling(kernel: &Kernel, words: &[String], progress: Progress) -> Reply {
-    let preamble = match Preamble::read(words) {
-        Ok(preamble) => preamble,
-        Err(text) => return Reply::says(STATUS_ERROR, text).audited("--version"),
-    };
+/// Does what the words ask for, and writes it down; what a long command tells meanwhile goes to `progress`.
+pub async fn run(kernel: &Kernel, caller: &Caller, words: &[String], progress: Progress) -> Reply {
     let table = kernel.commands();
-    let Some((word, arguments)) = preamble.rest.split_first() else {
-        return Reply::says(STATUS_NOTHING_ASKED, help::usage(&table)).audited("");
+    let asked = match Asked::read(&table, words) {
+        Ok(asked) => asked,
+        Err((said, reply)) => {
+            Record::begin(kernel, caller, said).done(reply.status);
+            return reply;
+        }
     };
-    if word == "help" {
-        return help::help(&table, preamble.version, arguments).audited(preamble.rest.join(" "));
+    let record = Record::begin(kernel, caller, asked.shown());
+    let reply = call(kernel, caller, &asked, progress).await;
+    record.done(reply.status);
+    reply
+}
+
+/// A command with its words, in the form that the caller's API version knows.
+struct Asked<'a> {
+    preamble: Preamble<'a>,
+    command: &'a Command,
+    version: &'a Version,
+    arguments: &'a [String],
+}
+
+impl<'a> Asked<'a> {
+    /// What the words ask for; if it is no command, how that is written down, and the answer.
+    fn read(table: &'a CommandTable, words: &'a [String]) -> Result<Self, (String, Reply)> {
+        let preamble = Preamble::read(words)
+            .map_err(|text| ("--version".to_owned(), Reply::says(STATUS_ERROR, text)))?;
+        let Some((word, arguments)) = preamble.rest.split_first() else {
+            return Err((String::new(), Reply::says(STATUS_NOTHING_ASKED, help::usage(table))));
+        };
+        if word == "help" {
+            let reply = help::help(table, preamble.version, arguments);
+            return Err((preamble.rest.join(" "), reply));
+        }
+        // COMPAT: a hyphen in the name of a command is an underscore.
+        let name = word.replace('-', "_");
+        let found = table
+            .get(&name)
+            .and_then(|command| Some((command, command.version(preamble.version)?)));
+        match found {
+            Some((command, version)) => Ok(Self { preamble, command, version, arguments }),
+            None => {
+                let said = format!("{name} ({} arguments)", arguments.len());
+                Err((said, unknown(table, word, &name)))
+            }
+        }
     }
-    // COMPAT: a hyphen in the name of a command is an underscore.
-    let name = word.replace('-', "_");
-    let found =
-        table.get(&name).and_then(|command| Some((command, command.version(preamble.version)?)));
-    match found {
-        Some((command, version)) => {
-            let reply = call(kernel, command, version, &preamble, arguments, progress).await;
-            reply.audited(shown(command, version, &preamble, arguments))
+
+    /// The call without secrets. Where the count is wrong nobody knows which words are secret, so none is shown.
+    fn shown(&self) -> String {
+        let name = self.command.name;
+        let mut shown = match self.preamble.auth {
+            Some([user, host, _]) => format!("--auth {user} {host} [redacted] {name}"),
+            None => name.to_owned(),
+        };
+        if self.arguments.len() != self.version.args.len() {
+            return format!("{shown} ({} arguments)", self.arguments.len());
         }
-        None => {
-            unknown(&table, word, &name).audited(format!("{name} ({} arguments)", arguments.len()))
+        for (field, word) in self.version.args.iter().zip(self.arguments) {
+            let secret = self.command.secrets.contains(&field.name);
+            shown.push_str(&if secret { " [redacted]".to_owned() } else { format!(" {word:?}") });
         }
+        shown
     }
 }
 
-/// Runs a command in API version `version` for a caller that has values instead of words, with the same rights as the
-/// control tool. The text is for its audit record.
+/// Runs a command in API version `version` for a caller that has values instead of words, and writes it down.
 ///
 /// # Errors
 /// Those of the command; and when there is none of this name and version, or its use is not permitted.
 pub async fn run_values(
     kernel: &Kernel,
+    caller: &Caller,
     name: &str,
     version: u8,
     values: Vec<Value>,
-) -> (Result<Value, CommandError>, String) {
+) -> Result<Value, CommandError> {
     let table = kernel.commands();
     let found = table.get(name).and_then(|command| Some((command, command.version(version)?)));
     let (command, version) = match found {
         Some((command, version)) if version.args.len() == values.len() => (command, version),
         _ => {
-            let audit = format!("{name} ({} arguments)", values.len());
-            return (Err(CommandError::bad_argument("unknown_command")), audit);
+            let said = format!("{name} ({} arguments)", values.len());
+            Record::begin(kernel, caller, said).done(STATUS_ERROR);
+            return Err(CommandError::bad_argument("unknown_command"));
         }
     };
     let words: Vec<String> =
         values.iter().zip(version.args).map(|(value, field)| text::word_of(value, field)).collect();
     let preamble = Preamble { version: version.since, auth: None, rest: &[] };
-    let audit = shown(command, version, &preamble, &words);
-    if let Err(Denied(word)) = permission::check(kernel, command, version, None, &words).await {
-        return (Err(CommandError::bad_argument(word)), audit);
-    }
-    let arguments = Arguments::new(version.args, values);
-    let call = Call { kernel, arguments, progress: Progress::default() };
-    ((version.run)(call).await, audit)
+    let asked = Asked { preamble, command, version, arguments: &words };
+    let record = Record::begin(kernel, caller, asked.shown());
+    let result = match permission::check(kernel, caller, &asked).await {
+        Ok(()) => {
+            let arguments = Arguments::new(version.args, values);
+            (version.run)(Call { kernel, arguments, progress: Progress::default() }).await
+        }
+        Err(Denied(word)) => Err(CommandError::bad_argument(word)),
+    };
+    record.done(if result.is_ok() { STATUS_OK } else { STATUS_ERROR });
+    result
 }
 
-async fn call(
-    kernel: &Kernel,
-    command: &Command,
-    version: &Version,
-    preamble: &Preamble<'_>,
-    arguments: &[String],
-    progress: Progress,
-) -> Reply {
-    let nested = if preamble.version == 0 { ';' } else { ',' };
+async fn call(kernel: &Kernel, caller: &Caller, asked: &Asked<'_>, progress: Progress) -> Reply {
+    let &Asked { command, version, arguments, .. } = asked;
+    let nested = if asked.preamble.version == 0 { ';' } else { ',' };
     if arguments.len() != version.args.len() {
         return wrong_count(command, version, arguments.len());
     }
@@ -164,9 +193,7 @@ async fn call(
         Ok(values) => values,
         Err(why) => return text::failed(&why),
     };
-    if let Err(Denied(word)) =
-        permission::check(kernel, command, version, preamble.auth, arguments).await
-    {
+    if let Err(Denied(word)) = permission::check(kernel, caller, asked).await {
         return Reply::says(STATUS_ERROR, format!("Error: error\nError: {word}"));
     }
     let arguments = Arguments::new(version.args, values);
@@ -200,25 +227,4 @@ fn unknown(table: &CommandTable, word: &str, name: &str) -> Reply {
         .min_by_key(|known| strsim::levenshtein(known, name));
     let hint = nearest.map(|nearest| format!(" Did you mean '{nearest}'?")).unwrap_or_default();
     Reply::says(STATUS_ERROR, format!("Error: unknown command '{word}'.{hint}"))
-}
-
-/// The call without secrets. Where the count is wrong nobody knows which words are secret, so none is shown.
-fn shown(
-    command: &Command,
-    version: &Version,
-    preamble: &Preamble<'_>,
-    arguments: &[String],
-) -> String {
-    let mut shown = match preamble.auth {
-        Some([user, host, _]) => format!("--auth {user} {host} [redacted] {}", command.name),
-        None => command.name.to_owned(),
-    };
-    if arguments.len() != version.args.len() {
-        return format!("{shown} ({} arguments)", arguments.len());
-    }
-    for (field, word) in version.args.iter().zip(arguments) {
-        let secret = command.secrets.contains(&field.name);
-        shown.push_str(&if secret { " [redacted]".to_owned() } else { format!(" {word:?}") });
-    }
-    shown
 }

@@ -5,6 +5,7 @@
 
 mod awaited;
 mod checks;
+mod caller;
 mod commands;
 pub mod control;
 pub mod ctl;
@@ -14,6 +15,7 @@ mod panels;
 
 pub use awaited::{AWAITED, Awaited, REFUSED, Refused};
 pub use checks::CHECKS;
+pub use caller::{Caller, Process, tell_cut_off};
 pub use commands::COMMANDS;
 pub use kernel::ServerControl;
 use kernel::commands::Command;

@@ -10,7 +10,7 @@ use admin::ctl;
 use erldist::{
     Answering, Answers, Caller, EpmdOptions, EpmdServer, Node, Options, Printed, Variables,
 };
-use kernel::commands::{CommandError, Value};
+use kernel::commands::{CommandError, Progress, Value};
 use kernel::{Kernel, Tasks};
 use settings::{Config, Places, ctlcfg};
 
@@ -107,37 +107,27 @@ struct Commands {
     kernel: Kernel,
 }
 
-impl Commands {
-    fn audit(&self, caller: &Caller, began: tokio::time::Instant, command: &str, status: u8) {
-        let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let (node, address) = (&caller.node, &caller.address);
-        tracing::info!(target: observe::AUDIT_TARGET, node, address, command, status, milliseconds, "command");
-    }
+fn caller(node: &Caller) -> admin::Caller {
+    admin::Caller::Node { node: node.node.clone(), address: node.address.clone() }
 }
 
 impl Answers for Commands {
-    fn words<'a>(&'a self, caller: &'a Caller, words: Vec<String>) -> Answering<'a, Printed> {
+    fn words<'a>(&'a self, node: &'a Caller, words: Vec<String>) -> Answering<'a, Printed> {
         Box::pin(async move {
-            let began = self.kernel.clock().now();
-            let reply = ctl::run(&self.kernel, &words).await;
-            self.audit(caller, began, &reply.audit, reply.status);
+            let reply = ctl::run(&self.kernel, &caller(node), &words, Progress::default()).await;
             Printed { status: reply.status, text: reply.stdout + &reply.stderr }
         })
     }
 
     fn run<'a>(
         &'a self,
-        caller: &'a Caller,
+        node: &'a Caller,
         name: &'a str,
         version: u8,
         values: Vec<Value>,
     ) -> Answering<'a, Result<Value, CommandError>> {
         Box::pin(async move {
-            let began = self.kernel.clock().now();
-            let (result, audit) = ctl::run_values(&self.kernel, name, version, values).await;
-            let status = if result.is_ok() { ctl::STATUS_OK } else { ctl::STATUS_ERROR };
-            self.audit(caller, began, &audit, status);
-            result
+            ctl::run_values(&self.kernel, &caller(node), name, version, values).await
         })
     }
 }

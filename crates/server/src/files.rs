@@ -81,6 +81,8 @@ fn guarded(places: &Places, loaded: &Loaded) -> Vec<Guarded> {
         list.push(Guarded::new(file, "the database", Keep::Private));
     }
     list.push(Guarded::new(places.relay_key(), "the key of relay log-ins", Keep::Private));
+    let running = places.running_commands();
+    list.push(Guarded::new(running, "the list of running commands", Keep::Private));
     list.push(Guarded::new(places.cookie(), "the Erlang cookie", Keep::Private));
     list.push(Guarded::new(places.certificates(), "the folder of own certificates", Keep::Folder));
     for file in entries(&places.certificates(), "") {

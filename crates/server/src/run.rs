@@ -145,6 +145,10 @@ async fn run(arguments: &Arguments, boot: Boot, exposed: &[Finding]) -> Result<E
     let doors = Doors::new(lists::DOORS, &places.spool);
     let guard = !arguments.places().allow_exposed_files;
     let server = Server { places, kernel, doors, logging, log_format, guard };
+    let running = server.places.running_commands();
+    if let Err(error) = admin::tell_cut_off(&server.kernel, &running) {
+        tracing::warn!(file = %running.display(), %error, "a crash during a command could not be told");
+    }
     // First, so that whoever sees a port open can give commands.
     server.open_control(requests)?;
     let mut inherited = Inherited::from_environment();

@@ -183,6 +183,11 @@ impl Places {
         self.spool.join("control.sock")
     }
 
+    /// The commands that run now, told at the next start if a crash cuts them off.
+    pub fn running_commands(&self) -> PathBuf {
+        self.spool.join("commands.running")
+    }
+
     /// Certificates that the server made itself.
     pub fn certificates(&self) -> PathBuf {
         self.spool.join("certificates")

@@ -2,29 +2,28 @@
 
 use std::sync::Arc;
 
-use access::{Access, ApiDoor, ApiPermissions, Call, Caller, Subject};
+use access::{Access, ApiDoor, ApiPermissions, Call, Subject};
 use jid::{DomainPart, Jid};
 use kernel::Kernel;
-use kernel::commands::{Command, Version};
 use stdx::Secret;
 
+use super::Asked;
+use crate::caller::Caller;
 use crate::commands::{address, is_banned};
 
 /// ejabberd's word for why a caller may not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Denied(pub(super) &'static str);
 
-/// Whether the caller may run the command; `auth` is the account of `--auth` with its password.
+/// Whether the caller, or the account of `--auth`, may run the command.
 ///
 /// The password is always looked at: rights that everybody has are no reason to believe a name.
 pub(super) async fn check(
     kernel: &Kernel,
-    command: &Command,
-    version: &Version,
-    auth: Option<[&str; 3]>,
-    arguments: &[String],
+    caller: &Caller,
+    asked: &Asked<'_>,
 ) -> Result<(), Denied> {
-    let jid = match auth {
+    let jid = match asked.preamble.auth {
         Some(account) => Some(authenticate(kernel, account).await?),
         None => None,
     };
@@ -35,10 +34,11 @@ pub(super) async fn check(
     let (permissions, _) =
         ApiPermissions::from_node(config.global().node("api_permissions"), &global)
             .map_err(wrong)?;
-    let hosts: Vec<&String> = version
+    let hosts: Vec<&String> = asked
+        .version
         .args
         .iter()
-        .zip(arguments)
+        .zip(asked.arguments)
         .filter(|(field, _)| field.name == "host")
         .map(|(_, word)| word)
         .collect();
@@ -47,8 +47,11 @@ pub(super) async fn check(
         _ => None,
     };
     let subject = jid.as_ref().map(Subject::of_jid).unwrap_or_default();
-    let caller = Caller { door: ApiDoor::Ctl, tag: None, subject, token_scopes: None };
-    let call = Call { command: command.name, tags: command.tags, host: host.as_deref() };
+    let door = if caller.is_console() { ApiDoor::Ctl } else { ApiDoor::CtlOfGroup };
+    let tag = caller.tag();
+    let caller = access::Caller { door, tag: tag.as_deref(), subject, token_scopes: None };
+    let (command, tags) = (asked.command.name, asked.command.tags);
+    let call = Call { command, tags, host: host.as_deref() };
     let of_host = |name: &str| -> Option<Arc<Access>> {
         Some(Arc::clone(kernel.host(name)?.generation().access()))
     };

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use accounts::Accounts;
-use kernel::commands::{Call, Command, CommandError, Shape, Value, Version, field};
+use kernel::commands::{Call, Command, CommandError, Progress, Shape, Value, Version, field};
 use kernel::{
     Asking, Clock, ConnectionInfo, Kernel, MailboxBounds, Parts, ServerControl, SessionHandle,
     random,
 };
 use netio::{CertOptions, CertStore};
-use observe::{LogLevel, LogWatch, Logging};
+use observe::{LogLevel, LogOptions, LogWatch, Logging};
 use parking_lot::Mutex;
 use settings::{Inputs, Source};
 use store::TableSet;
@@ -20,6 +20,7 @@ use store::testing::ScratchStore;
 use tokio::sync::Notify;
 
 use crate::ctl::{self, Reply};
+use crate::{Caller, Process as CallingProcess};
 
 mod commands;
 mod examples;
@@ -50,8 +51,8 @@ modules:
 const LISTS: &[&[kernel::ModuleEntry]] = &[crate::MODULES, modules::MODULES];
 
 /// A kernel with a store of its own and a process that only counts.
-struct Bench {
-    kernel: Kernel,
+pub(crate) struct Bench {
+    pub(crate) kernel: Kernel,
     process: Arc<Process>,
     store: ScratchStore,
 }
@@ -128,8 +129,29 @@ impl ServerControl for Process {
     }
 }
 
+pub(crate) fn root() -> Caller {
+    Caller::Process(CallingProcess::default())
+}
+
+/// What is written down while `work` is done.
+pub(crate) async fn audited<T>(work: impl Future<Output = T>) -> (T, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("audit.log");
+    let options = LogOptions {
+        level: LogLevel::None,
+        file: Some(folder.path().join("log")),
+        audit: Some(file.clone()),
+        ..LogOptions::default()
+    };
+    let (_logging, dispatch) = Logging::build(&options).unwrap();
+    let guard = tracing::dispatcher::set_default(&dispatch);
+    let done = work.await;
+    drop(guard);
+    (done, std::fs::read_to_string(file).unwrap())
+}
+
 impl Bench {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(CONFIG).await
     }
 
@@ -158,7 +180,7 @@ impl Bench {
         Self { kernel, process: Arc::default(), store }
     }
 
-    fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.store.directory()
     }
 
@@ -169,11 +191,11 @@ impl Bench {
             .filter(|word| !word.is_empty())
             .map(|word| word.replace("_empty_", "").replace('\u{a0}', " "))
             .collect();
-        ctl::run(&self.kernel, &words).await
+        ctl::run(&self.kernel, &root(), &words, Progress::default()).await
     }
 
     /// Exit status and standard output.
-    async fn says(&self, line: &str) -> (u8, String) {
+    pub(crate) async fn says(&self, line: &str) -> (u8, String) {
         let reply = self.run(line).await;
         assert_eq!(reply.stderr, "");
         (reply.status, reply.stdout)
