@@ -9,6 +9,7 @@
 //!
 //! What is refused is answered by a `status` other than 0.
 
+pub(crate) mod peers;
 mod watch;
 
 use std::fs::Permissions;
@@ -26,8 +27,9 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::caller::{Caller, Process};
+use crate::caller::Caller;
 use crate::ctl::{self, Reply};
+use peers::{REFUSAL, STATUS_WRONG_USER};
 
 /// Connections served at the same time; more wait.
 pub(crate) const CONNECTIONS_MAX: usize = 32;
@@ -39,9 +41,6 @@ const LINE_BYTES_MAX: u64 = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long to wait when the system gives no connection, for instance for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// ejabberdctl's exit status for a user who may not call the server.
-const STATUS_WRONG_USER: u8 = 7;
 
 /// The open control socket; its file goes with it.
 #[derive(Debug)]
@@ -187,12 +186,9 @@ fn refusal(status: u8, stderr: String) -> Value {
 async fn converse(kernel: &Kernel, stream: &mut UnixStream) -> io::Result<Next> {
     let peer = stream.peer_cred()?;
     let (uid, pid) = (peer.uid(), peer.pid().unwrap_or_default());
-    let own = rustix::process::geteuid().as_raw();
-    if !may_call(uid, own) {
-        tracing::warn!(target: AUDIT_TARGET, uid, pid, "a user who may not give commands was refused");
-        let text = "ERROR: This command can only be run by root or the user who runs the server\n";
-        return Ok(Next::Answer(refusal(STATUS_WRONG_USER, text.to_owned())));
-    }
+    let Some(caller) = peers::caller(kernel, (uid, peer.gid(), pid), None) else {
+        return Ok(Next::Answer(refusal(STATUS_WRONG_USER, REFUSAL.to_owned())));
+    };
     let mut stopping = kernel.tasks().stopping();
     let line = tokio::select! {
         line = tokio::time::timeout(PATIENCE, read_line(stream)) => line.map_err(io::Error::other)??,
@@ -200,7 +196,6 @@ async fn converse(kernel: &Kernel, stream: &mut UnixStream) -> io::Result<Next> 
     };
     match parse(&line) {
         Ok(Request::Command { words, progress }) => {
-            let caller = Caller::Process(Process { uid, pid, ..Process::default() });
             let reply = if progress {
                 with_progress(kernel, &caller, stream, &words).await
             } else {
@@ -248,11 +243,6 @@ fn list(kernel: &Kernel) -> Value {
     json!({ "commands": table.iter().map(newest).collect::<Vec<_>>() })
 }
 
-/// Only the server's own user and root: file modes keep the others out already, this keeps them out once more.
-fn may_call(uid: u32, own: u32) -> bool {
-    uid == own || uid == 0
-}
-
 async fn read_line(stream: &mut UnixStream) -> io::Result<Vec<u8>> {
     let mut line = Vec::new();
     BufReader::new(stream.take(LINE_BYTES_MAX)).read_until(b'\n', &mut line).await?;
@@ -286,15 +276,4 @@ fn parse(line: &[u8]) -> Result<Request, &'static str> {
     let words = words.ok_or("a word of the request is not a text")?;
     let progress = request.get("progress").and_then(Value::as_bool).unwrap_or(false);
     Ok(Request::Command { words, progress })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::may_call;
-
-    #[test]
-    fn only_root_and_the_servers_own_user_may_call() {
-        assert!(may_call(0, 1000) && may_call(1000, 1000) && may_call(0, 0));
-        assert!(!may_call(1001, 1000) && !may_call(1000, 0) && !may_call(65_534, 0));
-    }
 }

@@ -1,7 +1,7 @@
 //! Administration: the commands of the server itself, and the ways in which people and programs call commands.
 //!
 //! [`COMMANDS`] is the part of the command table that needs no module. [`ctl`] renders the table as `ejabberdctl` does,
-//! [`control`] serves that rendering on a Unix socket.
+//! [`control`] serves that rendering on a Unix socket, [`CtlOverHttp`] over HTTP on another one.
 
 mod awaited;
 mod checks;
@@ -12,6 +12,7 @@ pub mod ctl;
 mod extra;
 pub mod faces;
 mod panels;
+mod over_http;
 
 pub use awaited::{AWAITED, Awaited, REFUSED, Refused};
 pub use checks::CHECKS;
@@ -21,6 +22,7 @@ pub use kernel::ServerControl;
 use kernel::commands::Command;
 use kernel::{ModuleEntry, entry};
 pub use panels::PANELS;
+pub use over_http::CtlOverHttp;
 
 /// The modules of this crate.
 pub static MODULES: &[ModuleEntry] = &[entry::<extra::AdminExtra>()];

@@ -45,6 +45,12 @@ pub trait Door: Sized + Send + Sync + 'static {
     /// What is wrong, where, and how to mend it.
     fn open(open: &Open<'_>) -> Result<Self, Vec<Problem>>;
 
+    /// Whether there is something behind a listener; the socket of any other is not opened.
+    fn is_wanted(listener: &ListenerConfig) -> bool {
+        let _ = listener;
+        true
+    }
+
     /// Whether listeners with `transport: udp` are opened, and given to [`Self::serve_datagrams`].
     const DATAGRAMS: bool = false;
 
@@ -154,6 +160,7 @@ pub struct DoorEntry {
     /// Its panels.
     pub panels: &'static [Panel],
     datagrams: bool,
+    is_wanted: fn(&ListenerConfig) -> bool,
     open: fn(&Open<'_>) -> Opened,
 }
 
@@ -165,6 +172,7 @@ pub const fn door<D: Door>() -> DoorEntry {
         checks: D::CHECKS,
         panels: D::PANELS,
         datagrams: D::DATAGRAMS,
+        is_wanted: D::is_wanted,
         open: |open| Ok(Arc::new(D::open(open)?)),
     }
 }
@@ -289,7 +297,9 @@ impl Doors {
     }
 
     fn entry(&self, listener: &ListenerConfig) -> Option<&'static DoorEntry> {
-        let served = |entry: &DoorEntry| listener.transport == Transport::Tcp || entry.datagrams;
+        let served = |entry: &DoorEntry| {
+            (listener.transport == Transport::Tcp || entry.datagrams) && (entry.is_wanted)(listener)
+        };
         self.entries
             .iter()
             .copied()

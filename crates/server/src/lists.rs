@@ -7,8 +7,10 @@ use settings::{Config, InForce, Section};
 
 use crate::audit;
 
+use crate::http;
+
 /// Every kind of listener.
-pub(crate) static DOORS: &[&[DoorEntry]] = &[xmpp::DOORS, turn::DOORS];
+pub(crate) static DOORS: &[&[DoorEntry]] = &[xmpp::DOORS, turn::DOORS, http::DOORS];
 
 /// Every module; their order is the order within a stage of a hook.
 pub(crate) static MODULES: &[&[ModuleEntry]] = &[admin::MODULES, modules::MODULES, xmpp::MODULES];
@@ -75,6 +77,9 @@ pub(crate) fn in_force(config: &Config) -> InForce {
         .toplevel(modules::OPTIONS);
     for door in DOORS.iter().copied().flatten() {
         in_force.listener(door.name, COMMON_OPTIONS).listener(door.name, door.options);
+    }
+    for handler in http::HANDLERS {
+        in_force.handler(handler.name, handler.unix_only);
     }
     for module in MODULES.iter().copied().flatten() {
         in_force.module(module.name, module.options);

@@ -6,6 +6,7 @@ mod boot;
 mod control;
 mod erlang;
 mod files;
+mod http;
 mod lists;
 mod live;
 mod run;

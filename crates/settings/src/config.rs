@@ -190,7 +190,12 @@ impl Config {
                     format!("listener `{}` is known and not yet in force", listener.module.name),
                     None,
                 ),
-                Some(names) => found.options(&listener.options, names, listener.module.name),
+                Some(names) => {
+                    found.options(&listener.options, names, listener.module.name);
+                    if listener.options.has("request_handlers") {
+                        found.handlers(listener, &in_force.handlers);
+                    }
+                }
             }
         }
         for module in self.0.by_host.values().flat_map(|parts| &parts.modules) {
@@ -232,6 +237,28 @@ impl Found<'_> {
             );
         }
     }
+
+    /// Tells the request handlers of a listener that nobody answers for, and that it is not opened if all are.
+    fn handlers(&mut self, listener: &ListenerConfig, honoured: &HashMap<&'static str, bool>) {
+        let on_unix = matches!(listener.endpoint, Endpoint::Unix(_));
+        let written = listener.options.map("request_handlers");
+        let absent: Vec<String> = written
+            .iter()
+            .filter_map(|(_, module)| match honoured.get(module.as_str()?) {
+                None => Some(format!("`{}` is known and not yet in force", module.as_str()?)),
+                Some(true) if !on_unix => {
+                    Some(format!("`{}` is answered on `unix:` sockets only", module.as_str()?))
+                }
+                Some(_) => None,
+            })
+            .collect();
+        if absent.len() == written.len() {
+            let name = listener.module.name;
+            self.add(listener.pos, format!("listener `{name}` is known and not yet in force: nothing of it would be answered"));
+        } else if !absent.is_empty() {
+            self.add(listener.pos, format!("request handlers: {}", absent.join(", ")));
+        }
+    }
 }
 
 /// What this server acts on, gathered from the doors and modules; see [`Config::set_but_not_in_force`].
@@ -241,6 +268,8 @@ pub struct InForce {
     modules: HashMap<&'static str, HashSet<&'static str>>,
     listeners: HashMap<&'static str, HashSet<&'static str>>,
     reasons: &'static [(&'static str, &'static str)],
+    /// The request handlers, and whether each answers on Unix sockets only.
+    handlers: HashMap<&'static str, bool>,
 }
 
 impl InForce {
@@ -311,6 +340,17 @@ impl InForce {
             );
             honoured.insert(name);
         }
+        self
+    }
+
+    /// A request handler of `ejabberd_http` that answers, perhaps on Unix sockets only. Panics on a name the catalogue
+    /// does not have.
+    pub fn handler(&mut self, name: &'static str, unix_only: bool) -> &mut Self {
+        assert!(
+            catalogue::HANDLERS.contains(&name),
+            "no request handler `{name}` in the catalogue"
+        );
+        self.handlers.insert(name, unix_only);
         self
     }
 

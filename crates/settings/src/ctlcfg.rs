@@ -19,8 +19,6 @@ const VALUE_BYTES_MAX: usize = 64 << 10;
 pub enum Meaning {
     /// It is honoured: what it does.
     Here(&'static str),
-    /// It is accepted with a note: the part of the server that it waits for.
-    Awaits(&'static str),
     /// It is accepted with a note: why it has no meaning here.
     None(&'static str),
 }
@@ -56,8 +54,8 @@ pub const VARIABLES: &[Known] = &[
     },
     Known {
         name: "CTL_OVER_HTTP",
-        meaning: Meaning::Awaits(
-            "the HTTP door, for other programs; `rookeryctl` itself always uses the server's own control socket, which is faster still",
+        meaning: Meaning::Here(
+            "the socket of a listener `ejabberd_http` with `/ctl: ejabberd_ctl`, for ejabberd's own `ejabberdctl` script; `rookeryctl` itself always uses the server's own control socket, which is faster still",
         ),
     },
     Known {
@@ -243,11 +241,6 @@ fn remark(variable: &Variable) -> Option<Note> {
         Some(Meaning::Here(_)) => None,
         // Nothing is asked for.
         Some(_) if variable.value.is_empty() => None,
-        Some(Meaning::Awaits(capability)) => {
-            let title =
-                format!("`{name}` is known and not yet in force: it waits for {capability}");
-            Some(Note::new(NoteKind::NotInForce, Problem::new(variable.pos, title)))
-        }
         Some(Meaning::None(why)) => {
             let title = format!("`{name}` is accepted and has no meaning here: {why}");
             Some(Note::new(NoteKind::Ignored, Problem::new(variable.pos, title)))
@@ -271,7 +264,6 @@ pub fn variables_page() -> String {
     for Known { name, meaning } in VARIABLES {
         let text = match meaning {
             Meaning::Here(text) => (*text).to_owned(),
-            Meaning::Awaits(capability) => format!("accepted with a note; waits for {capability}"),
             Meaning::None(why) => format!("accepted with a note; {why}"),
         };
         page.push_str(&format!("| `{name}` | {text} |\n"));

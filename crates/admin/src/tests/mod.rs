@@ -24,6 +24,7 @@ use crate::{Caller, Process as CallingProcess};
 
 mod commands;
 mod examples;
+mod over_http;
 mod people;
 mod records;
 mod rosters;

@@ -51,11 +51,9 @@ fn what_has_no_effect_is_told() {
         read("SPOOL_DIR=/s\nERL_PROCESSES=250000\nVMARGS=\nCTL_OVER_HTTP=sockets/ctl.sock\n");
     let notes: Vec<String> =
         config.notes.iter().map(|note| note.render(&config.sources, false)).collect();
-    assert_eq!(notes.len(), 2, "{notes:?}");
+    assert_eq!(notes.len(), 1, "{notes:?}");
     let limits = "`ERL_PROCESSES` is accepted and has no meaning here: there is no Erlang machine";
     assert!(notes[0].contains(limits) && notes[0].contains("ejabberdctl.cfg:2:1"), "{notes:?}");
-    assert!(notes[1].contains("`CTL_OVER_HTTP` is known and not yet in force"), "{notes:?}");
-    assert!(notes[1].contains("waits for the HTTP door"), "{notes:?}");
 }
 
 #[test]
