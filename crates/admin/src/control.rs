@@ -29,6 +29,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::caller::Caller;
 use crate::ctl::{self, Reply};
+pub use peers::Group;
 use peers::{REFUSAL, STATUS_WRONG_USER};
 
 /// Connections served at the same time; more wait.
@@ -47,6 +48,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct Socket {
     listener: UnixListener,
     path: PathBuf,
+    group: Option<Group>,
 }
 
 impl Drop for Socket {
@@ -56,11 +58,12 @@ impl Drop for Socket {
     }
 }
 
-/// Opens the socket with mode 0600; must run inside a tokio runtime. What a dead server left is replaced.
+/// Opens the socket with mode 0600, or 0660 for a group that may use it; must run inside a tokio runtime. What a dead
+/// server left is replaced.
 ///
 /// # Errors
 /// `AddrInUse` when another server answers there, `AlreadyExists` when the path is no socket, and the system's.
-pub fn bind(path: &Path) -> io::Result<Socket> {
+pub fn bind(path: &Path, group: Option<Group>) -> io::Result<Socket> {
     clear(path).map_err(|error| at(path, &error))?;
     // It gets its place only when its mode is right, whatever the umask is.
     let fresh = path.with_extension("new");
@@ -69,9 +72,19 @@ pub fn bind(path: &Path) -> io::Result<Socket> {
         _ => {}
     }
     let listener = UnixListener::bind(&fresh).map_err(|error| at(&fresh, &error))?;
-    std::fs::set_permissions(&fresh, Permissions::from_mode(0o600))?;
+    if let Some(Group { name, gid }) = &group {
+        std::os::unix::fs::chown(&fresh, None, Some(*gid)).map_err(|error| {
+            let text = format!(
+                "{} cannot be given to group {name}: {error}; root can, or a server whose user is a member of it",
+                fresh.display()
+            );
+            io::Error::new(error.kind(), text)
+        })?;
+    }
+    let mode = if group.is_some() { 0o660 } else { 0o600 };
+    std::fs::set_permissions(&fresh, Permissions::from_mode(mode))?;
     std::fs::rename(&fresh, path).map_err(|error| at(path, &error))?;
-    Ok(Socket { listener, path: path.to_owned() })
+    Ok(Socket { listener, path: path.to_owned(), group })
 }
 
 fn at(path: &Path, error: &io::Error) -> io::Error {
@@ -103,6 +116,9 @@ fn clear(path: &Path) -> io::Result<()> {
 /// Serves commands until the server begins to stop. Commands that run then still get their answer.
 pub async fn serve(kernel: Kernel, socket: Socket, control: Arc<impl ServerControl>) {
     kernel.set_control(control);
+    if let Some(group) = &socket.group {
+        peers::admit(&kernel, group.clone());
+    }
     let gate = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let watchers = Arc::new(Semaphore::new(WATCHERS_MAX));
     let mut stopping = kernel.tasks().stopping();
@@ -204,6 +220,10 @@ async fn converse(kernel: &Kernel, stream: &mut UnixStream) -> io::Result<Next> 
             Ok(Next::Answer(answer(&reply)))
         }
         Ok(Request::ListCommands) => Ok(Next::Answer(list(kernel))),
+        // The log is for those who have every right.
+        Ok(Request::WatchLog) if !caller.is_console() => {
+            Ok(Next::Answer(refusal(STATUS_WRONG_USER, REFUSAL.to_owned())))
+        }
         Ok(Request::WatchLog) => {
             tracing::info!(target: AUDIT_TARGET, uid, pid, "somebody watches the log");
             Ok(Next::WatchLog)

@@ -52,6 +52,10 @@ pub(crate) struct PlaceArguments {
         global = true
     )]
     pub(crate) erlang: erldist::Asked,
+    /// A group of this machine whose members may give commands, as far as `api_permissions` lets the tag `group:NAME`
+    /// (see docs/files.md) [default: none]
+    #[arg(long, value_name = "GROUP", env = "ROOKERY_CONTROL_GROUP", global = true)]
+    pub(crate) control_group: Option<String>,
     /// Write the log as JSON, one object a line
     #[arg(long, env = "ROOKERY_LOG_JSON", global = true)]
     pub(crate) log_json: bool,

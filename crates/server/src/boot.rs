@@ -5,10 +5,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use admin::control::Group;
 use kernel::commands::Command;
 use settings::{
     Config, FileChecks, Inputs, Loaded, NodeName, Note, PlaceHints, Places, Problem, Problems,
-    Source, Sources, ctlcfg,
+    Source, Sources,
+    ctlcfg::{self, CtlConfig},
 };
 
 use crate::arguments::Arguments;
@@ -123,14 +125,42 @@ pub(crate) fn permissions(config: &Config) -> Result<Vec<Note>, Vec<Problem>> {
     Ok(notes)
 }
 
-/// What `ejabberdctl.cfg` beside the configuration has without effect, for people.
+/// `ejabberdctl.cfg` beside the configuration; one that is absent or cannot be read says nothing, as for places.
+///
+/// # Errors
+/// What is wrong in it.
+pub(crate) fn ctl_config(places: &Places) -> Result<Option<CtlConfig>, Problems> {
+    let text = places.ctl_config().and_then(|file| std::fs::read_to_string(file).ok());
+    text.map(|text| ctlcfg::parse("ejabberdctl.cfg", &text, &HashMap::new())).transpose()
+}
+
+/// What `ejabberdctl.cfg` has without effect, for people.
 pub(crate) fn ctl_notes(places: &Places, colour: bool) -> Vec<String> {
-    let file = places.config.as_deref().and_then(Path::parent);
-    let text = file.and_then(|folder| std::fs::read_to_string(folder.join("ejabberdctl.cfg")).ok());
     // A wrong file has been refused before.
-    let read = text.and_then(|text| ctlcfg::parse("ejabberdctl.cfg", &text, &HashMap::new()).ok());
-    let Some(read) = read else { return Vec::new() };
+    let Ok(Some(read)) = ctl_config(places) else { return Vec::new() };
     read.notes.iter().map(|note| note.render(&read.sources, colour)).collect()
+}
+
+/// The group that may give commands: by the command line, the environment or `ejabberdctl.cfg`, in this order.
+///
+/// # Errors
+/// That there is none of this name.
+pub(crate) fn control_group(
+    arguments: &Arguments,
+    places: &Places,
+) -> std::io::Result<Option<Group>> {
+    let in_file = || {
+        let read = ctl_config(places).ok().flatten()?;
+        read.get("ROOKERY_CONTROL_GROUP").map(str::to_owned)
+    };
+    let named = arguments.places().control_group.clone().or_else(in_file);
+    let Some(name) = named.filter(|name| !name.is_empty()) else { return Ok(None) };
+    match settings::users::group_id(&name) {
+        Some(gid) => Ok(Some(Group { name, gid })),
+        None => Err(std::io::Error::other(format!(
+            "there is no group {name}; make it with `groupadd --system {name}`, or name another one in ROOKERY_CONTROL_GROUP"
+        ))),
+    }
 }
 
 /// `rookery check FILE`: says everything that is wrong, deprecated or not yet in force, and what a security audit

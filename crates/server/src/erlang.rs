@@ -1,7 +1,5 @@
 //! The Erlang door in this server: what asks for it, and what stands behind it.
 
-use std::collections::HashMap;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,9 +10,10 @@ use erldist::{
 };
 use kernel::commands::{CommandError, Progress, Value};
 use kernel::{Kernel, Tasks};
-use settings::{Config, Places, ctlcfg};
+use settings::{Config, Places};
 
 use crate::arguments::Arguments;
+use crate::boot;
 use crate::say;
 use crate::signals::{Asked, Signals};
 
@@ -31,16 +30,11 @@ pub(crate) fn options(
     places: &Places,
     config: &Config,
 ) -> Result<Option<Options>, String> {
-    let beside = places.config.as_deref().and_then(Path::parent);
-    let file = beside.map(|folder| folder.join("ejabberdctl.cfg"));
-    // An absent file says nothing, as for places.
-    let text = file.and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
-    let read = ctlcfg::parse("ejabberdctl.cfg", &text, &HashMap::new())
-        .map_err(|problems| problems.render(false))?;
+    let read = boot::ctl_config(places).map_err(|problems| problems.render(false))?;
     let said = arguments.places();
     let lookup = |name: &str| match (name, &said.node) {
         ("ERLANG_NODE", Some(node)) => Some(node.clone()),
-        _ => variable(name).or_else(|| read.get(name).map(str::to_owned)),
+        _ => variable(name).or_else(|| read.as_ref()?.get(name).map(str::to_owned)),
     };
     let home = variable("HOME").map_or_else(|| places.spool.clone(), Into::into);
     let tick_time = config.global().duration("net_ticktime").finite();

@@ -150,7 +150,7 @@ async fn run(arguments: &Arguments, boot: Boot, exposed: &[Finding]) -> Result<E
         tracing::warn!(file = %running.display(), %error, "a crash during a command could not be told");
     }
     // First, so that whoever sees a port open can give commands.
-    server.open_control(requests)?;
+    server.open_control(requests, arguments)?;
     let mut inherited = Inherited::from_environment();
     let prepared = server.prepare_doors(&loaded.config, &loaded.sources, &mut inherited)?;
     server.keep_relay_keys(&loaded.config);
@@ -307,9 +307,10 @@ impl Server {
         })
     }
 
-    fn open_control(&self, requests: Requests) -> Result<(), StartError> {
+    fn open_control(&self, requests: Requests, arguments: &Arguments) -> Result<(), StartError> {
         let path = self.places.control_socket();
-        let socket = admin::control::bind(&path).map_err(StartError::Control)?;
+        let group = boot::control_group(arguments, &self.places).map_err(StartError::Control)?;
+        let socket = admin::control::bind(&path, group).map_err(StartError::Control)?;
         let serving = admin::control::serve(self.kernel.clone(), socket, Arc::new(requests));
         self.kernel.tasks().spawn("control", serving);
         Ok(())

@@ -254,9 +254,9 @@ impl Found<'_> {
             .collect();
         if absent.len() == written.len() {
             let name = listener.module.name;
-            self.add(listener.pos, format!("listener `{name}` is known and not yet in force: nothing of it would be answered"));
+            self.add(listener.pos, format!("listener `{name}` is known and not yet in force: nothing of it would be answered"), None);
         } else if !absent.is_empty() {
-            self.add(listener.pos, format!("request handlers: {}", absent.join(", ")));
+            self.add(listener.pos, format!("request handlers: {}", absent.join(", ")), None);
         }
     }
 }

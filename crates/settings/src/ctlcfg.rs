@@ -159,6 +159,18 @@ pub const VARIABLES: &[Known] = &[
     Known { name: "VMARGS", meaning: Meaning::None("there is no Erlang machine to give them to") },
 ];
 
+/// The variables that this server adds.
+const OWN: &[Known] = &[Known {
+    name: "ROOKERY_CONTROL_GROUP",
+    meaning: Meaning::Here(
+        "a group of this machine whose members may give commands, as far as `api_permissions` lets the tag `group:NAME`; see docs/files.md. Also `--control-group` of the server",
+    ),
+}];
+
+fn known() -> impl Iterator<Item = &'static Known> {
+    VARIABLES.iter().chain(OWN)
+}
+
 /// One variable of the file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Variable {
@@ -237,7 +249,7 @@ pub fn parse(
 /// What there is to say about an assignment.
 fn remark(variable: &Variable) -> Option<Note> {
     let name = variable.name.as_str();
-    match VARIABLES.iter().find(|known| known.name == name).map(|known| known.meaning) {
+    match known().find(|known| known.name == name).map(|known| known.meaning) {
         Some(Meaning::Here(_)) => None,
         // Nothing is asked for.
         Some(_) if variable.value.is_empty() => None,
@@ -248,7 +260,7 @@ fn remark(variable: &Variable) -> Option<Note> {
         None if is_free(name) => None,
         None => {
             let problem = Problem::new(variable.pos, format!("variable `{name}` is not known"));
-            let names: Vec<&str> = VARIABLES.iter().map(|known| known.name).collect();
+            let names: Vec<&str> = known().map(|known| known.name).collect();
             let problem = match suggest::nearest(name, &names) {
                 Some(near) => problem.help(format!("did you mean `{near}`?")),
                 None => problem,
@@ -261,7 +273,7 @@ fn remark(variable: &Variable) -> Option<Note> {
 /// The page `docs/ejabberdctl.cfg.md`.
 pub fn variables_page() -> String {
     let mut page = PAGE_HEAD.to_owned();
-    for Known { name, meaning } in VARIABLES {
+    for Known { name, meaning } in known() {
         let text = match meaning {
             Meaning::Here(text) => (*text).to_owned(),
             Meaning::None(why) => format!("accepted with a note; {why}"),

@@ -1,4 +1,5 @@
-//! Which files other users of this machine could read or change: owners, modes, folders and links on the way.
+//! Which files other users of this machine could read or change: owners, modes, access lists, folders and links on the
+//! way, other names of the same file.
 //!
 //! Nothing is changed and nothing is opened here; every finding comes with the command that mends it.
 
@@ -8,6 +9,7 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
+use crate::acl_entries::{AclEntries, Named};
 use crate::users;
 
 /// Links followed on the way to one file.
@@ -170,7 +172,10 @@ impl Walk {
         if data.mode() & 0o1000 != 0 {
             return;
         }
-        let mut wrong = data.mode() & 0o022;
+        let mode = self.mode(path, data, 0o2, |who| {
+            format!("{who} can replace {} in this folder", guarded.what)
+        });
+        let mut wrong = mode & 0o022;
         // Distributions open some of root's folders to a group of theirs: /var/log to syslog, /var/local to staff.
         if data.uid() == 0 && SYSTEM_GIDS.contains(&data.gid()) {
             wrong &= !0o020;
@@ -192,7 +197,25 @@ impl Walk {
         if data.uid() != self.uid && (own || data.uid() != 0) {
             self.foreign(path, data, guarded);
         }
-        let wrong = data.mode()
+        if guarded.keep == Keep::Private && data.is_file() && data.nlink() > 1 {
+            let reason = format!(
+                "{} has {} more names, under which it stays when it is deleted",
+                guarded.what,
+                data.nlink() - 1
+            );
+            let name = quoted(path);
+            let copy = quoted(&path.with_added_extension("alone"));
+            self.report(path, reason, format!("cp -p {name} {copy} && mv {copy} {name}"));
+        }
+        let refused = match guarded.keep {
+            Keep::Unchanged => 0o2,
+            Keep::Secret => 0o6,
+            Keep::Private | Keep::Folder => 0o7,
+        };
+        let mode = self.mode(path, data, refused, |who| {
+            format!("an access list lets {who} at {}", guarded.what)
+        });
+        let wrong = mode
             & match guarded.keep {
                 Keep::Unchanged => 0o022,
                 // A file that others cannot come to may have any mode: ejabberd's own logs have, in their closed folder.
@@ -217,6 +240,28 @@ impl Walk {
             _ => without(wrong | if wrong & 0o004 == 0 { 0 } else { data.mode() & 0o007 }),
         };
         self.report(path, reason, format!("chmod {mode} {}", quoted(path)));
+    }
+
+    /// The mode as it counts. Whoever is named by an access list and gets any of the bits `refused` is told: an entry for
+    /// one user or group is no owning group, which packages give a meaning.
+    fn mode(
+        &mut self,
+        path: &Path,
+        data: &Metadata,
+        refused: u32,
+        reason: impl Fn(&str) -> String,
+    ) -> u32 {
+        let Some(list) = AclEntries::of(path) else { return data.mode() };
+        for (who, bits) in &list.named {
+            let who = match who {
+                _ if bits & refused == 0 => continue,
+                Named::User(uid) if self.trusts(*uid) => continue,
+                Named::User(uid) => named(*uid),
+                Named::Group(gid) => people(0o070, *gid),
+            };
+            self.report(path, reason(&who), format!("setfacl --remove-all {}", quoted(path)));
+        }
+        data.mode() & !0o070 | list.group << 3
     }
 
     /// A file of somebody else. What belongs to another server is not taken away from it: root becomes that user.

@@ -3,6 +3,7 @@
 //! [`load`] reads a file or text and answers with a [`Config`] or with [`Problems`], all of them at once
 //! and each with its place. Other crates report in the same form with [`Problem`] and [`Problems`].
 
+mod acl_entries;
 mod assemble;
 pub mod audit;
 pub mod catalogue;

@@ -14,18 +14,25 @@ pub(crate) const REFUSAL: &str =
 /// ejabberdctl's exit status for a user who may not call the server.
 pub(crate) const STATUS_WRONG_USER: u8 = 7;
 
-/// A group of this machine.
+/// A group of this machine whose members may give commands, as far as `api_permissions` has entries for the tag
+/// `group:NAME`; what it gives to `ejabberd_ctl` is not for them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Group {
+pub struct Group {
     /// Its name.
-    pub(crate) name: String,
+    pub name: String,
     /// Its number.
-    pub(crate) gid: u32,
+    pub gid: u32,
 }
 
-/// The group whose members may give commands.
+/// The group, if there is one.
 #[derive(Default)]
-pub(crate) struct ControlGroup(pub(crate) OnceLock<Group>);
+pub(crate) struct ControlGroup(OnceLock<Group>);
+
+/// Lets the members of a group in for as long as the server runs.
+pub(crate) fn admit(kernel: &Kernel, group: Group) {
+    // Only the start says it.
+    drop(kernel.shared::<ControlGroup>().0.set(group));
+}
 
 /// The process as a caller, or nothing if it may give no commands; that is written down.
 ///

@@ -11,14 +11,15 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 
 use super::Bench;
-use crate::control::{CONNECTIONS_MAX, WATCHERS_MAX, bind, serve};
+use crate::control::{CONNECTIONS_MAX, Group, WATCHERS_MAX, bind, serve};
 
 const PLACE: &str = "ROOKERY_TEST_CONTROL_SOCKET";
+const REQUEST: &str = "ROOKERY_TEST_REQUEST";
 const NOBODY: u32 = 65_534;
 
 fn open(bench: &Bench) -> PathBuf {
     let path = bench.folder().join("control.sock");
-    let socket = bind(&path).unwrap();
+    let socket = bind(&path, None).unwrap();
     bench
         .kernel
         .tasks()
@@ -79,12 +80,12 @@ async fn a_stale_socket_is_replaced_and_a_living_one_is_not() {
     let bench = Bench::new().await;
     let path = bench.folder().join("control.sock");
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-    let living = bind(&path).unwrap();
-    assert_eq!(bind(&path).unwrap_err().kind(), ErrorKind::AddrInUse);
+    let living = bind(&path, None).unwrap();
+    assert_eq!(bind(&path, None).unwrap_err().kind(), ErrorKind::AddrInUse);
     drop(living);
     assert!(!path.exists());
     std::fs::write(&path, "a letter").unwrap();
-    assert_eq!(bind(&path).unwrap_err().kind(), ErrorKind::AlreadyExists);
+    assert_eq!(bind(&path, None).unwrap_err().kind(), ErrorKind::AlreadyExists);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "a letter");
 }
 
@@ -175,43 +176,70 @@ async fn line(stream: &mut BufReader<UnixStream>) -> String {
     line
 }
 
+/// What another user of the machine is answered who gives a command; `None` if this user cannot become another one.
+///
 /// Modes are opened on purpose, so that only the look at the peer's credentials is left to refuse.
-#[tokio::test(flavor = "multi_thread")]
-async fn another_user_is_refused() {
+async fn as_nobody(bench: &Bench, path: &Path, request: &str) -> Option<String> {
     if !rustix::process::geteuid().is_root() {
         // Only root can become somebody else; the rule itself is tested beside it.
-        return;
+        return None;
     }
-    let bench = Bench::new().await;
-    let path = open(&bench);
     let program = bench.folder().join("caller");
     std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
-    for (place, mode) in [(bench.folder(), 0o755), (&path, 0o666), (&program, 0o755)] {
+    for (place, mode) in [(bench.folder(), 0o755), (path, 0o666), (&program, 0o755)] {
         std::fs::set_permissions(place, std::fs::Permissions::from_mode(mode)).unwrap();
     }
     let mut command = std::process::Command::new(&program);
     command
         .args(["--exact", "tests::socket::caller", "--ignored", "--nocapture"])
-        .env(PLACE, &path)
+        .env(PLACE, path)
+        .env(REQUEST, request)
         .uid(NOBODY)
         .gid(NOBODY);
     let done = tokio::process::Command::from(command).output().await.unwrap();
-    let said = String::from_utf8_lossy(&done.stdout);
-    assert!(
-        said.contains(
-            "\"status\":7,\"stdout\":\"\",\"stderr\":\"ERROR: This command can only be run by"
-        ),
-        "{done:?}"
-    );
-    assert!(!said.contains("talk.test"), "{said}");
+    Some(String::from_utf8_lossy(&done.stdout).into_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_user_is_refused() {
+    let bench = Bench::new().await;
+    let path = open(&bench);
+    let request = "{\"words\":[\"registered_vhosts\"]}\n";
+    let Some(said) = as_nobody(&bench, &path, request).await else { return };
+    let refused =
+        "\"status\":7,\"stdout\":\"\",\"stderr\":\"ERROR: This command can only be run by";
+    assert!(said.contains(refused) && !said.contains("talk.test"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_of_the_group_have_the_rights_that_its_tag_has_and_no_others() {
+    let entries = "hosts: [talk.test]\napi_permissions:\n  operators:\n    from: [{tag: \"group:crew\"}]\n    who: all\n    \
+                   what: registered_vhosts\n";
+    let bench = Bench::with(entries).await;
+    let path = bench.folder().join("control.sock");
+    let group = Group { name: "crew".to_owned(), gid: NOBODY };
+    // Who is not root cannot give the file away, and need not try what follows.
+    let Ok(socket) = bind(&path, Some(group)) else { return };
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
+    let serving = serve(bench.kernel.clone(), socket, bench.process.clone());
+    bench.kernel.tasks().spawn("control", serving);
+    for (request, expected) in [
+        ("{\"words\":[\"registered_vhosts\"]}\n", "\"status\":0,\"stdout\":\"talk.test"),
+        ("{\"words\":[\"gc\"]}\n", "access_rules_unauthorized"),
+        ("{\"watch\":\"log\"}\n", "\"status\":7,"),
+    ] {
+        let Some(said) = as_nobody(&bench, &path, request).await else { return };
+        assert!(said.contains(expected), "{request}: {said}");
+    }
+    assert!(exchange(&path, b"{\"words\":[\"gc\"]}\n").await.contains("\"status\":0,"));
 }
 
 #[test]
-#[ignore = "the other process of another_user_is_refused"]
+#[ignore = "the process of another user"]
 fn caller() {
     let Some(path) = std::env::var_os(PLACE) else { return };
     let mut stream = std::os::unix::net::UnixStream::connect(path).unwrap();
-    stream.write_all(b"{\"words\":[\"registered_vhosts\"]}\n").ok();
+    stream.write_all(std::env::var(REQUEST).unwrap().as_bytes()).ok();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok();
     println!("{answer}");

@@ -217,6 +217,15 @@ const CASES: &[Case] = &[
         "chmod o-w ",
     ),
     (
+        "a database with another name",
+        |site| {
+            let (file, other) = (site.path("data/rookery.sqlite"), site.path("other"));
+            std::fs::hard_link(file, other).expect("the owner may link");
+        },
+        "the database has 1 more names",
+        "cp -p ",
+    ),
+    (
         "ejabberdctl.cfg everybody may change",
         |site| {
             std::fs::write(site.path("ejabberdctl.cfg"), "").expect("it can be written");
@@ -246,11 +255,48 @@ fn exposed_files_are_refused_with_the_command_that_mends_them() {
             said(&check)
         );
         // What the message says does mend it, and nothing else is wrong.
-        for command in text.lines().filter(|line| line.starts_with("      ch")) {
+        for command in text.lines().filter(|line| line.starts_with("      c")) {
             let done = Command::new("sh").args(["-c", command]).current_dir(site.0.path()).status();
             assert!(done.expect("there is a shell").success(), "{name}: {command}");
         }
         Running::begin(site.command("", line), &site.path("data/control.sock")).stop();
+    }
+}
+
+/// What `setfacl --modify user:65534:rw` leaves: version, then owner, the user, owning group, mask, others.
+fn let_in(path: &Path, bits: u16) -> bool {
+    let mut list = 2_u32.to_le_bytes().to_vec();
+    let none = u32::MAX;
+    for (tag, bits, id) in
+        [(1_u16, 6, none), (2, bits, NOBODY), (4, 0, none), (0x10, bits, none), (0x20, 0, none)]
+    {
+        list.extend([tag.to_le_bytes(), bits.to_le_bytes()].concat());
+        list.extend(id.to_le_bytes());
+    }
+    let flags = rustix::fs::XattrFlags::empty();
+    rustix::fs::setxattr(path, "system.posix_acl_access", &list, flags).is_ok()
+}
+
+#[test]
+fn whoever_an_access_list_lets_in_is_told() {
+    let line = "serve -f ejabberd.yml -s data -l logs";
+    for (name, bits, what) in [
+        ("data/rookery.sqlite", 4, "an access list lets user nobody at the database"),
+        ("logs/ejabberd.log", 4, "an access list lets user nobody at the log"),
+        ("data", 1, "an access list lets user nobody at the data folder"),
+        ("ejabberd.yml", 2, "an access list lets user nobody at the configuration"),
+        ("", 2, "user nobody can replace"),
+    ] {
+        let site = Site::new(CONFIG);
+        Running::begin(site.command("", line), &site.path("data/control.sock")).stop();
+        if !let_in(&site.path(name), bits) {
+            // This file system has no access lists.
+            return;
+        }
+        let refused = site.start(line);
+        let text = said(&refused);
+        assert!(text.contains(what) && text.contains("setfacl --remove-all"), "{name}: {text}");
+        assert!(!text.contains("chmod") && refused.status.code() == Some(1), "{name}: {text}");
     }
 }
 
