@@ -6,11 +6,14 @@
 
 mod dump;
 pub mod erl_text;
+mod jabberd14;
+mod lua;
 mod migration;
 mod mnesia;
 mod passwords;
 mod piefxis;
 mod private;
+mod prosody;
 mod report;
 mod roster;
 mod sink;

@@ -5,13 +5,12 @@ use jid::BareJid;
 use jiff::Timestamp;
 use sasl::ScramHash;
 use stdx::Secret;
-use xmlstream::{Element, Limits, escape_attr, escape_text};
-use xmpp_wire::ns;
+use xmlstream::{Element, escape_attr, escape_text};
 
 use crate::passwords::{Password, Passwords, verifier};
 use crate::roster::{self, Item};
 use crate::sink::Sink;
-use crate::words::{account, key};
+use crate::words::{self, account, is_name, key};
 
 /// Derived by the server when it is needed: leaving them out loses nothing.
 const DERIVED: [&str; 2] = ["vcard_search", "caps_features"];
@@ -189,17 +188,7 @@ fn offline(sink: &mut Sink, account: &BareJid, at: &Term, packet: &Term) -> Opti
 pub(crate) fn element(term: &Term) -> Option<Element> {
     let mut xml = Vec::new();
     write_element(term, &mut xml)?;
-    Element::parse_within(
-        &xml,
-        ns::CLIENT,
-        &Limits { stanza_bytes_max: 64 << 20, ..Limits::standard() },
-    )
-    .ok()
-}
-
-fn is_name(name: &str) -> bool {
-    let mut parts = name.splitn(2, ':');
-    parts.all(xmlstream::is_ncname)
+    words::element(&xml)
 }
 
 fn write_element(term: &Term, out: &mut Vec<u8>) -> Option<()> {

@@ -9,6 +9,8 @@ use jid::{BareJid, DomainPart, NodePart};
 use jiff::Timestamp;
 use kernel::Clock;
 use kernel::commands::Progress;
+use xmlstream::{Element, Limits};
+use xmpp_wire::ns;
 
 use crate::report::MigrateError;
 
@@ -64,4 +66,16 @@ pub(crate) fn key(account: &BareJid) -> (&str, &str) {
 /// A time as columns of type timestamp have it.
 pub(crate) fn column_time(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// Whether a name may stand in XML, with a prefix or without.
+pub(crate) fn is_name(name: &str) -> bool {
+    let mut parts = name.splitn(2, ':');
+    parts.all(xmlstream::is_ncname)
+}
+
+/// What was written as XML, read again, so that nothing gets in that a client could not have sent.
+pub(crate) fn element(xml: &[u8]) -> Option<Element> {
+    let limits = Limits { stanza_bytes_max: 64 << 20, ..Limits::standard() };
+    Element::parse_within(xml, ns::CLIENT, &limits).ok()
 }

@@ -192,3 +192,65 @@ async fn import_piefxis(call: Call<'_>) -> Result<Value, CommandError> {
     import(call, read).await?.map_err(failed)?;
     Ok(Value::OK)
 }
+
+pub(super) const IMPORT_PROSODY: Command = Command {
+    name: "import_prosody",
+    tags: &["mnesia", "sql"],
+    about: "Import accounts from the data folder of Prosody",
+    detail: "Passwords, rosters, vCards, private data and waiting messages of hosts that are in the configuration; \
+             Prosody must use its storage `internal` and should not run. What an account has is replaced; what there \
+             is nothing for in this server is left out and told.",
+    versions: &[Version {
+        args: &[DIR],
+        result: RESCODE,
+        run: |call| Box::pin(import_prosody(call)),
+        example: Example { args: &["/var/lib/prosody/datadump/"], prints: "" },
+        ..Version::FIRST
+    }],
+    ..Command::PLAIN
+};
+
+async fn import_prosody(call: Call<'_>) -> Result<Value, CommandError> {
+    let folder = Target::of(&call, "dir")?.path;
+    let read = |migration: Migration| async move { migration.import_prosody(folder).await };
+    import(call, read).await?.map_err(failed)?;
+    Ok(Value::OK)
+}
+
+file_command!(
+    IMPORT_FILE,
+    "import_file",
+    "/var/lib/ejabberd/jabberd14.spool",
+    "Import an account from a spool file of jabberd 1.4",
+    "The file is called by the account and its folder by the host, which has to be in the configuration. What an \
+     account has is replaced; what there is nothing for in this server is left out and told.",
+    import_file
+);
+
+async fn import_file(call: Call<'_>) -> Result<Value, CommandError> {
+    let file = Target::of(&call, "file")?.path;
+    let read = |migration: Migration| async move { migration.import_jabberd14_file(file).await };
+    Ok(told(import(call, read).await?))
+}
+
+file_command!(
+    IMPORT_DIR,
+    "import_dir",
+    "/var/lib/ejabberd/jabberd14/",
+    "Import the accounts of a host from a spool folder of jabberd 1.4",
+    "Every file USER.xml of the folder, which is called by the host; see import_file.",
+    import_dir
+);
+
+async fn import_dir(call: Call<'_>) -> Result<Value, CommandError> {
+    let folder = Target::of(&call, "file")?.path;
+    let read = |migration: Migration| async move { migration.import_jabberd14_dir(folder).await };
+    Ok(told(import(call, read).await?))
+}
+
+fn told(result: Result<Report, MigrateError>) -> Value {
+    match result {
+        Ok(report) => Value::Restuple(true, report.to_string()),
+        Err(error) => Value::Restuple(false, format!("Can't import: {error}")),
+    }
+}

@@ -1,5 +1,7 @@
 //! Data out of a server and into another one, through its commands, with files of a real ejabberd among them.
 
+mod others;
+
 use std::path::{Path, PathBuf};
 
 use kernel::commands::{Arguments, Call, CommandError, Progress, Value};
@@ -131,7 +133,8 @@ fn a_dump_that_is_cut_off_or_strange_is_told() {
         let bench = Bench::new().await;
         bench.fill().await;
         let whole = bench.dumped("whole.txt").await;
-        let half = whole.get(..whole.len() / 2).expect("the dump has a middle");
+        let half =
+            whole.get(..whole.floor_char_boundary(whole.len() / 2)).expect("the dump has a middle");
         for (text, why) in [
             ("", "neither a dump"),
             ("SQLite format 3\0", "a full stop was expected"),
