@@ -240,7 +240,7 @@ pub const REFUSED: &[Refused] = &[
     },
     Refused {
         reason: "the server makes its tables, and brings those of ejabberd up to date, by itself at the start",
-        commands: &["print_sql_schema", "update_sql"],
+        commands: &["update_sql"],
     },
 ];
 

@@ -25,4 +25,4 @@ mod words;
 
 pub use migration::Migration;
 pub use report::{MigrateError, Report};
-pub use tables::{Tables, tables};
+pub use tables::{Tables, sqlite_schema, tables};

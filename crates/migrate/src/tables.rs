@@ -1,7 +1,7 @@
 //! The tables of the server by name.
 
 use kernel::Kernel;
-use store::{Layout, Table, TableSet};
+use store::{Dialect, Layout, SCHEMA_VERSION, Table, TableSet};
 
 /// Every table that the accounts and any module can have, whether the module runs or not.
 pub fn tables(kernel: &Kernel) -> Vec<&'static TableSet> {
@@ -44,6 +44,16 @@ impl Tables {
     pub fn layout(&self) -> Layout {
         self.layout
     }
+}
+
+/// The statements that make ejabberd's tables in SQLite, as this server does at its start.
+pub fn sqlite_schema(kernel: &Kernel, layout: Layout) -> String {
+    let tables = Tables::new(&tables(kernel), layout);
+    let mut statements: Vec<String> = SCHEMA_VERSION.create(Dialect::Sqlite, layout);
+    for table in tables.iter().filter(|table| !is_own(table)) {
+        statements.extend(table.create(Dialect::Sqlite, layout));
+    }
+    statements.iter().map(|statement| format!("{statement};\n")).collect()
 }
 
 /// Whether a table is the server's own and not one of ejabberd's.

@@ -124,6 +124,47 @@ async fn export2sql(call: Call<'_>) -> Result<Value, CommandError> {
     Ok(Value::OK)
 }
 
+pub(super) const PRINT_SQL_SCHEMA: Command = Command {
+    name: "print_sql_schema",
+    tags: &["ejabberdctl", "sql"],
+    about: "Print the statements that make ejabberd's tables",
+    detail: "DB_TYPE is sqlite, the only one here; DB_VERSION may be any; MULTIHOST_SCHEMA is 1, true, 0 or false and \
+             decides whether the tables have the column `server_host`. The server makes its tables itself.",
+    versions: &[Version {
+        args: &[
+            field("db_type", Shape::Text),
+            field("db_version", Shape::Text),
+            field("multihost_schema", Shape::Text),
+        ],
+        result: RESCODE,
+        run: |call| Box::pin(async move { print_sql_schema(&call) }),
+        example: Example { args: &["pgsql", "16.1", "true"], prints: "" },
+        ..Version::FIRST
+    }],
+    ..Command::PLAIN
+};
+
+/// COMPAT: declared without a text, since ejabberd's prints by itself.
+fn print_sql_schema(call: &Call<'_>) -> Result<Value, CommandError> {
+    let layout = match call.arguments.text("multihost_schema") {
+        "1" | "true" => Layout::MultiHost,
+        "0" | "false" => Layout::SingleHost,
+        _ => {
+            return Err(CommandError::bad_argument("MULTIHOST_SCHEMA is none of 1, true, 0, false"));
+        }
+    };
+    match call.arguments.text("db_type") {
+        "sqlite" => {
+            let schema = migrate::sqlite_schema(call.kernel, layout);
+            Ok(Value::Restuple(true, schema.trim_end().to_owned()))
+        }
+        "pgsql" | "mysql" => Err(CommandError::bad_argument(
+            "This server keeps its tables in SQLite only; ejabberd prints those of other databases",
+        )),
+        _ => Err(CommandError::bad_argument("DB_TYPE is none of sqlite, pgsql, mysql")),
+    }
+}
+
 pub(super) const EXPORT_PIEFXIS: Command = Command {
     name: "export_piefxis",
     tags: &["mnesia"],

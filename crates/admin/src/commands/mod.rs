@@ -68,6 +68,7 @@ pub const COMMANDS: &[Command] = &[
     data::IMPORT_PIEFXIS,
     data::IMPORT_PROSODY,
     data::LOAD,
+    data::PRINT_SQL_SCHEMA,
     purge::ABORT_DELETE_OLD_MESSAGES,
     purge::DELETE_EXPIRED_MESSAGES,
     purge::DELETE_OLD_MESSAGES,

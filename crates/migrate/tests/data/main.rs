@@ -465,3 +465,30 @@ fn messages_past_their_own_limit_go_and_others_stay() {
         );
     });
 }
+
+#[test]
+fn the_schema_that_is_printed_is_the_one_that_is_made() {
+    test(async {
+        let bench = Bench::new().await;
+        let print = async |words: [&str; 3]| {
+            bench.run("print_sql_schema", words.map(Value::text).to_vec()).await
+        };
+        let Ok(Value::Restuple(true, multi)) = print(["sqlite", "3", "true"]).await else {
+            panic!()
+        };
+        let made = bench.sql("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND tbl_name NOT LIKE 'rookery%' AND \
+                              name NOT LIKE 'sqlite%'").await;
+        let mut printed: Vec<&str> =
+            multi.split(";\n").map(|sql| sql.trim_end_matches(';')).collect();
+        let mut made: Vec<&str> = made.iter().map(String::as_str).collect();
+        printed.sort_unstable();
+        made.sort_unstable();
+        assert_eq!(printed, made);
+        let Ok(Value::Restuple(true, single)) = print(["sqlite", "3", "0"]).await else { panic!() };
+        assert!(multi.contains("server_host") && !single.contains("server_host"), "{single}");
+        for words in [["pgsql", "16.1", "true"], ["oracle", "1", "true"], ["sqlite", "3", "maybe"]]
+        {
+            assert!(print(words).await.is_err(), "{words:?}");
+        }
+    });
+}
