@@ -33,8 +33,10 @@ place 0644 packaging/completions/rookeryctl.bash /usr/share/bash-completion/comp
 place 0644 packaging/completions/_rookeryctl /usr/share/zsh/vendor-completions/_rookeryctl
 place 0644 packaging/completions/rookeryctl.fish /usr/share/fish/vendor_completions.d/rookeryctl.fish
 mkdir -p "$tree/usr/share/man/man1"
-gzip -9nc packaging/man/rookeryctl.1 >"$tree/usr/share/man/man1/rookeryctl.1.gz"
-chmod 0644 "$tree/usr/share/man/man1/rookeryctl.1.gz"
+for page in rookery rookeryctl; do
+    gzip -9nc "packaging/man/$page.1" >"$tree/usr/share/man/man1/$page.1.gz"
+    chmod 0644 "$tree/usr/share/man/man1/$page.1.gz"
+done
 doc=/usr/share/doc/rookery
 place 0644 packaging/systemd/rookery.socket $doc/examples/rookery.socket
 place 0644 packaging/systemd/rookery.service.d/in-place-of-ejabberd.conf \

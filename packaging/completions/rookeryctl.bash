@@ -1,6 +1,6 @@
 # Written from the command table; refresh with: UPDATE_DOCS=1 cargo test -p server
 _rookeryctl_options='--auth --config --config-dir --ctl-config --help --logs --no-timeout --node --spool --version'
-_rookeryctl_words='abort_delete_old_messages add_rosteritem backup ban_account change_password check_account check_password check_password_hash clear_cache completion connected_users connected_users_info connected_users_number connected_users_vhost convert_to_scram count_banned delete_expired_messages delete_old_messages delete_old_messages_batch delete_old_messages_status delete_old_users delete_old_users_vhost delete_rosteritem dump dump_config dump_table echo echo3 evacuate_kindly export2sql export_piefxis export_piefxis_host gc gen_html_doc_for_commands gen_markdown_doc_for_commands gen_markdown_doc_for_tags get_ban_details get_last get_loglevel get_offline_count get_offline_messages get_presence get_roster get_roster_count get_vcard get_vcard2 get_vcard2_multi halt help import_piefxis install_fallback kick_session kick_user kick_users list_banned list_certificates list_cluster list_cluster_detailed live load man num_resources ping private_get private_set process_rosteritems push_alltoall push_roster push_roster_all register registered_users registered_vhosts reload_config reopen_log resource_num restart restart_kindly restore rotate_log send_message send_stanza send_stanza_c2s set_last set_loglevel set_nickname set_presence set_vcard set_vcard2 set_vcard2_multi started stats stats_host status status_list status_list_host status_num status_num_host stop stop_kindly stopped unban_account unregister user_resources user_sessions_info'
+_rookeryctl_words='abort_delete_old_messages add_rosteritem backup ban_account change_password check_account check_password check_password_hash clear_cache completion connected_users connected_users_info connected_users_number connected_users_vhost convert_to_scram count_banned delete_expired_messages delete_old_messages delete_old_messages_batch delete_old_messages_status delete_old_users delete_old_users_vhost delete_rosteritem dump dump_config dump_table echo echo3 evacuate_kindly export2sql export_piefxis export_piefxis_host gc gen_html_doc_for_commands gen_markdown_doc_for_commands gen_markdown_doc_for_tags get_ban_details get_last get_loglevel get_offline_count get_offline_messages get_presence get_roster get_roster_count get_vcard get_vcard2 get_vcard2_multi halt help import_dir import_file import_piefxis import_prosody install_fallback kick_session kick_user kick_users list_banned list_certificates list_cluster list_cluster_detailed live load man num_resources ping print_sql_schema private_get private_set process_rosteritems push_alltoall push_roster push_roster_all register registered_users registered_vhosts reload_config reopen_log resource_num restart restart_kindly restore rotate_log send_message send_stanza send_stanza_c2s set_last set_loglevel set_nickname set_presence set_vcard set_vcard2 set_vcard2_multi started stats stats_host status status_list status_list_host status_num status_num_host stop stop_kindly stopped unban_account unregister user_resources user_sessions_info'
 _rookeryctl_tags='accounts acme async cluster config documentation ejabberdctl internal last logs mnesia offline private purge roster server session sql stanza statistics vcard'
 _rookeryctl_arguments() {
     case $1 in
@@ -43,7 +43,10 @@ _rookeryctl_arguments() {
         get_vcard) REPLY='user host name' ;;
         get_vcard2) REPLY='user host name subname' ;;
         get_vcard2_multi) REPLY='user host name subname' ;;
+        import_dir) REPLY='file' ;;
+        import_file) REPLY='file' ;;
         import_piefxis) REPLY='file' ;;
+        import_prosody) REPLY='dir' ;;
         install_fallback) REPLY='file' ;;
         kick_session) REPLY='user host resource reason' ;;
         kick_user) REPLY='user host' ;;
@@ -51,6 +54,7 @@ _rookeryctl_arguments() {
         list_banned) REPLY='host' ;;
         load) REPLY='file' ;;
         num_resources) REPLY='user host' ;;
+        print_sql_schema) REPLY='db_type db_version multihost_schema' ;;
         private_get) REPLY='user host element ns' ;;
         private_set) REPLY='user host element' ;;
         process_rosteritems) REPLY='action subs asks users contacts' ;;

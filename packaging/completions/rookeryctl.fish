@@ -79,8 +79,14 @@ function __rookeryctl_arguments
             printf 'user\nhost\nname\nsubname\n'
         case get_vcard2_multi
             printf 'user\nhost\nname\nsubname\n'
+        case import_dir
+            printf 'file\n'
+        case import_file
+            printf 'file\n'
         case import_piefxis
             printf 'file\n'
+        case import_prosody
+            printf 'dir\n'
         case install_fallback
             printf 'file\n'
         case kick_session
@@ -95,6 +101,8 @@ function __rookeryctl_arguments
             printf 'file\n'
         case num_resources
             printf 'user\nhost\n'
+        case print_sql_schema
+            printf 'db_type\ndb_version\nmultihost_schema\n'
         case private_get
             printf 'user\nhost\nelement\nns\n'
         case private_set
@@ -326,8 +334,14 @@ for tool in rookeryctl ejabberdctl
     complete -c $tool -n '__rookeryctl_after help' -a halt -d 'End the server at once, with exit status 1; clients are not told'
     complete -c $tool -n __rookeryctl_at_command -a help -d 'Explain commands: help [tags | commands | TAG | COMMAND | GLOB]'
     complete -c $tool -n '__rookeryctl_after help' -a help -d 'Explain commands: help [tags | commands | TAG | COMMAND | GLOB]'
+    complete -c $tool -n __rookeryctl_at_command -a import_dir -d 'Import the accounts of a host from a spool folder of jabberd 1.4'
+    complete -c $tool -n '__rookeryctl_after help' -a import_dir -d 'Import the accounts of a host from a spool folder of jabberd 1.4'
+    complete -c $tool -n __rookeryctl_at_command -a import_file -d 'Import an account from a spool file of jabberd 1.4'
+    complete -c $tool -n '__rookeryctl_after help' -a import_file -d 'Import an account from a spool file of jabberd 1.4'
     complete -c $tool -n __rookeryctl_at_command -a import_piefxis -d 'Import accounts from a file of XEP-0227 and the files that it includes'
     complete -c $tool -n '__rookeryctl_after help' -a import_piefxis -d 'Import accounts from a file of XEP-0227 and the files that it includes'
+    complete -c $tool -n __rookeryctl_at_command -a import_prosody -d 'Import accounts from the data folder of Prosody'
+    complete -c $tool -n '__rookeryctl_after help' -a import_prosody -d 'Import accounts from the data folder of Prosody'
     complete -c $tool -n __rookeryctl_at_command -a install_fallback -d 'Replace all data by that of a backup at the next start'
     complete -c $tool -n '__rookeryctl_after help' -a install_fallback -d 'Replace all data by that of a backup at the next start'
     complete -c $tool -n __rookeryctl_at_command -a kick_session -d 'Kick a user session'
@@ -354,6 +368,8 @@ for tool in rookeryctl ejabberdctl
     complete -c $tool -n '__rookeryctl_after help' -a num_resources -d 'Get the number of resources of a user'
     complete -c $tool -n __rookeryctl_at_command -a ping -d 'Say pong if the server answers'
     complete -c $tool -n '__rookeryctl_after help' -a ping -d 'Say pong if the server answers'
+    complete -c $tool -n __rookeryctl_at_command -a print_sql_schema -d 'Print the statements that make ejabberd\'s tables'
+    complete -c $tool -n '__rookeryctl_after help' -a print_sql_schema -d 'Print the statements that make ejabberd\'s tables'
     complete -c $tool -n __rookeryctl_at_command -a private_get -d 'Show what an account keeps in private storage under a namespace'
     complete -c $tool -n '__rookeryctl_after help' -a private_get -d 'Show what an account keeps in private storage under a namespace'
     complete -c $tool -n __rookeryctl_at_command -a private_set -d 'Put an element into the private storage of an account, under its namespace'

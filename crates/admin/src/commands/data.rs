@@ -150,7 +150,9 @@ fn print_sql_schema(call: &Call<'_>) -> Result<Value, CommandError> {
         "1" | "true" => Layout::MultiHost,
         "0" | "false" => Layout::SingleHost,
         _ => {
-            return Err(CommandError::bad_argument("MULTIHOST_SCHEMA is none of 1, true, 0, false"));
+            return Err(CommandError::bad_argument(
+                "MULTIHOST_SCHEMA is none of 1, true, 0, false",
+            ));
         }
     };
     match call.arguments.text("db_type") {

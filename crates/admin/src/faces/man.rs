@@ -21,7 +21,7 @@ Called by the name
 .B ejabberdctl
 it does the same; names, arguments, output and exit status are those of ejabberd.
 .PP
-Only root and the user who runs the server may call it.
+Only root and the user who runs the server may call it, and members of a group that the administrator named.
 A password that is written
 .B \-
 is read from standard input; on a terminal it is asked for and not shown.
@@ -91,7 +91,7 @@ Wrong number of arguments.
 No server answers.
 .TP
 .B 7
-The caller is neither root nor the user who runs the server.
+The caller may not give commands.
 .SH ENVIRONMENT
 .BR EJABBERD_CONFIG_PATH ,
 .BR SPOOL_DIR ,
@@ -154,12 +154,12 @@ fn version(page: &mut String, listed: &Listed, version: &Version) {
 }
 
 /// A text where roff takes nothing for its own.
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     text.replace('\\', "\\e").replace('-', "\\-").replace('…', "...")
 }
 
 /// The same at the beginning of a line, where a full stop or an apostrophe would begin a request.
-fn text(text: &str) -> String {
+pub fn text(text: &str) -> String {
     let lines = text.lines().map(|line| {
         let guard = if line.starts_with(['.', '\'']) { "\\&" } else { "" };
         format!("{guard}{}", escaped(line))

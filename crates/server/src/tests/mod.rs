@@ -4,5 +4,6 @@
 mod audit;
 mod container;
 mod facts;
+mod manual;
 mod pages;
 mod panels;

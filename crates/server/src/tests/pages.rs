@@ -14,6 +14,7 @@ const PAGES: &[(&str, Write)] = &[
     ("docs/audit.md", |_| super::audit::page()),
     ("docs/pages.md", |_| super::panels::page()),
     ("packaging/man/rookeryctl.1", man::rookeryctl),
+    ("packaging/man/rookery.1", |_| super::manual::page()),
     ("packaging/completions/rookeryctl.bash", completion::bash),
     ("packaging/completions/_rookeryctl", completion::zsh),
     ("packaging/completions/rookeryctl.fish", completion::fish),

@@ -70,7 +70,11 @@ impl Running {
         running
     }
 
-    fn stop(mut self) {
+    pub(super) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    pub(super) fn stop(mut self) {
         let pid = Pid::from_child(&self.0);
         kill_process(pid, Signal::TERM).expect("it runs");
         assert!(self.0.wait().expect("it is our child").success());

@@ -2,4 +2,6 @@
 
 mod audit;
 mod files;
+mod http;
+mod space;
 mod takeover;
