@@ -3,6 +3,7 @@
 //! | request | answer |
 //! |---|---|
 //! | `{"words": ["--version", "0", "kick_user", "alice", "example.com"]}` | `{"status": 0, "stdout": "2\n", "stderr": ""}` |
+//! | the same with `"language": "de"` | the same with errors in that language, if there is a catalogue for it |
 //! | the same with `"progress": true` | any number of `{"progress": "half done"}`, then the same |
 //! | `{"list": "commands"}` | `{"commands": [{"name": …, "about": …, "args": […], "secrets": […]}, …]}` |
 //! | `{"watch": "log"}` | `{"watching": "log"}`, then `{"line": …}` and `{"missed": 7}` until either side ends it |
@@ -28,7 +29,8 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::caller::Caller;
-use crate::ctl::{self, Reply};
+use crate::ctl::{self, Manner, Reply};
+use crate::languages::Language;
 pub use peers::Group;
 use peers::{REFUSAL, STATUS_WRONG_USER};
 
@@ -211,11 +213,11 @@ async fn converse(kernel: &Kernel, stream: &mut UnixStream) -> io::Result<Next> 
         () = stopping.wait() => return Err(io::Error::other("the server stops")),
     };
     match parse(&line) {
-        Ok(Request::Command { words, progress }) => {
+        Ok(Request::Command { words, progress, language }) => {
             let reply = if progress {
-                with_progress(kernel, &caller, stream, &words).await
+                with_progress(kernel, &caller, stream, &words, language).await
             } else {
-                ctl::run(kernel, &caller, &words, Progress::default()).await
+                ctl::run(kernel, &caller, &words, Manner { language, ..Manner::default() }).await
             };
             Ok(Next::Answer(answer(&reply)))
         }
@@ -241,6 +243,7 @@ async fn with_progress(
     caller: &Caller,
     stream: &mut UnixStream,
     words: &[String],
+    language: Language,
 ) -> Reply {
     let (progress, mut told) = Progress::channel();
     let tell = async {
@@ -249,7 +252,7 @@ async fn with_progress(
             listens = listens && send(stream, &json!({ "progress": text })).await.is_ok();
         }
     };
-    tokio::join!(ctl::run(kernel, caller, words, progress), tell).0
+    tokio::join!(ctl::run(kernel, caller, words, Manner { progress, language }), tell).0
 }
 
 /// What a caller needs to complete commands and to know where secrets stand.
@@ -271,7 +274,7 @@ async fn read_line(stream: &mut UnixStream) -> io::Result<Vec<u8>> {
 
 /// What a line asks for.
 enum Request {
-    Command { words: Vec<String>, progress: bool },
+    Command { words: Vec<String>, progress: bool, language: Language },
     ListCommands,
     WatchLog,
 }
@@ -295,5 +298,6 @@ fn parse(line: &[u8]) -> Result<Request, &'static str> {
         words.iter().map(|word| word.as_str().map(str::to_owned)).collect();
     let words = words.ok_or("a word of the request is not a text")?;
     let progress = request.get("progress").and_then(Value::as_bool).unwrap_or(false);
-    Ok(Request::Command { words, progress })
+    let language = request.get("language").and_then(Value::as_str).map(Language::of);
+    Ok(Request::Command { words, progress, language: language.unwrap_or_default() })
 }

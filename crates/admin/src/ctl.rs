@@ -15,6 +15,7 @@ pub use help::typed;
 pub(crate) use text::result;
 
 use crate::caller::{Caller, Record};
+use crate::languages::Language;
 use crate::{API_VERSION, awaited};
 use permission::Denied;
 
@@ -78,10 +79,19 @@ impl<'a> Preamble<'a> {
     }
 }
 
-/// Does what the words ask for, and writes it down; what a long command tells meanwhile goes to `progress`.
-pub async fn run(kernel: &Kernel, caller: &Caller, words: &[String], progress: Progress) -> Reply {
+/// How a command is to be given.
+#[derive(Default)]
+pub struct Manner {
+    /// Where a long command tells how far it is.
+    pub progress: Progress,
+    /// The language of errors.
+    pub language: Language,
+}
+
+/// Does what the words ask for, and writes it down.
+pub async fn run(kernel: &Kernel, caller: &Caller, words: &[String], manner: Manner) -> Reply {
     let table = kernel.commands();
-    let asked = match Asked::read(&table, words) {
+    let asked = match Asked::read(&table, words, manner.language) {
         Ok(asked) => asked,
         Err((said, reply)) => {
             Record::begin(kernel, caller, said).done(reply.status);
@@ -89,7 +99,7 @@ pub async fn run(kernel: &Kernel, caller: &Caller, words: &[String], progress: P
         }
     };
     let record = Record::begin(kernel, caller, asked.shown());
-    let reply = call(kernel, caller, &asked, progress).await;
+    let reply = call(kernel, caller, &asked, manner).await;
     record.done(reply.status);
     reply
 }
@@ -104,7 +114,11 @@ struct Asked<'a> {
 
 impl<'a> Asked<'a> {
     /// What the words ask for; if it is no command, how that is written down, and the answer.
-    fn read(table: &'a CommandTable, words: &'a [String]) -> Result<Self, (String, Reply)> {
+    fn read(
+        table: &'a CommandTable,
+        words: &'a [String],
+        language: Language,
+    ) -> Result<Self, (String, Reply)> {
         let preamble = Preamble::read(words)
             .map_err(|text| ("--version".to_owned(), Reply::says(STATUS_ERROR, text)))?;
         let Some((word, arguments)) = preamble.rest.split_first() else {
@@ -123,7 +137,7 @@ impl<'a> Asked<'a> {
             Some((command, version)) => Ok(Self { preamble, command, version, arguments }),
             None => {
                 let said = format!("{name} ({} arguments)", arguments.len());
-                Err((said, unknown(table, word, &name)))
+                Err((said, unknown(table, word, &name, language)))
             }
         }
     }
@@ -183,15 +197,16 @@ pub async fn run_values(
     result
 }
 
-async fn call(kernel: &Kernel, caller: &Caller, asked: &Asked<'_>, progress: Progress) -> Reply {
+async fn call(kernel: &Kernel, caller: &Caller, asked: &Asked<'_>, manner: Manner) -> Reply {
+    let Manner { progress, language } = manner;
     let &Asked { command, version, arguments, .. } = asked;
     let nested = if asked.preamble.version == 0 { ';' } else { ',' };
     if arguments.len() != version.args.len() {
-        return wrong_count(command, version, arguments.len());
+        return wrong_count(command, version, arguments.len(), language);
     }
     let values = match words::values(version.args, arguments) {
         Ok(values) => values,
-        Err(why) => return text::failed(&why),
+        Err(why) => return text::failed(&language.error(why)),
     };
     if let Err(Denied(word)) = permission::check(kernel, caller, asked).await {
         return Reply::says(STATUS_ERROR, format!("Error: error\nError: {word}"));
@@ -200,23 +215,21 @@ async fn call(kernel: &Kernel, caller: &Caller, asked: &Asked<'_>, progress: Pro
     let call = Call { kernel, arguments, progress };
     match (version.run)(call).await {
         Ok(value) => text::result(&value, &version.result.shape, nested),
-        Err(error) => text::failed(&error),
+        Err(error) => text::failed(&language.error(error)),
     }
 }
 
-fn wrong_count(command: &Command, version: &Version, given: usize) -> Reply {
+fn wrong_count(command: &Command, version: &Version, given: usize, language: Language) -> Reply {
     let wanted = version.args.len();
     let (count, word) =
         if given > wanted { (given - wanted, "less") } else { (wanted - given, "more") };
     let details = help::details(command, version);
     let name = command.name;
-    Reply::says(
-        STATUS_USAGE,
-        format!("{details}\nError: the command '{name}' requires {count} {word} argument."),
-    )
+    let error = format!("Error: the command '{name}' requires {count} {word} argument.");
+    Reply::says(STATUS_USAGE, format!("{details}\n{}", language.say(&error)))
 }
 
-fn unknown(table: &CommandTable, word: &str, name: &str) -> Reply {
+fn unknown(table: &CommandTable, word: &str, name: &str, language: Language) -> Reply {
     if let Some(absence) = awaited::absence(name) {
         let text = format!("Error: the command '{name}' {absence}.");
         return Reply::says(STATUS_ERROR, text);
@@ -226,5 +239,6 @@ fn unknown(table: &CommandTable, word: &str, name: &str) -> Reply {
         .map(|command| command.name)
         .min_by_key(|known| strsim::levenshtein(known, name));
     let hint = nearest.map(|nearest| format!(" Did you mean '{nearest}'?")).unwrap_or_default();
-    Reply::says(STATUS_ERROR, format!("Error: unknown command '{word}'.{hint}"))
+    let error = format!("Error: unknown command '{word}'.{hint}");
+    Reply::says(STATUS_ERROR, language.say(&error))
 }

@@ -12,6 +12,7 @@ pub mod ctl;
 mod extra;
 pub mod faces;
 mod panels;
+mod languages;
 mod over_http;
 
 pub use awaited::{AWAITED, Awaited, REFUSED, Refused};
@@ -22,6 +23,7 @@ pub use kernel::ServerControl;
 use kernel::commands::Command;
 use kernel::{ModuleEntry, entry};
 pub use panels::PANELS;
+pub use languages::Language;
 pub use over_http::CtlOverHttp;
 
 /// The modules of this crate.

@@ -8,12 +8,11 @@ use std::sync::Arc;
 
 use httpd::{Answering, Handler, Method, Request, Response, StatusCode};
 use kernel::Kernel;
-use kernel::commands::Progress;
 use netio::{PeerAddr, UnixPeer};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::control::peers::{self, REFUSAL, STATUS_WRONG_USER};
-use crate::ctl::{self, Reply};
+use crate::ctl::{self, Manner, Reply};
 
 /// Commands that run at the same time; more wait.
 const COMMANDS_MAX: usize = 32;
@@ -57,7 +56,7 @@ impl CtlOverHttp {
         // A caller who goes away does not end a command.
         self.kernel.tasks().spawn("control over HTTP", async move {
             let _place = gate.acquire_owned().await;
-            let reply = ctl::run(&kernel, &caller, &words, Progress::default()).await;
+            let reply = ctl::run(&kernel, &caller, &words, Manner::default()).await;
             drop(answer.send(reply));
         });
         match answered.await {

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::options::Manner;
+
 /// How long a command may take unless `--no-timeout` is said; ejabberdctl's.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Longest answer that is taken, in bytes.
@@ -56,12 +58,13 @@ pub(crate) type Told<'a> = Option<&'a mut dyn FnMut(&str)>;
 pub(crate) fn call(
     socket: &Path,
     words: &[String],
-    no_timeout: bool,
+    manner: &Manner,
     mut told: Told<'_>,
 ) -> Result<Answer, CallError> {
-    let request = json!({ "words": words, "progress": told.is_some() });
+    let language = manner.language.as_deref();
+    let request = json!({ "words": words, "progress": told.is_some(), "language": language });
     let stream = UnixStream::connect(socket)?;
-    stream.set_read_timeout((!no_timeout).then_some(PATIENCE))?;
+    stream.set_read_timeout((!manner.no_timeout).then_some(PATIENCE))?;
     let sent = send(&stream, &request).and_then(|()| stream.shutdown(Shutdown::Write));
     let mut answers = BufReader::new(stream.take(ANSWER_BYTES_MAX));
     loop {

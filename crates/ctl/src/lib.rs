@@ -50,6 +50,7 @@ Options, before the command:
   -l, --logs DIR         The log folder
   -n, --node NAME        The server's name, shown only
   -t, --no-timeout       Wait for ever (one minute otherwise)
+      --language TAG     Errors in another language, such as de; the locale changes nothing
       --version N        API version of arguments and results, 0 to 3
       --auth USER HOST PASSWORD  Use the rights of that account
   -h, --help             This text
@@ -123,7 +124,7 @@ fn run(words: impl Iterator<Item = OsString>) -> Outcome {
             STATUS_ERROR,
         );
     }
-    match progress::shown(&target.places.control_socket(), &options.words, options.no_timeout) {
+    match progress::shown(&target.places.control_socket(), &options.words, &options.manner) {
         Ok(Answer { status, stdout, stderr }) if options.words.is_empty() => {
             (stdout + "\n" + HELP, stderr, status)
         }
@@ -194,7 +195,7 @@ fn failed(target: &Target, error: &CallError) -> Outcome {
 
 fn is_up(target: &Target) -> bool {
     let status = ["status".to_owned()];
-    call(&target.places.control_socket(), &status, false, None)
+    call(&target.places.control_socket(), &status, &options::Manner::default(), None)
         .is_ok_and(|answer| answer.status == 0)
 }
 

@@ -14,7 +14,7 @@ use rustyline::{Config, Editor, ExternalPrinter};
 use serde_json::Value;
 
 use crate::call::{self, Answer};
-use crate::options::{Options, Target};
+use crate::options::{Manner, Options, Target};
 use crate::{Outcome, STATUS_ERROR, failed, password, progress};
 use complete::Commands;
 
@@ -37,7 +37,12 @@ pub(crate) fn run(target: &Target, options: &Options) -> Outcome {
         Err(error) => return failed(target, &error),
     };
     let ended = Arc::new(AtomicBool::new(false));
-    let live = Live { socket, no_timeout: options.no_timeout, ended: Arc::clone(&ended) };
+    let mut manner = options.manner.clone();
+    let on_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    if on_terminal && manner.language.is_none() {
+        manner.language = locale();
+    }
+    let live = Live { socket, manner, ended: Arc::clone(&ended) };
     // `rookery live` has started the server itself and says so by this word.
     let leaving = match options.words.get(1).map(String::as_str) {
         Some("leaving-stops") => "The server stops when you leave.",
@@ -47,7 +52,7 @@ pub(crate) fn run(target: &Target, options: &Options) -> Outcome {
         "The log of {}, and a line for commands: Tab completes, `help` explains, `quit` or Ctrl-D leaves.\n{}\n",
         target.places.node, leaving
     ));
-    let done = if io::stdin().is_terminal() && io::stdout().is_terminal() {
+    let done = if on_terminal {
         live.edit(commands, log)
     } else {
         live.read(log);
@@ -66,7 +71,7 @@ pub(crate) fn run(target: &Target, options: &Options) -> Outcome {
 
 struct Live {
     socket: PathBuf,
-    no_timeout: bool,
+    manner: Manner,
     /// Whether the log has come to its end, and the server with it.
     ended: Arc<AtomicBool>,
 }
@@ -142,7 +147,7 @@ impl Live {
         if let Err(error) = password::fill(&mut words) {
             return say(&format!("The password cannot be read: {error}\n"));
         }
-        match progress::shown(&self.socket, &words, self.no_timeout) {
+        match progress::shown(&self.socket, &words, &self.manner) {
             Ok(Answer { status, stdout, stderr }) => {
                 let status = match status {
                     0 if stdout.is_empty() && stderr.is_empty() => "ok\n".to_owned(),
@@ -176,6 +181,12 @@ fn follow(mut log: impl BufRead, mut print: impl FnMut(String) -> bool) {
             return;
         }
     }
+}
+
+/// The language of the terminal's user (locale(7)): here a person reads, and no script.
+fn locale() -> Option<String> {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    set("LC_ALL").or_else(|| set("LC_MESSAGES")).or_else(|| set("LANG"))
 }
 
 /// Where the history is kept: among the user's own files.

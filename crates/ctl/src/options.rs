@@ -5,6 +5,15 @@ use std::path::{Path, PathBuf};
 
 use settings::{NodeName, PlaceHints, Places};
 
+/// How commands are given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Manner {
+    /// Whether to wait for ever.
+    pub(crate) no_timeout: bool,
+    /// The language of errors; English without it.
+    pub(crate) language: Option<String>,
+}
+
 /// What stands in front of the command, and the command.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
@@ -14,7 +23,7 @@ pub(crate) struct Options {
     pub(crate) config: Option<PathBuf>,
     pub(crate) ctl_config: Option<PathBuf>,
     pub(crate) config_dir: Option<PathBuf>,
-    pub(crate) no_timeout: bool,
+    pub(crate) manner: Manner,
     pub(crate) words: Vec<String>,
 }
 
@@ -32,7 +41,8 @@ impl Options {
                 "-f" | "--config" => options.config = Some(value()?.into()),
                 "-c" | "--ctl-config" => options.ctl_config = Some(value()?.into()),
                 "-d" | "--config-dir" => options.config_dir = Some(value()?.into()),
-                "-t" | "--no-timeout" => options.no_timeout = true,
+                "-t" | "--no-timeout" => options.manner.no_timeout = true,
+                "--language" => options.manner.language = Some(value()?),
                 _ => {
                     options.words = std::iter::once(word).chain(words).collect();
                     break;
@@ -92,13 +102,14 @@ mod tests {
 
     #[test]
     fn own_words_end_at_the_first_other_word() {
-        let options =
-            parsed("-t --config /a/b.yml --spool /s -n me@here --version 0 kick_user -t --config");
+        let options = parsed(
+            "-t --language de --config /a/b.yml --spool /s -n me@here --version 0 kick_user -t --config",
+        );
         let expected = Options {
             node: Some("me@here".to_owned()),
             spool: Some("/s".into()),
             config: Some("/a/b.yml".into()),
-            no_timeout: true,
+            manner: Manner { no_timeout: true, language: Some("de".to_owned()) },
             words: ["--version", "0", "kick_user", "-t", "--config"].map(str::to_owned).to_vec(),
             ..Options::default()
         };

@@ -4,18 +4,15 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use crate::call::{Answer, CallError, call};
+use crate::options::Manner;
 
 /// Columns of a line at most, so that it can be written over.
 const COLUMNS: usize = 78;
 
 /// Gives a command, and shows what it tells if a person reads standard error.
-pub(crate) fn shown(
-    socket: &Path,
-    words: &[String],
-    no_timeout: bool,
-) -> Result<Answer, CallError> {
+pub(crate) fn shown(socket: &Path, words: &[String], manner: &Manner) -> Result<Answer, CallError> {
     if !io::stderr().is_terminal() {
-        return call(socket, words, no_timeout, None);
+        return call(socket, words, manner, None);
     }
     let mut has_told = false;
     let mut show = |text: &str| {
@@ -23,7 +20,7 @@ pub(crate) fn shown(
         // Who closed the terminal wants to see nothing.
         drop(io::stderr().write_all(format!("\r{}\x1b[K", fitting(text)).as_bytes()));
     };
-    let answer = call(socket, words, no_timeout, Some(&mut show));
+    let answer = call(socket, words, manner, Some(&mut show));
     if has_told {
         drop(io::stderr().write_all(b"\r\x1b[K"));
     }

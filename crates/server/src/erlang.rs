@@ -4,11 +4,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use admin::ctl;
+use admin::ctl::{self, Manner};
 use erldist::{
     Answering, Answers, Caller, EpmdOptions, EpmdServer, Node, Options, Printed, Variables,
 };
-use kernel::commands::{CommandError, Progress, Value};
+use kernel::commands::{CommandError, Value};
 use kernel::{Kernel, Tasks};
 use settings::{Config, Places};
 
@@ -108,7 +108,7 @@ fn caller(node: &Caller) -> admin::Caller {
 impl Answers for Commands {
     fn words<'a>(&'a self, node: &'a Caller, words: Vec<String>) -> Answering<'a, Printed> {
         Box::pin(async move {
-            let reply = ctl::run(&self.kernel, &caller(node), &words, Progress::default()).await;
+            let reply = ctl::run(&self.kernel, &caller(node), &words, Manner::default()).await;
             Printed { status: reply.status, text: reply.stdout + &reply.stderr }
         })
     }

@@ -49,6 +49,10 @@ The server's name; it is shown only.
 .BR \-t ", " \-\-no\-timeout
 Wait for ever; a minute otherwise.
 .TP
+.BR \-\-language " \fItag\fR"
+Errors in another language: de, es or fr. The locale changes nothing, except in
+.BR live .
+.TP
 .BR \-\-version " \fIN\fR"
 The API version of arguments and results, 0 to 3; the newest otherwise.
 .TP

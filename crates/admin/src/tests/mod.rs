@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use accounts::Accounts;
-use kernel::commands::{Call, Command, CommandError, Progress, Shape, Value, Version, field};
+use kernel::commands::{Call, Command, CommandError, Shape, Value, Version, field};
 use kernel::{
     Asking, Clock, ConnectionInfo, Kernel, MailboxBounds, Parts, ServerControl, SessionHandle,
     random,
@@ -19,7 +19,7 @@ use store::TableSet;
 use store::testing::ScratchStore;
 use tokio::sync::Notify;
 
-use crate::ctl::{self, Reply};
+use crate::ctl::{self, Manner, Reply};
 use crate::{Caller, Process as CallingProcess};
 
 mod commands;
@@ -192,7 +192,7 @@ impl Bench {
             .filter(|word| !word.is_empty())
             .map(|word| word.replace("_empty_", "").replace('\u{a0}', " "))
             .collect();
-        ctl::run(&self.kernel, &root(), &words, Progress::default()).await
+        ctl::run(&self.kernel, &root(), &words, Manner::default()).await
     }
 
     /// Exit status and standard output.

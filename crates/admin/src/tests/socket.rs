@@ -51,6 +51,28 @@ async fn a_command_goes_round_and_the_socket_goes_with_the_server() {
 }
 
 #[tokio::test]
+async fn errors_are_in_another_language_only_if_it_is_asked_for() {
+    let bench = Bench::new().await;
+    let path = open(&bench);
+    for (language, said) in [
+        ("", "Error: error\\nError: \\\"Unknown virtual host\\\"\\n"),
+        (
+            ",\"language\":\"de_DE.UTF-8\"",
+            "Error: error\\nError: \\\"Unbekannter virtueller Host\\\"\\n",
+        ),
+        (",\"language\":\"tlh\"", "Unknown virtual host"),
+        (",\"language\":null", "Unknown virtual host"),
+    ] {
+        let request = format!("{{\"words\":[\"stats_host\",\"onlineusers\",\"x\"]{language}}}\n");
+        let answer = exchange(&path, request.as_bytes()).await;
+        assert!(answer.starts_with("{\"status\":1,") && answer.contains(said), "{answer}");
+    }
+    let request = b"{\"words\":[\"status\",\"x\"],\"language\":\"fr\",\"progress\":true}\n";
+    let answer = exchange(&path, request).await;
+    assert!(answer.starts_with("{\"status\":2,") && answer.contains("Erreur : "), "{answer}");
+}
+
+#[tokio::test]
 async fn nonsense_is_answered_and_hurts_nobody() {
     let bench = Bench::new().await;
     let path = open(&bench);

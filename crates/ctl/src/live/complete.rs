@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::{LEAVING, words};
 use crate::call::call;
+use crate::options::Manner;
 
 /// What the server told about its commands.
 pub(super) struct Commands {
@@ -80,7 +81,7 @@ impl Commands {
 
     fn ask_hosts(&self) -> Vec<String> {
         let words = ["registered_vhosts".to_owned()];
-        let answer = call(&self.socket, &words, false, None);
+        let answer = call(&self.socket, &words, &Manner::default(), None);
         answer.map(|answer| answer.stdout.lines().map(str::to_owned).collect()).unwrap_or_default()
     }
 }
