@@ -51,11 +51,13 @@ impl CtlOverHttp {
             let text = "Error: the request is no JSON list of words; a quote or backslash in a word has to be escaped\n";
             return refused(StatusCode::BAD_REQUEST, ctl::STATUS_ERROR, text);
         };
+        // Who goes away before it is its turn asks for nothing.
+        let place = Arc::clone(&self.gate).acquire_owned().await;
         let (answer, answered) = oneshot::channel();
-        let (kernel, gate) = (self.kernel.clone(), Arc::clone(&self.gate));
+        let kernel = self.kernel.clone();
         // A caller who goes away does not end a command.
         self.kernel.tasks().spawn("control over HTTP", async move {
-            let _place = gate.acquire_owned().await;
+            let _place = place;
             let reply = ctl::run(&kernel, &caller, &words, Manner::default()).await;
             drop(answer.send(reply));
         });

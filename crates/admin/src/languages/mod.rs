@@ -95,14 +95,13 @@ mod tests {
     use super::*;
 
     /// The sources, with `{}` for whatever is put into a text.
-    fn sources(folder: &Path, all: &mut String) {
+    fn sources(folder: &Path, put_in: &regex::Regex, all: &mut String) {
         for entry in folder.read_dir().unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                sources(&path, all);
+                sources(&path, put_in, all);
             } else if path.extension().is_some_and(|end| end == "rs") {
                 let source = std::fs::read_to_string(path).unwrap();
-                let put_in = regex::Regex::new(r"\{[^{}\n]*\}").unwrap();
                 all.push_str(&put_in.replace_all(&source, "{}"));
             }
         }
@@ -112,8 +111,9 @@ mod tests {
     fn every_catalogue_has_the_same_sentences_and_they_are_in_the_sources() {
         let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let mut said = String::new();
+        let put_in = regex::Regex::new(r"\{[^{}\n]*\}").unwrap();
         for one in ["admin", "kernel", "modules"] {
-            sources(&crates.join(one).join("src"), &mut said);
+            sources(&crates.join(one).join("src"), &put_in, &mut said);
         }
         let keys = |catalogue| pairs(catalogue).map(|(key, _)| key).collect::<Vec<_>>();
         let first = keys(CATALOGUES[0].1);

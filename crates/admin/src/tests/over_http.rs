@@ -43,7 +43,7 @@ fn process(uid: u32) -> PeerAddr {
 fn parts(answer: &str) -> (&str, &str, &str) {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let code = head.lines().find_map(|line| line.strip_prefix("status-code: ")).unwrap_or("none");
-    (&head[9..12], code, body)
+    (head.split(' ').nth(1).unwrap(), code, body)
 }
 
 #[tokio::test]
