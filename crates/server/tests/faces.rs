@@ -61,6 +61,25 @@ impl Drop for Server {
     }
 }
 
+/// Scripts read what the tool prints, whoever's terminal they run in.
+#[test]
+fn the_locale_changes_nothing_and_a_language_is_asked_for_by_name() {
+    let server = Server::start();
+    for (words, said) in [
+        (&["nonsense"][..], "Error: unknown command 'nonsense'."),
+        (&["--language", "es", "nonsense"], "Error: orden desconocida 'nonsense'."),
+    ] {
+        let mut call = Command::new(server.tool());
+        for variable in ["LC_ALL", "LC_MESSAGES", "LANG"] {
+            call.env(variable, "de_DE.UTF-8");
+        }
+        let done = call.arg("--config").arg(server.config()).args(words).output();
+        let done = done.expect("the control tool can be started");
+        let text = String::from_utf8_lossy(&done.stdout);
+        assert!(done.status.code() == Some(1) && text.starts_with(said), "{done:?}");
+    }
+}
+
 /// Scripts run commands side by side; all of them are answered.
 #[test]
 fn a_hundred_calls_at_once_are_all_answered() {
