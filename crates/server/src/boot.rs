@@ -192,6 +192,9 @@ pub(crate) fn check(arguments: &Arguments, file: &Path, strict: bool) -> ExitCod
         Ok(options) => options,
         Err(why) => return say::refused(&why),
     };
+    if let Err(why) = control_group(&checked, &places) {
+        return say::refused(&why.to_string());
+    }
     let absent = loaded.config.set_but_not_in_force(&lists::in_force(&loaded.config));
     say::noted(&ctl_notes(&places, colour));
     let told = erlang::told(erlang.as_ref(), &places);

@@ -305,6 +305,19 @@ fn whoever_an_access_list_lets_in_is_told() {
 }
 
 #[test]
+fn a_group_that_does_not_exist_is_told_with_the_command_that_makes_it() {
+    let site = Site::new(CONFIG);
+    std::fs::write(site.path("ejabberdctl.cfg"), "ROOKERY_CONTROL_GROUP=nosuchgroup\n")
+        .expect("it can be written");
+    for line in ["serve -f ejabberd.yml -s data", "check ejabberd.yml -s data"] {
+        let refused = site.start(line);
+        let text = said(&refused);
+        assert!(text.contains("groupadd --system nosuchgroup"), "{line}: {text}");
+        assert_eq!(refused.status.code(), Some(1), "{line}");
+    }
+}
+
+#[test]
 fn every_finding_is_told_at_once_and_one_word_starts_nevertheless() {
     let site = Site::new(CONFIG);
     let line = "serve -f ejabberd.yml -s data -l logs";
