@@ -23,6 +23,9 @@ const PLACES_MAX: u64 = 256;
 /// Characters of a command that are kept in its place; it gets fewer if they do not fit.
 const COMMAND_CHARS_MAX: usize = 500;
 
+/// Characters of a caller that are kept there: a node may call itself anything, and each may need six bytes.
+const CALLER_CHARS_MAX: usize = 100;
+
 /// Who gives a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caller {
@@ -163,12 +166,13 @@ fn at(place: u64) -> u64 {
 
 fn mark(time: &str, caller: &str, command: &str) -> Vec<u8> {
     let mut chars = COMMAND_CHARS_MAX;
+    let caller: String = caller.chars().take(CALLER_CHARS_MAX).collect();
     loop {
         let command: String = command.chars().take(chars).collect();
         let line = json!({"time": time, "caller": caller, "command": command});
-        let mut bytes = format!("{line}\n").into_bytes();
+        let bytes = format!("{line}\n").into_bytes();
+        // What is behind the line end is left of longer ones and not read.
         if bytes.len() <= PLACE_BYTES || chars == 0 {
-            bytes.resize(PLACE_BYTES, 0);
             return bytes;
         }
         chars /= 2;
@@ -236,6 +240,15 @@ mod tests {
         let another = Bench::new().await;
         for ended in [&left, &file] {
             assert_eq!(audited(tell(ended, &another)).await.1, "");
+        }
+    }
+
+    #[test]
+    fn a_place_holds_whatever_is_written_into_it() {
+        let long = "\u{1}".repeat(5000);
+        for (caller, command) in [(&*long, &*long), ("x", &long), (&long, "x"), ("x", "y")] {
+            let bytes = mark("2026-11-23T00:31:52.659215858Z", caller, command);
+            assert!(bytes.len() <= PLACE_BYTES && bytes.ends_with(b"\"}\n"), "{}", bytes.len());
         }
     }
 
