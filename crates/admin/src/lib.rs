@@ -4,27 +4,27 @@
 //! [`control`] serves that rendering on a Unix socket, [`CtlOverHttp`] over HTTP on another one.
 
 mod awaited;
-mod checks;
 mod caller;
+mod checks;
 mod commands;
 pub mod control;
 pub mod ctl;
 mod extra;
 pub mod faces;
-mod panels;
 mod languages;
 mod over_http;
+mod panels;
 
 pub use awaited::{AWAITED, Awaited, REFUSED, Refused};
-pub use checks::CHECKS;
 pub use caller::{Caller, Process, tell_cut_off};
+pub use checks::CHECKS;
 pub use commands::COMMANDS;
 pub use kernel::ServerControl;
 use kernel::commands::Command;
 use kernel::{ModuleEntry, entry};
-pub use panels::PANELS;
 pub use languages::Language;
 pub use over_http::CtlOverHttp;
+pub use panels::PANELS;
 
 /// The modules of this crate.
 pub static MODULES: &[ModuleEntry] = &[entry::<extra::AdminExtra>()];

@@ -7,6 +7,7 @@ use httpd::{Handler, Routes};
 use kernel::Kernel;
 use kernel::doors::{Door, DoorEntry, Open, door};
 use netio::Link;
+use settings::audit::Check;
 use settings::{Endpoint, ListenerConfig, Problem};
 use tokio::sync::Semaphore;
 
@@ -56,6 +57,8 @@ struct Http {
 impl Door for Http {
     const NAME: &'static str = "ejabberd_http";
     const OPTIONS: &'static [&'static str] = &["request_handlers", "tag"];
+    // Its only handler asks the system who calls; what a listener in itself exposes is asked of every listener.
+    const CHECKS: &'static [Check] = &[];
 
     fn is_wanted(listener: &ListenerConfig) -> bool {
         handlers(listener).next().is_some()
