@@ -132,6 +132,8 @@ const ABSENT: &[(&str, &str)] = &[
     ("websocket_*", "it waits for WebSocket"),
     ("ejabberd_c2s/allow_unencrypted_sasl2", "SASL2 (XEP-0388) is not offered at all yet"),
     ("ejabberd_c2s/supervisor", "what fails in one connection ends that connection alone, always"),
+    ("ejabberd_http/supervisor", "what fails in one connection ends that connection alone, always"),
+    ("ejabberd_http/*", "it waits for HTTP over TCP: only commands on Unix sockets are served by HTTP yet"),
     ("ejabberd_stun/certfile", "certificates come from `certfiles`, for all listeners"),
     ("ejabberd_stun/supervisor", "what fails in one connection ends that connection alone, always"),
     ("mod_caps/*", "capabilities of clients are not looked at yet: there is nothing to keep"),
