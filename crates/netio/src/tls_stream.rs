@@ -53,6 +53,8 @@ pub(crate) struct TlsStream {
     /// Ciphertext that has not left.
     sending: Vec<u8>,
     peer_closed: bool,
+    /// The library has given up; it must not be asked again, for it remembers places in what is no longer held.
+    failed: bool,
     close_notify_queued: bool,
     /// Session tickets wait for the first bytes to go out with; they leave before the next read otherwise.
     holds_tickets: bool,
@@ -81,6 +83,7 @@ impl TlsStream {
             plain: Vec::new(),
             sending: Vec::new(),
             peer_closed: false,
+            failed: false,
             close_notify_queued: false,
             holds_tickets: false,
         };
@@ -151,6 +154,9 @@ impl TlsStream {
         cx: &mut Context<'_>,
         f: &mut dyn FnMut(&[u8]),
     ) -> io::Result<usize> {
+        if self.failed {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
         let mut given = 0;
         let mut give = |bytes: &[u8]| {
             given += bytes.len();
@@ -211,6 +217,7 @@ impl TlsStream {
                 Ok(ConnectionState::PeerClosed) => self.peer_closed = true,
                 Ok(_) => return Ok(done),
                 Err(error) => {
+                    self.failed = true;
                     self.queue_alert();
                     return Err(error);
                 }
@@ -404,7 +411,7 @@ impl TlsStream {
 
     /// Queues what the library has to say by itself, such as an answer to a key update.
     fn queue_own_messages(&mut self) -> Result<(), rustls::Error> {
-        if !self.tls.wants_write() {
+        if self.failed || !self.tls.wants_write() {
             return Ok(());
         }
         let (mut held, mut plain) =
@@ -424,6 +431,9 @@ impl TlsStream {
         &mut self,
         f: impl FnOnce(WriteTraffic<'_, ServerConnectionData>) -> Result<R, EncryptError>,
     ) -> Result<R, EncryptError> {
+        if self.failed {
+            return Err(EncryptError::EncryptExhausted);
+        }
         let mut held = std::mem::take(&mut self.held);
         let status = self.tls.process_tls_records(&mut held);
         let done = status.discard;

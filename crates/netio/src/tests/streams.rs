@@ -293,6 +293,9 @@ async fn broken_records_end_the_stream_with_an_alert() {
     .unwrap();
     let error = server.read_burst(|_| panic!("no bytes")).await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
+    // The alert was the last word.
+    assert!(server.write_all(b"</stream:stream>").await.is_err());
+    assert!(server.read_burst(|_| panic!("no bytes")).await.is_err());
     drop(server);
     let mut alert = Vec::new();
     raw.read_to_end(&mut alert).await.unwrap();
