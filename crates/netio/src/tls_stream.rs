@@ -274,6 +274,9 @@ impl TlsStream {
         cx: &mut Context<'_>,
         f: &mut dyn FnMut(&[u8]),
     ) -> Poll<io::Result<usize>> {
+        if self.failed {
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
         let count = ready!(self.raw.poll_read_slice(cx, scratch))?;
         if count == 0 {
             return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
