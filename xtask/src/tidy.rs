@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: the house rules that neither the compiler nor clippy can check.
 
 mod dependencies;
+mod evidence;
 mod floors;
 mod modules;
 mod sizes;
@@ -84,6 +85,7 @@ fn check(tree: &Tree) -> Vec<Finding> {
     let ratchet = text_of(RATCHET).unwrap_or_default();
     findings.extend(sizes::check(&excesses, ratchet, tree.ratchet_before.as_deref()));
     findings.extend(budgets(&tree.files));
+    findings.extend(evidence::check(&tree.files));
     findings.extend(dead_files(tree));
     findings.extend(map_names_every_crate(tree, text_of("ARCHITECTURE.md")));
     let policy = Policy::read(text_of("deny.toml").unwrap_or_default());

@@ -232,6 +232,13 @@ async fn a_change_nobody_waits_for_still_reaches_the_cache() {
     let bench = Bench::new(stores(&[SHA1])).await;
     bench.register("juliet", "wherefore").await.unwrap();
     assert_eq!(bench.exists("juliet").await, Ok(true));
+    // The writer is busy until the removal has been given up.
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let busy = move |_: &mut store::Tx<'_>| {
+        drop(wait.recv());
+        Ok::<_, store::StoreError>(())
+    };
+    bench.store.write_then(busy, |_| {}).unwrap();
     {
         let mut removal = std::pin::pin!(bench.accounts.remove("juliet", "example.org"));
         let polled = std::future::poll_fn(|context| {
@@ -239,6 +246,7 @@ async fn a_change_nobody_waits_for_still_reaches_the_cache() {
         });
         assert!(polled.await, "the change is queued, and its answer is not awaited");
     }
+    drop(go);
     // A later change is committed after the one that was given up.
     bench.execute("DELETE FROM users WHERE username = 'romeo'").await;
     assert_eq!(bench.exists("juliet").await, Ok(false));

@@ -96,7 +96,7 @@ pub(super) fn page() -> String {
     let mut out = String::from(
         "# Pages for administrators\n\n<!-- Written from the declarations: UPDATE_DOCS=1 cargo test -p server -->\n\n\
          What doors, modules and the server itself declare to show on pages for administrators: commands to give and \
-         metrics to\nsee, on the pages that ejabberd's Web Admin has. No page is served yet (there is no HTTP listener); \
+         metrics to\nsee, on the pages that ejabberd's Web Admin has. No page is served yet; \
          a script or tool\nfinds here which commands belong together, and what each needs to know of host and user.\n",
     );
     let mut pages: BTreeMap<(kernel::Place, String), Vec<(&str, &Panel)>> = BTreeMap::new();
