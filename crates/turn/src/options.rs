@@ -23,6 +23,7 @@ pub(crate) const LISTENER_OPTIONS: &[&str] = &[
     "server_name",
     "shaper",
     "tls",
+    "turn_alternate_servers",
     "turn_blacklist",
     "turn_ipv4_address",
     "turn_ipv6_address",
@@ -58,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) permissions_max: usize,
     /// Bytes a second of one account, both directions.
     pub(crate) bandwidth: Option<u64>,
+    /// Other servers for when this one is full, at most one of each family.
+    pub(crate) alternates: Vec<SocketAddr>,
     pub(crate) rules: PeerRules,
     pub(crate) shaper: Option<Rate>,
     pub(crate) send_timeout: Duration,
@@ -79,6 +82,7 @@ impl Settings {
             );
         }
         let rules = peer_rules(open, relay_v4, relay_v6, &mut problems);
+        let alternates = alternates(options, &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -97,6 +101,7 @@ impl Settings {
             allocations_max: allocations,
             permissions_max: usize::try_from(permissions).unwrap_or(usize::MAX),
             bandwidth: options.limit("turn_max_bandwidth").finite(),
+            alternates,
             rules,
             shaper: shaper(open)?,
             send_timeout: options
@@ -106,6 +111,27 @@ impl Settings {
             tls: tls(open)?,
         })
     }
+}
+
+/// `turn_alternate_servers`: a client can only be sent to an address of its own family (RFC 8489 §10).
+fn alternates(options: &Section, problems: &mut Vec<Problem>) -> Vec<SocketAddr> {
+    let mut found: Vec<SocketAddr> = Vec::new();
+    for text in options.list("turn_alternate_servers").iter().filter_map(Value::as_str) {
+        let wrong = match text.parse::<SocketAddr>() {
+            Ok(address) if found.iter().any(|other| other.is_ipv4() == address.is_ipv4()) => {
+                format!("`{address}` is the second address of its family")
+            }
+            Ok(address) => {
+                found.push(address);
+                continue;
+            }
+            Err(_) => format!("`{text}` is no address with a port"),
+        };
+        let help =
+            "write one such as \"192.0.2.1:3478\", one such as \"[2001:db8::1]:3478\", or both";
+        problems.push(options.problem("turn_alternate_servers", wrong).help(help));
+    }
+    found
 }
 
 /// The realm of a listener.

@@ -75,6 +75,15 @@ impl Asked<'_> {
         finish_for(self.login, self.settings, writer, self.message)
     }
 
+    /// Sends a client that wants a relay to another server, if one of its family is named (RFC 8489 §10).
+    fn elsewhere(&self) -> Option<Vec<u8>> {
+        let fits = |other: &&SocketAddr| other.is_ipv4() == self.origin.client.is_ipv4();
+        let other = self.settings.alternates.iter().find(fits)?;
+        let writer = MessageWriter::error(self.message, code::TRY_ALTERNATE);
+        (self.message.method() == Method::Allocate)
+            .then(|| self.finish(writer.address(attr::ALTERNATE_SERVER, *other)))
+    }
+
     pub(crate) fn error(&self, code: u16) -> Vec<u8> {
         self.finish(MessageWriter::error(self.message, code))
     }
@@ -108,6 +117,9 @@ impl Stun {
             Done::Answer(match code {
                 code::STALE_NONCE => {
                     self.challenge(asked.settings, asked.message, code, asked.origin)
+                }
+                code::INSUFFICIENT_CAPACITY => {
+                    asked.elsewhere().unwrap_or_else(|| asked.error(code))
                 }
                 _ => asked.error(code),
             })

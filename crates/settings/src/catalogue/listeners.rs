@@ -215,6 +215,8 @@ static EJABBERD_STUN: ListenerSpec = ListenerSpec {
             .doc("Limit on the traffic of each connection."),
         option("tls", Type::Bool, DefaultValue::Bool(false))
             .doc("Whether TLS starts at once."),
+        option("turn_alternate_servers", list(&TEXT).or_single(), DefaultValue::List(&[])).since("rookery 0.1")
+            .doc("Where clients are sent when no relay is left: addresses with ports, one of each family."),
         option(
             "turn_blacklist",
             list(&Type::IpMask).or_single(),

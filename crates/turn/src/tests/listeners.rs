@@ -39,6 +39,46 @@ async fn a_reload_changes_what_is_offered_when_it_is_committed_and_not_before() 
 }
 
 #[tokio::test]
+async fn a_client_is_sent_elsewhere_when_no_relay_is_left() {
+    let full =
+        "port: 0, transport: udp, auth_type: anonymous, turn_min_port: 50000, turn_max_port: 50000";
+    for (others, code, alternate) in [
+        ("", 508, None),
+        (", turn_alternate_servers: \"[2001:db8::1]:3478\"", 508, None),
+        (
+            ", turn_alternate_servers: [\"[2001:db8::1]:3478\", \"192.0.2.1:3478\"]",
+            300,
+            Some("192.0.2.1:3478"),
+        ),
+    ] {
+        let lab = Lab::start("", &[&format!("{full}{others}")]).await;
+        let server = lab.address();
+        let (codes, told) = blocking(move || {
+            let mut clients = [Client::new(server), Client::new(server)];
+            let answers = clients.each_mut().map(Client::allocate);
+            let told = answers.last().and_then(|last| {
+                let found = last.message().attribute(attr::ALTERNATE_SERVER)?;
+                Some(found.address().unwrap().to_string())
+            });
+            (answers.map(|answer| answer.code()), told)
+        })
+        .await;
+        assert_eq!((codes[1], told.as_deref()), (code, alternate), "{others}");
+    }
+    let wrong = config(
+        "",
+        &[
+            "port: 0, transport: udp, turn_alternate_servers: [192.0.2.1, \"192.0.2.1:1\", \"192.0.2.2:1\"]",
+        ],
+    );
+    let lab = Lab::start("", &[UDP]).await;
+    let problems = lab.doors.prepare(&lab.kernel, &wrong, &mut Inherited::default());
+    let text = format!("{:?}", problems.err().expect("two are wrong"));
+    assert!(text.contains("`192.0.2.1` is no address with a port"), "{text}");
+    assert!(text.contains("`192.0.2.2:1` is the second address of its family"), "{text}");
+}
+
+#[tokio::test]
 async fn a_reload_changes_options_and_keeps_allocations() {
     let lab = Lab::start("", &["port: 0, transport: udp, auth_type: anonymous"]).await;
     let server = lab.address();
