@@ -5,6 +5,7 @@ mod live;
 mod options;
 mod password;
 mod progress;
+mod start;
 
 pub use password::PLACES as SECRET_PLACES;
 
@@ -38,6 +39,8 @@ Commands: rookeryctl help
 
 Here, without the server:
   ping             Say pong if the server answers, else pang
+  start            Start the server, which then runs on without this terminal
+  foreground       Become the server; foreground-quiet shows nothing on standard output
   started|stopped  Wait until the server has started|stopped, one minute at most
   live             Show the server's log as it happens and take commands, with completion and history
   completion SHELL Write what bash, zsh or fish needs to complete commands and virtual hosts
@@ -101,13 +104,9 @@ fn run(words: impl Iterator<Item = OsString>) -> Outcome {
         Some("stopped") => return wait(&target, false),
         Some("completion") => return completion(&options.words),
         Some("live") => return live::run(&target, &options),
-        Some(word @ ("start" | "foreground" | "foreground-quiet")) => {
-            return (
-                String::new(),
-                format!("`{word}` is not here: {}\n", how_to_start(&target)),
-                STATUS_ERROR,
-            );
-        }
+        Some("start") => return start::detached(&options, &target),
+        Some("foreground") => return start::foreground(&options, &target, false),
+        Some("foreground-quiet") => return start::foreground(&options, &target, true),
         Some(word @ ("debug" | "iexdebug" | "iexlive" | "etop")) => {
             let why = format!(
                 "`{word}` opens a shell or monitor of Erlang, and there is none in this server; `live` shows the log \

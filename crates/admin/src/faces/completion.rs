@@ -13,8 +13,11 @@ const HEAD: &str =
 /// Words of the tool itself, with what they do.
 const OWN_WORDS: &[(&str, &str)] = &[
     ("completion", "Write what a shell needs to complete commands"),
+    ("foreground", "Become the server"),
+    ("foreground-quiet", "Become the server and show nothing on standard output"),
     ("live", "Show the log as it happens and take commands"),
     ("ping", "Say pong if the server answers"),
+    ("start", "Start the server, which runs on without this terminal"),
     ("started", "Wait until the server has started"),
     ("stopped", "Wait until the server has stopped"),
 ];

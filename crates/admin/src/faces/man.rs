@@ -66,6 +66,12 @@ Say how the tool is called; say its version.
 .B ping
 Say pong if the server answers, else pang.
 .TP
+.B start
+Start the server, which then runs on without this terminal. Success means that it answers; status 4 that it runs already.
+.TP
+.BR foreground ", " foreground-quiet
+Become the server; the second shows nothing on standard output.
+.TP
 .BR started ", " stopped
 Wait until the server has started or stopped, a minute at most.
 .TP

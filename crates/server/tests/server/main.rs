@@ -4,4 +4,5 @@ mod audit;
 mod files;
 mod http;
 mod space;
+mod start;
 mod takeover;
