@@ -6,15 +6,7 @@ use crate::Form;
 use crate::backend::Method;
 use crate::options::HostOptions;
 
-const HOST: Check = Check {
-    id: "",
-    about: "",
-    why: "",
-    guide: Guide::Firewall,
-    severity: Severity::Warning,
-    per: Per::Host,
-    judge: |_| Vec::new(),
-};
+const HOST: Check = Check { per: Per::Host, ..Check::PLAIN };
 
 /// Asked for each host.
 pub const CHECKS: &[Check] = &[

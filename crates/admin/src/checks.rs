@@ -6,18 +6,10 @@ use std::sync::Arc;
 use access::{Access, ApiDoor, ApiPermissions, Call, Caller, RuleRef, Subject};
 use jid::{BareJid, Jid};
 use kernel::commands::{Command, Shape};
-use settings::audit::{Check, Guide, Per, Severity, View};
+use settings::audit::{Check, Per, Severity, View};
 use settings::{Config, Pos, Problem};
 
-const SERVER: Check = Check {
-    id: "",
-    about: "",
-    why: "",
-    guide: Guide::Firewall,
-    severity: Severity::Serious,
-    per: Per::Server,
-    judge: |_| Vec::new(),
-};
+const SERVER: Check = Check { severity: Severity::Serious, ..Check::PLAIN };
 
 /// An address for documentation (RFC 5737), which no rule names.
 const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1));

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use settings::audit::{Check, Guide, Per, Severity, View};
+use settings::audit::{Check, Guide, Severity, View};
 use settings::{NodeName, Problem};
 use stdx::Secret;
 
@@ -27,15 +27,7 @@ const COOKIE_CHARS_MIN: usize = 20;
 /// Different characters in a cookie that somebody made up with care.
 const COOKIE_VARIETY_MIN: usize = 8;
 
-const SERVER: Check = Check {
-    id: "",
-    about: "",
-    why: "",
-    guide: Guide::Epmd,
-    severity: Severity::Warning,
-    per: Per::Server,
-    judge: |_| Vec::new(),
-};
+const SERVER: Check = Check { guide: Guide::Epmd, ..Check::PLAIN };
 
 /// Asked once, when the door is asked for.
 pub const CHECKS: &[Check] = &[

@@ -1,6 +1,6 @@
 //! Checks of what every listener has: the PROXY header, TLS and its certificates.
 
-use settings::audit::{Check, Guide, Per, Severity, View};
+use settings::audit::{Check, Per, Severity, View};
 use settings::{Problem, Value};
 
 use crate::certs::CertProblem;
@@ -10,15 +10,7 @@ use crate::ciphers::{Protocols, select};
 #[derive(Clone, Debug, Default)]
 pub struct CertReport(pub Vec<CertProblem>);
 
-const LISTENER: Check = Check {
-    id: "",
-    about: "",
-    why: "",
-    guide: Guide::Firewall,
-    severity: Severity::Warning,
-    per: Per::Listener,
-    judge: |_| Vec::new(),
-};
+const LISTENER: Check = Check { per: Per::Listener, ..Check::PLAIN };
 
 /// Asked for each listener, whatever its door.
 pub const LISTENER_CHECKS: &[Check] = &[Check {

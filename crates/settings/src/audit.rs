@@ -102,6 +102,19 @@ pub struct Check {
     pub judge: fn(&View<'_>) -> Vec<Problem>,
 }
 
+impl Check {
+    /// What declarations begin with: nothing said, and nothing found.
+    pub const PLAIN: Self = Self {
+        id: "",
+        about: "",
+        why: "",
+        guide: Guide::Firewall,
+        severity: Severity::Warning,
+        per: Per::Server,
+        judge: |_| Vec::new(),
+    };
+}
+
 /// What is known besides the settings: at most one value of a type.
 #[derive(Default)]
 pub struct Facts(HashMap<TypeId, Box<dyn Any + Send + Sync>>);

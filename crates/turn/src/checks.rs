@@ -2,20 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use settings::audit::{Check, Guide, Per, Severity, View};
+use settings::audit::{Check, Per, Severity, View};
 use settings::{Endpoint, IpRange, Transport, Value};
 
 use crate::peers::is_special;
 
-const LISTENER: Check = Check {
-    id: "",
-    about: "",
-    why: "",
-    guide: Guide::Firewall,
-    severity: Severity::Warning,
-    per: Per::Listener,
-    judge: |_| Vec::new(),
-};
+const LISTENER: Check = Check { per: Per::Listener, ..Check::PLAIN };
 
 /// Asked of each listener.
 pub(crate) const CHECKS: &[Check] = &[

@@ -4,20 +4,12 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use access::{Access, ShaperRef, Subject};
 use accounts::HostOptions;
-use settings::audit::{Check, Guide, Per, Severity, View};
+use settings::audit::{Check, Per, Severity, View};
 use settings::{Limit, Section};
 
 use super::options::{self, STANZA_BYTES_MAX};
 
-const LISTENER: Check = Check {
-    id: "",
-    about: "",
-    why: "",
-    guide: Guide::Firewall,
-    severity: Severity::Warning,
-    per: Per::Listener,
-    judge: |_| Vec::new(),
-};
+const LISTENER: Check = Check { per: Per::Listener, ..Check::PLAIN };
 
 /// Bytes that a stranger may make the server hold for one element.
 const PRE_AUTH_BYTES_MUCH: u64 = 64 << 10;
