@@ -47,7 +47,7 @@ pub struct Process {
     pub uid: u32,
     /// Its number; 0 if the system does not tell it.
     pub pid: i32,
-    /// The group that lets it in, if its user alone does not; see docs/users.md.
+    /// The group that lets it in, if its user alone does not; see docs/files.md.
     pub group: Option<String>,
     /// `tag` of the HTTP listener that it came through.
     pub tag: Option<String>,

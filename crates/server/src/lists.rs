@@ -62,6 +62,10 @@ pub(crate) fn in_force(config: &Config) -> InForce {
     if managed.into_iter().all(|module| module.options.text("queue_type") == Some("ram")) {
         in_force.module("mod_stream_mgmt", &["queue_type"]);
     }
+    let cards = config.hosts().iter().filter_map(|host| config.module(host, "mod_vcard"));
+    if !cards.into_iter().any(|module| module.options.bool("search")) {
+        in_force.module("mod_vcard", &["search"]);
+    }
     let mut clients =
         config.listeners().iter().filter(|one| one.options.has("allow_unencrypted_sasl2"));
     if !clients.any(|one| one.options.bool("allow_unencrypted_sasl2")) {

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-/// Bytes of a list that are looked at: 500 entries. The system allows no longer ones on usual file systems.
-const LIST_BYTES_MAX: usize = 4 + 8 * 500;
+/// Bytes of a list: no attribute of a file can be longer (`XATTR_SIZE_MAX` of Linux).
+const LIST_BYTES_MAX: usize = 64 << 10;
 
 const USER: u16 = 0x02;
 const GROUP_OWNER: u16 = 0x04;
