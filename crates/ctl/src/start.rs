@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -30,12 +30,14 @@ fn program() -> PathBuf {
 }
 
 /// The server's words for what was said to the tool.
-fn words(options: &Options, target: &Target) -> Vec<OsString> {
-    // What a folder of configurations means, or a packaged place, has been found out already.
+fn words(options: &Options, target: &Target, detached: bool) -> Vec<OsString> {
+    // It must serve where the tool looks. Without a log file the log would go on to this terminal.
+    let to_terminal = detached && target.places.log_file().is_none();
+    let logs = options.logs.clone().or_else(|| to_terminal.then(|| target.places.spool.clone()));
     let places = [
         ("--config", target.places.config.clone()),
-        ("--spool", options.spool.clone()),
-        ("--logs", options.logs.clone()),
+        ("--spool", Some(target.places.spool.clone())),
+        ("--logs", logs),
     ];
     let mut words: Vec<OsString> = vec!["serve".into()];
     for (option, place) in places {
@@ -45,23 +47,31 @@ fn words(options: &Options, target: &Target) -> Vec<OsString> {
     words
 }
 
-fn runs_already(target: &Target) -> Option<Outcome> {
+/// Why a server is not to be started.
+fn hindrance(options: &Options, target: &Target) -> Option<Outcome> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let beside = target.places.ctl_config().map(|file| real(&file));
+    if let Some(named) = &options.ctl_config
+        && beside != Some(real(named))
+    {
+        let text = format!(
+            "ERROR: the server reads the ejabberdctl.cfg beside its configuration, not {}; put it there\n",
+            named.display()
+        );
+        return Some((String::new(), text, STATUS_ERROR));
+    }
     let text = format!("ERROR: the server {} is already running\n", target.places.node);
     is_up(target).then(|| (String::new(), text, STATUS_RUNS_ALREADY))
 }
 
-/// `start`: the server runs on without this terminal. Success means that it answers; what keeps it from starting stands
-/// on standard error.
+/// `start`: the server runs on without this terminal. What keeps it from starting stands on standard error, and so does
+/// that it has not come up yet, which is no failure.
 pub(crate) fn detached(options: &Options, target: &Target) -> Outcome {
-    if let Some(outcome) = runs_already(target) {
+    if let Some(outcome) = hindrance(options, target) {
         return outcome;
     }
     let mut command = Command::new(program());
-    command.args(words(options, target)).stdin(Stdio::null()).stdout(Stdio::null());
-    if target.places.log_file().is_none() {
-        // Without a log folder the log would go on to this terminal.
-        command.arg("--logs").arg(&target.places.spool);
-    }
+    command.args(words(options, target, true)).stdin(Stdio::null()).stdout(Stdio::null());
     // Ctrl-C is meant for whatever runs here next.
     let started = nameless_file().and_then(|said| {
         let server = command.stderr(said.try_clone()?).process_group(0).spawn()?;
@@ -84,7 +94,7 @@ fn nameless_file() -> io::Result<File> {
 fn came_up(mut server: Child, mut said: File, target: &Target) -> Outcome {
     for _ in 0..LOOKS_MAX {
         if is_up(target) {
-            break;
+            return (String::new(), String::new(), 0);
         }
         if matches!(server.try_wait(), Ok(Some(_))) {
             let mut why = String::new();
@@ -93,16 +103,17 @@ fn came_up(mut server: Child, mut said: File, target: &Target) -> Outcome {
         }
         std::thread::sleep(LOOK_INTERVAL);
     }
-    (String::new(), String::new(), 0)
+    let text = "The server is still starting; `rookeryctl started` waits for it\n".to_owned();
+    (String::new(), text, 0)
 }
 
 /// `foreground` and `foreground-quiet`: this process becomes the server.
 pub(crate) fn foreground(options: &Options, target: &Target, quiet: bool) -> Outcome {
-    if let Some(outcome) = runs_already(target) {
+    if let Some(outcome) = hindrance(options, target) {
         return outcome;
     }
     let mut command = Command::new(program());
-    command.args(words(options, target));
+    command.args(words(options, target, false));
     if quiet {
         command.stdout(Stdio::null());
     }

@@ -67,7 +67,8 @@ Say how the tool is called; say its version.
 Say pong if the server answers, else pang.
 .TP
 .B start
-Start the server, which then runs on without this terminal. Success means that it answers; status 4 that it runs already.
+Start the server, which then runs on without this terminal. Status 1 means that it could not, with the
+reason; status 4 that it runs already.
 .TP
 .BR foreground ", " foreground-quiet
 Become the server; the second shows nothing on standard output.

@@ -37,6 +37,9 @@ fn what_keeps_a_server_from_starting_is_told() {
     let (code, out, error) = ctl(&site, "start");
     assert_eq!((code, out.as_str()), (1, ""));
     assert!(error.contains("unknown option `no_such_option`"), "{error}");
+    // The server would not read it, so what it says must not be lost without a word.
+    let (code, _, error) = ctl(&site, "--ctl-config other.cfg start");
+    assert!(code == 1 && error.contains("other.cfg; put it there"), "{error}");
 }
 
 #[test]
