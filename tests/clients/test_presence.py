@@ -68,7 +68,7 @@ async def test_unavailable_presence_keeps_the_session(lab: Lab) -> None:
     assert gone.findtext(q(NS_CLIENT, "status")) == "bye"
     b.send(f"<message type='chat' to='{alice.jid}'><body>who</body></message>")
     await a2.message("who")
-    await a1.sync()
+    await a1.settled()
     assert not [e for e in a1.inbox if local(e) == "message"]
 
 

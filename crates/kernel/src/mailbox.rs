@@ -1,10 +1,11 @@
 //! The way into a session: a bounded queue that never makes a sender wait.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::task::{Context, Poll};
 
 use atomic_waker::AtomicWaker;
+use jid::Jid;
 use parking_lot::Mutex;
 use xmpp_wire::{Stanza, StanzaKind};
 
@@ -129,16 +130,34 @@ struct Lanes {
     closed: bool,
 }
 
-/// Messages that wait until older ones have gone in. There is one of these only while somebody holds.
+/// Messages that wait until older ones have gone in, and what their senders sent after them: stanzas of one sender
+/// arrive in the order in which they were sent (RFC 6120 §10.1). There is one of these only while somebody holds.
 #[derive(Default)]
 struct Held {
     holders: usize,
-    messages: VecDeque<Delivery>,
+    stanzas: VecDeque<Delivery>,
+    senders: HashSet<Jid>,
+}
+
+impl Held {
+    fn takes(&self, stanza: &Stanza) -> bool {
+        matches!(stanza.kind(), StanzaKind::Message(_))
+            || stanza.from().is_some_and(|from| self.senders.contains(from))
+    }
+
+    fn keep(&mut self, delivery: Delivery) {
+        if let Some(from) = delivery.stanza.from()
+            && !self.senders.contains(from)
+        {
+            self.senders.insert(from.clone());
+        }
+        self.stanzas.push_back(delivery);
+    }
 }
 
 impl Lanes {
     fn len(&self) -> usize {
-        self.stanzas.len() + self.held.as_ref().map_or(0, |held| held.messages.len())
+        self.stanzas.len() + self.held.as_ref().map_or(0, |held| held.stanzas.len())
     }
 }
 
@@ -190,9 +209,9 @@ impl Mailbox {
         lanes.bytes += size;
         if let Some(held) = &mut lanes.held
             && !ahead
-            && matches!(delivery.stanza.kind(), StanzaKind::Message(_))
+            && held.takes(&delivery.stanza)
         {
-            held.messages.push_back(delivery);
+            held.keep(delivery);
             return Ok(());
         }
         lanes.stanzas.push_back(delivery);
@@ -214,7 +233,7 @@ impl Mailbox {
             return;
         }
         if let Some(held) = lanes.held.take() {
-            lanes.stanzas.extend(held.messages);
+            lanes.stanzas.extend(held.stanzas);
         }
         drop(lanes);
         self.waker.wake();
@@ -307,7 +326,7 @@ impl Mailbox {
         let control = std::mem::take(&mut lanes.control);
         let mut stanzas = std::mem::take(&mut lanes.stanzas);
         if let Some(held) = &mut lanes.held {
-            stanzas.append(&mut held.messages);
+            stanzas.append(&mut held.stanzas);
         }
         (control, stanzas.into())
     }

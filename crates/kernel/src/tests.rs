@@ -97,6 +97,23 @@ fn messages_are_held_back_and_count_nevertheless() {
     assert_eq!(ids(&mailbox.close().1), ["left"], "nothing is lost with the session");
 }
 
+/// RFC 6120 §10.1.
+#[test]
+fn what_a_sender_sends_does_not_overtake_its_own_message_that_is_held_back() {
+    let handle = session("b@example.org/x", Some(0), bounds(9, usize::MAX));
+    let mailbox = handle.mailbox();
+    let held = handle.hold_messages();
+    let gone = |from: &str, id: &str| {
+        Stanza::presence(PresenceType::Unavailable).with_from(jid(from)).with_id(id)
+    };
+    mailbox.push(chat("b@example.org", "bye").into()).unwrap();
+    mailbox.push(gone("a@example.org/1", "gone").into()).unwrap();
+    mailbox.push(gone("a@example.org/2", "other").into()).unwrap();
+    assert_eq!(ids(&taken(mailbox).1), ["other"]);
+    drop(held);
+    assert_eq!(ids(&taken(mailbox).1), ["bye", "gone"]);
+}
+
 #[test]
 fn a_mailbox_is_bounded_by_count_and_tells_its_session_once() {
     let mailbox = Mailbox::new(bounds(2, usize::MAX));

@@ -297,6 +297,15 @@ class Stream:
         """Everything sent before has been handled by the server's session when this returns (a ping's answer is back)."""
         await self.iq("get", "<ping xmlns='urn:xmpp:ping'/>", to=self.host)
 
+    async def settled(self) -> None:
+        """The same for messages on their way to this session: one to itself, which goes behind all others, has come.
+
+        An answer to a ping is no sign of that: at first presence new messages wait for those that were stored.
+        """
+        ident = secrets.token_hex(6)
+        self.send_stanza(f"<message type='headline' id='{ident}' to='{self.jid}'/>")
+        await self.pick(lambda e: local(e) == "message" and e.get("id") == ident)
+
     async def message(self, body: str | None = None, timeout: float = TIMEOUT) -> ET.Element:
         """Next message (with this body); others are dropped."""
         return await self.expect(
