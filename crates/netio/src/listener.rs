@@ -207,7 +207,8 @@ pub struct Listener {
     spec: Arc<ListenSpec>,
     limit: ConnectionLimit,
     local: Local,
-    next_accept: Instant,
+    /// When the next connection may be taken, if not at once.
+    next_accept: Option<Instant>,
     /// Whether the lack of descriptors has been logged since it last went well.
     complained: AtomicBool,
     /// The file to remove at the end: its path and inode.
@@ -253,15 +254,7 @@ impl Listener {
             }
         };
         let complained = AtomicBool::new(false);
-        Ok(Self {
-            socket,
-            spec: Arc::new(spec),
-            limit,
-            local,
-            next_accept: Instant::now(),
-            complained,
-            file,
-        })
+        Ok(Self { socket, spec: Arc::new(spec), limit, local, next_accept: None, complained, file })
     }
 
     /// The address it listens on, with the port that the system chose for 0.
@@ -286,12 +279,16 @@ impl Listener {
     /// when descriptors run out it pauses and says so once. Dropping the future loses no connection.
     pub async fn accept(&mut self) -> Link {
         loop {
-            sleep_until(self.next_accept).await;
+            if let Some(next) = self.next_accept {
+                sleep_until(next).await;
+            }
             let slot = self.limit.slot(&self.spec.address).await;
             match self.accept_one().await {
                 Ok((transport, peer, local)) => {
                     self.complained.store(false, Ordering::Relaxed);
-                    self.next_accept = Instant::now() + self.spec.accept_interval;
+                    let interval = self.spec.accept_interval;
+                    // A sleep until now would last to the next tick of the timer: a millisecond for each connection.
+                    self.next_accept = (!interval.is_zero()).then(|| Instant::now() + interval);
                     let listener = self.spec.address.to_string();
                     metrics::counter!(names::CONNECTIONS_ACCEPTED, "listener" => listener)
                         .increment(1);
@@ -309,7 +306,7 @@ impl Listener {
                         let address = &self.spec.address;
                         tracing::error!(%address, %error, "cannot accept connections; raise the limit of open files");
                     }
-                    self.next_accept = Instant::now() + EXHAUSTED_PAUSE;
+                    self.next_accept = Some(Instant::now() + EXHAUSTED_PAUSE);
                 }
                 // The peer went away while it waited, or a packet filter got in between: the next one may do better.
                 Err(error) => {

@@ -76,29 +76,30 @@ pub(crate) fn decode_cdata(raw: &[u8], out: &mut Vec<u8>) {
 }
 
 fn decode(raw: &[u8], out: &mut Vec<u8>, attribute: bool) {
-    let mut pos = 0;
-    while let Some(&byte) = raw.get(pos) {
-        match byte {
-            b'&' => {
-                let Ok((c, next)) = reference(raw, pos) else {
-                    // Only checked bytes come here; should that ever be untrue, nothing is decoded twice.
-                    out.extend_from_slice("\u{FFFD}".as_bytes());
-                    pos += 1;
-                    continue;
-                };
-                out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-                pos = next;
-                continue;
-            }
-            b'\r' => {
-                out.push(if attribute { b' ' } else { b'\n' });
-                if raw.get(pos + 1) == Some(&b'\n') {
-                    pos += 1;
+    out.reserve(raw.len());
+    let special =
+        |byte: &u8| matches!(byte, b'&' | b'\r') || attribute && matches!(byte, b'\t' | b'\n');
+    let mut rest = raw;
+    while let Some(at) = rest.iter().position(special) {
+        out.extend_from_slice(&rest[..at]);
+        let next = match rest[at] {
+            b'&' => match reference(rest, at) {
+                Ok((c, next)) => {
+                    out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                    next
                 }
+                // Only checked bytes come here; should that ever be untrue, nothing is decoded twice.
+                Err(_) => {
+                    out.extend_from_slice("\u{FFFD}".as_bytes());
+                    at + 1
+                }
+            },
+            byte => {
+                out.push(if attribute { b' ' } else { b'\n' });
+                at + 1 + usize::from(byte == b'\r' && rest.get(at + 1) == Some(&b'\n'))
             }
-            b'\t' | b'\n' if attribute => out.push(b' '),
-            _ => out.push(byte),
-        }
-        pos += 1;
+        };
+        rest = &rest[next..];
     }
+    out.extend_from_slice(rest);
 }

@@ -4,6 +4,9 @@ use crate::element::{Element, Node};
 use crate::escape::{escape_attr, escape_text};
 use crate::{NS_XML, NS_XMLNS};
 
+/// Room that most elements need no more than.
+const SMALL_BYTES: usize = 256;
+
 impl Element {
     /// Appends the element as XML for a place where `parent_ns` is the default namespace.
     pub fn write(&self, out: &mut Vec<u8>, parent_ns: &str) {
@@ -12,7 +15,7 @@ impl Element {
 
     /// The element as XML for a place where `parent_ns` is the default namespace.
     pub fn to_bytes(&self, parent_ns: &str) -> Vec<u8> {
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(SMALL_BYTES);
         self.write(&mut out, parent_ns);
         out
     }

@@ -140,6 +140,21 @@ async fn accepting_keeps_its_interval() {
     assert!(begin.elapsed() >= interval);
 }
 
+/// A sleep of no length would last to the next tick of the timer: a thousand connections a second at most.
+#[tokio::test]
+async fn without_an_interval_connections_that_wait_are_taken_at_once() {
+    let mut listener = bind(ListenSpec::tcp(V4, 0)).unwrap();
+    let address = to(&listener);
+    let connect = || std::net::TcpStream::connect(address).unwrap();
+    let _clients = [connect(), connect()];
+    listener.accept().await;
+    tokio::select! {
+        biased;
+        _ = listener.accept() => {}
+        () = std::future::ready(()) => panic!("the second one has to wait"),
+    }
+}
+
 #[tokio::test]
 async fn the_proxy_header_is_believed_only_where_asked_for() {
     let header = b"PROXY TCP4 192.0.2.1 198.51.100.2 8080 5222\r\n<stream>";

@@ -207,7 +207,7 @@ fn text(bytes: &[u8]) -> String {
 fn meaning(data: &[u8], attr: &RawAttr) -> String {
     let mut value = Vec::new();
     decode_attr(attr.value_in(data), &mut value);
-    text(&value)
+    String::from_utf8(value).unwrap_or_else(|broken| text(broken.as_bytes()))
 }
 
 /// Judges a declaration of the root as the scanner does those of elements (Namespaces in XML 1.0 §2.2, §3, §5).

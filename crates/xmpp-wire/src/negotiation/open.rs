@@ -1,5 +1,7 @@
 //! Stream headers (RFC 6120 §4.7), and the `<open/>` of framed streams (RFC 7395 §3.4).
 
+use std::borrow::Cow;
+
 use crate::error::{StreamCondition, StreamError};
 use crate::ns;
 use jid::Jid;
@@ -122,7 +124,9 @@ impl StreamOpen {
             out.extend_from_slice(b" xmlns:db='jabber:server:dialback'");
         }
         for (name, value) in self.attrs() {
-            out.extend_from_slice(format!(" {name}='").as_bytes());
+            out.push(b' ');
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b"='");
             escape_attr(&value, out);
             out.push(b'\'');
         }
@@ -132,19 +136,21 @@ impl StreamOpen {
     /// The `<open/>` of a framed stream.
     pub fn to_framed(&self) -> Element {
         self.attrs().fold(Element::new("open", ns::FRAMING), |open, (name, value)| {
-            open.with_attr(name, value)
+            open.with_attr(name, value.into_owned())
         })
     }
 
-    fn attrs(&self) -> impl Iterator<Item = (&'static str, String)> {
-        let version = self.version.map(|version| format!("{}.{}", version.major, version.minor));
-        let jid = |jid: &Option<Jid>| jid.as_ref().map(|jid| jid.as_str().to_owned());
-        let all = [
-            ("to", jid(&self.to)),
-            ("from", jid(&self.from)),
-            ("id", self.id.clone()),
+    fn attrs(&self) -> impl Iterator<Item = (&'static str, Cow<'_, str>)> {
+        let version = self.version.map(|version| match version {
+            Version::V1_0 => "1.0".into(),
+            Version { major, minor } => format!("{major}.{minor}").into(),
+        });
+        let all: [(_, Option<Cow<'_, str>>); 5] = [
+            ("to", self.to.as_ref().map(|jid| jid.as_str().into())),
+            ("from", self.from.as_ref().map(|jid| jid.as_str().into())),
+            ("id", self.id.as_deref().map(Into::into)),
             ("version", version),
-            ("xml:lang", self.lang.clone()),
+            ("xml:lang", self.lang.as_deref().map(Into::into)),
         ];
         all.into_iter().filter_map(|(name, value)| Some((name, value?)))
     }

@@ -3,15 +3,21 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
+use std::sync::LazyLock;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use metrics::Counter;
 use netio::{Shaper, TlsEndpoint, TlsError, Transport};
 use tokio::time::Instant;
 use xmlstream::{Event, Limits, RawElement, Reader, StreamHeader};
 use xmpp_wire::StreamError;
 
 use super::zlib::Zlib;
+
+/// Looked up once, because every read counts.
+static RECEIVED_BYTES: LazyLock<Counter> =
+    LazyLock::new(|| metrics::counter!(observe::names::C2S_RECEIVED_BYTES));
 
 /// What came in.
 pub(crate) enum Inbound {
@@ -176,7 +182,7 @@ impl Carrier {
     }
 
     fn charge(&mut self, bytes: usize) {
-        metrics::counter!(observe::names::C2S_RECEIVED_BYTES).increment(bytes as u64);
+        RECEIVED_BYTES.increment(bytes as u64);
         let Some(shaper) = &mut self.shaper else { return };
         let now = Instant::now();
         let pause = shaper.update(now.into_std(), bytes);
