@@ -224,7 +224,7 @@ async def test_queue_limit(lab: Lab) -> None:
     got = set()
     try:
         while True:
-            got.add((await stream.recv(6)).findtext(BODY))
+            got.add((await stream.recv(20)).findtext(BODY))
     except StreamError as error:
         assert error.condition in ("policy-violation", "resource-constraint"), error
     except Closed:

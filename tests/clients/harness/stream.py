@@ -293,9 +293,9 @@ class Stream:
         finally:
             self.inbox[:0] = kept
 
-    async def sync(self) -> None:
+    async def sync(self, timeout: float = TIMEOUT) -> None:
         """Everything sent before has been handled by the server's session when this returns (a ping's answer is back)."""
-        await self.iq("get", "<ping xmlns='urn:xmpp:ping'/>", to=self.host)
+        await self.iq("get", "<ping xmlns='urn:xmpp:ping'/>", to=self.host, timeout=timeout)
 
     async def settled(self) -> None:
         """The same for messages on their way to this session: one to itself, which goes behind all others, has come.
