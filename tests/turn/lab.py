@@ -85,15 +85,27 @@ class Lab:
         log = (self.folder / "log").open("wb")
         command = [self.binaries / "rookery", "--config", self.config, "--spool", self.folder / "spool"]
         self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        # As early as it can be: an account that is made in the first moment can log in to relays like any other.
         deadline = time.monotonic() + 20
+        while not self.is_registered("alice"):
+            if time.monotonic() > deadline:
+                raise RuntimeError((self.folder / "log").read_text())
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.ports["c2s"]), 1):
                 break
             time.sleep(0.05)
         else:
             raise RuntimeError((self.folder / "log").read_text())
-        for user in ("alice", "bob", "quota"):
+        for user in ("bob", "quota"):
             self.register(user)
+
+    def is_registered(self, user: str) -> bool:
+        """Tries to make an account."""
+        try:
+            self.register(user)
+        except AssertionError:
+            return False
+        return True
 
     def stop(self) -> None:
         """Ends the server and removes its folder."""

@@ -149,11 +149,13 @@ async fn run(arguments: &Arguments, boot: Boot, exposed: &[Finding]) -> Result<E
     if let Err(error) = admin::tell_cut_off(&server.kernel, &running) {
         tracing::warn!(file = %running.display(), %error, "a crash during a command could not be told");
     }
-    // First, so that whoever sees a port open can give commands.
+    // Before the first command and the first client: what comes earlier is neither counted nor kept.
+    server.serve_metrics(arguments.places().metrics).await;
+    server.keep_relay_keys(&loaded.config);
+    // Before the doors, so that whoever sees a port open can give commands.
     server.open_control(requests, arguments)?;
     let mut inherited = Inherited::from_environment();
     let prepared = server.prepare_doors(&loaded.config, &loaded.sources, &mut inherited)?;
-    server.keep_relay_keys(&loaded.config);
     server.doors.commit(&server.kernel, prepared);
     let erlang = erlang::options(arguments, &server.places, &loaded.config);
     let erlang = erlang.map_err(StartError::Erlang)?;
@@ -161,7 +163,6 @@ async fn run(arguments: &Arguments, boot: Boot, exposed: &[Finding]) -> Result<E
         Some(options) => Some(erlang::open(&server.kernel, options.clone()).await?),
         None => None,
     };
-    server.serve_metrics(arguments.places().metrics).await;
     server.watch_certificates();
     server.announce(&loaded.config, node.as_ref()).await;
     let surroundings = Surroundings::new(erlang.as_ref(), &server.places, exposed);
