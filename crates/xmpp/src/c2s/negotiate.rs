@@ -46,6 +46,7 @@ pub(super) struct Negotiating {
     pub(super) anonymous: Option<Box<AnonymousSession>>,
     /// The host of the first stream header; later ones must name it again.
     host: Option<Arc<Host>>,
+    /// Our header of the present stream.
     header_sent: bool,
 }
 
@@ -131,6 +132,7 @@ impl Negotiating {
 
     /// One stream up to its restart.
     async fn stream(&mut self) -> Result<(), Stop> {
+        self.header_sent = false;
         let header = match self.next().await? {
             Inbound::Opened(header) => header,
             Inbound::Broken(error) => return Err(error.into()),
