@@ -105,8 +105,11 @@ impl Negotiating {
     /// COMPAT: like ejabberd's, a client has to say in its stream header who it is (XEP-0388 §2.1); one that only knows
     /// the older profile gets shorter features. Where there is anonymous log-in, a client cannot know who it will be.
     fn may_use_sasl2(&self, anonymous: bool) -> bool {
-        (self.is_tls() || self.door.options.unencrypted_sasl2)
-            && (self.claimed.is_some() || anonymous)
+        (self.is_tls() || self.allows_sasl2_in_clear()) && (self.claimed.is_some() || anonymous)
+    }
+
+    fn allows_sasl2_in_clear(&self) -> bool {
+        self.door.options.unencrypted_sasl2 && !self.door.options.starttls_required
     }
 
     /// Channel-binding data of this connection.
@@ -159,9 +162,11 @@ impl Negotiating {
         profile: SaslProfile,
         auth: &RawElement,
     ) -> Result<(Option<Vec<u8>>, Inline), Refusal> {
-        let clear = !self.is_tls();
-        let sasl2_in_clear = profile == SaslProfile::Rfc6120 || self.door.options.unencrypted_sasl2;
-        if clear && (self.door.options.starttls_required || !sasl2_in_clear) {
+        let may_be_clear = match profile {
+            SaslProfile::Rfc6120 => !self.door.options.starttls_required,
+            SaslProfile::Extensible => self.allows_sasl2_in_clear(),
+        };
+        if !self.is_tls() && !may_be_clear {
             return Err(SaslCondition::EncryptionRequired.into());
         }
         let Some(SaslRequest::Auth { mechanism: name, initial }) =

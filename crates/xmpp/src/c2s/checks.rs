@@ -279,7 +279,7 @@ mod tests {
             ("shaper: c2s, ip: 127.0.0.1, allow_unencrypted_sasl2: true", &[]),
             (
                 "shaper: c2s, starttls: true, allow_unencrypted_sasl2: true",
-                &["c2s-tls-optional", "c2s-sasl2-in-clear"],
+                &["c2s-sasl2-in-clear", "c2s-tls-optional"],
             ),
         ] {
             assert_eq!(listener(options, SHAPER), expected, "{options}");

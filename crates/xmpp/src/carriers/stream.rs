@@ -80,10 +80,10 @@ impl Carrier {
         self.pending.clear();
     }
 
-    /// Whether the peer has said something that nobody has taken yet, in whole or in part, as far as it was read.
+    /// Whether the peer has said something that nobody has taken yet, in whole or in part, as far as it was read and
+    /// inflated.
     pub(crate) fn has_input(&self) -> bool {
-        let compressed = self.zlib.as_ref().is_some_and(|zlib| zlib.has_more());
-        !self.pending.is_empty() || self.reader.buffered_bytes() > 0 || compressed
+        !self.pending.is_empty() || self.reader.buffered_bytes() > 0
     }
 
     /// Compresses from now on; says whether it does. What the peer sent after its request is forgotten.

@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use kernel::doors::{Door, Open};
 use netio::Link;
+use sha2::{Digest, Sha256};
 use stdx::Secret;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::sync::oneshot;
+use xmlstream::RawElement;
+use xmpp_wire::negotiation::{SaslProfile, SaslRequest, SaslResponse};
 
 use super::*;
 use crate::c2s::C2s;
@@ -56,7 +60,13 @@ impl Server {
     fn connect(&self) -> Peer {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         let link = Link::memory(Transport::memory(ours));
-        Peer { stream: theirs, serving: tokio::spawn(self.door.clone().serve(link)) }
+        let (tell, served) = oneshot::channel();
+        let serving = self.door.clone().serve(link);
+        self.kernel.tasks().spawn("connection", async move {
+            serving.await;
+            tell.send(()).ok();
+        });
+        Peer { stream: theirs, served }
     }
 
     /// A connection with an open stream, and its features.
@@ -73,7 +83,8 @@ impl Server {
 
 struct Peer {
     stream: DuplexStream,
-    serving: tokio::task::JoinHandle<()>,
+    /// That the server is done with it, and did not panic.
+    served: oneshot::Receiver<()>,
 }
 
 impl Peer {
@@ -103,7 +114,7 @@ impl Peer {
     async fn end(mut self) -> String {
         let heard = self.ask("</stream:stream>", "").await;
         // The session may still have to end; nothing may go wrong there.
-        self.serving.await.unwrap();
+        self.served.await.unwrap();
         heard
     }
 }
@@ -399,6 +410,35 @@ async fn rules_and_limits_are_those_of_the_older_profile() {
     assert!(heard.contains("</failure><stream:error><policy-violation "), "{heard}");
 }
 
+/// XEP-0474 §5.1: the hash is over the mechanisms of the profile that the client uses.
+#[tokio::test]
+async fn the_hash_over_the_offer_is_that_of_the_profile() {
+    let first = "biwsbj1iLHI9bm9uY2U="; // n,,n=b,r=nonce
+    let auth = format!(
+        "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='SCRAM-SHA-256'>{first}</auth>"
+    );
+    let authenticate = format!(
+        "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='SCRAM-SHA-256'><initial-response>{first}</initial-response></authenticate>"
+    );
+    let server = Server::start().await;
+    for (ask, names) in [
+        (auth, "PLAIN\u{1e}SCRAM-SHA-256"),
+        (authenticate, "PLAIN\u{1e}SCRAM-SHA-1\u{1e}SCRAM-SHA-256"),
+    ] {
+        let mut peer = server.of_b().await;
+        let heard = peer.ask(&ask, "</challenge>").await;
+        // Base64 is read and written by the elements that carry it.
+        let text = heard.split_once('>').unwrap().1.split_once('<').unwrap().0;
+        let response = Element::new("response", ns::SASL2).with_text(text).to_bytes("");
+        let request = SaslRequest::from_raw(&RawElement::parse(&response, "").unwrap());
+        let Some(Ok(SaslRequest::Response(challenge))) = request else { panic!("{heard}") };
+        let hash = SaslResponse::Challenge(Sha256::digest(names).to_vec());
+        let expected = format!(",h={}", hash.to_element(SaslProfile::Extensible).text());
+        let challenge = String::from_utf8(challenge).unwrap();
+        assert!(challenge.ends_with(&expected), "{ask}: {challenge}");
+    }
+}
+
 /// What is sent after the features, and what is heard then.
 #[tokio::test]
 async fn whatever_is_malformed_is_refused() {
@@ -478,7 +518,7 @@ async fn no_change_of_a_request_does_harm() {
             peer.stream.shutdown().await.unwrap();
             let mut heard = Vec::new();
             peer.stream.read_to_end(&mut heard).await.unwrap();
-            peer.serving.await.unwrap();
+            peer.served.await.unwrap();
             let heard = String::from_utf8(heard).unwrap();
             assert!(bytes.len() == whole.len() || !heard.contains("<success"), "{heard}");
         }
