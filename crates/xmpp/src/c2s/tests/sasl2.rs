@@ -26,7 +26,7 @@ const TOP: &str = "acl: {out: {user: outlaw}}\naccess_rules: {in: {deny: out, al
 struct Server {
     door: Arc<C2s>,
     kernel: Kernel,
-    _scratch: ScratchStore,
+    scratch: ScratchStore,
 }
 
 impl Server {
@@ -54,7 +54,7 @@ impl Server {
                 .unwrap()
                 .into_inner();
         }
-        Self { door: Arc::new(door), kernel, _scratch: scratch }
+        Self { door: Arc::new(door), kernel, scratch }
     }
 
     fn connect(&self) -> Peer {
@@ -378,6 +378,19 @@ async fn a_session_is_resumed_with_success_or_another_one_begins() {
     }
     // The resumed one was not disturbed.
     assert!(again.ask("<r xmlns='urn:xmpp:sm:3'/>", "/>").await.starts_with("<a "));
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_hear_of_its_session_leaves_none_behind() {
+    let server = Server::start().await;
+    let mut peer = server.of_b().await;
+    peer.stream.write_all(plain(RIGHT, &bind("t", ENABLE)).as_bytes()).await.unwrap();
+    drop(peer.stream);
+    let ended = tokio::time::timeout(Duration::from_secs(10), peer.served).await;
+    ended.expect("nobody could resume it, so it does not wait").unwrap();
+    assert!(server.kernel.sessions().of("b@example.org").is_empty());
+    server.scratch.write(|_| Ok(())).await.unwrap().into_inner();
+    assert!(server.scratch.read(store::sessions).await.unwrap().is_empty());
 }
 
 #[tokio::test]
