@@ -185,22 +185,22 @@ impl Negotiating {
                 .increment(1);
             return Err(SaslCondition::InvalidMechanism.into());
         };
-        let negotiation = Negotiation::new(mechanism, self.context(host, profile, offered));
-        let (identity, data) = self.prove(host, profile, negotiation, initial).await?;
+        let mut negotiation = Negotiation::new(mechanism, self.context(host, profile, offered));
+        let start = negotiation.start(initial.as_deref());
+        let (identity, data) = self.prove(host, profile, &mut negotiation, start).await?;
         self.admit(mechanism, identity).await?;
         Ok((data, inline))
     }
 
-    /// Runs a mechanism to its end.
+    /// Runs a mechanism from its first step to its end.
     async fn prove(
         &mut self,
         host: &Host,
         profile: SaslProfile,
-        mut negotiation: Negotiation,
-        initial: Option<Vec<u8>>,
+        negotiation: &mut Negotiation,
+        mut step: sasl::Step,
     ) -> Result<(BareJid, Option<Vec<u8>>), Refusal> {
         let mechanism = negotiation.mechanism();
-        let mut step = negotiation.start(initial.as_deref());
         loop {
             step = match step {
                 sasl::Step::Challenge(challenge) => {
@@ -225,7 +225,7 @@ impl Negotiating {
                     count(mechanism, "failed");
                     return Err(said(&failure).into());
                 }
-                asked => self.look_up(&mut negotiation, asked).await,
+                asked => self.look_up(negotiation, asked).await,
             };
         }
     }
@@ -360,7 +360,7 @@ impl Negotiating {
                 let error = StreamError::new(StreamCondition::PolicyViolation);
                 Err(error.with_text("Nothing may be sent until authentication is over").into())
             }
-            SaslProfile::Extensible => self.go_on(host, success, inline).await,
+            SaslProfile::Extensible => Box::pin(self.go_on(host, success, inline)).await,
         }
     }
 }

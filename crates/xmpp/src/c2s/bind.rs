@@ -16,21 +16,14 @@ use super::negotiate::{Negotiating, Step, Stop, WRITE_PATIENCE};
 use super::sasl2::Welcome;
 use super::session::{ClientSession, Ending};
 use super::socket_of;
-use crate::carriers::Carrier;
 
 /// A mailbox holds at least so many stanzas, whatever `max_fsm_queue` says: about as many come with one read of a sender,
 /// before the session had its turn, and a client that reads must not be cut off by that.
 pub(super) const MAILBOX_COUNT_MIN: usize = 256;
 
-/// A session that has begun, with its connection.
-pub(super) struct Opened {
-    session: Box<ClientSession>,
-    carrier: Carrier,
-}
-
-/// The same, with what its client is to be told of it.
+/// A session that has begun, and what its client is to be told of it.
 pub(super) struct Bound {
-    pub(super) opened: Opened,
+    pub(super) session: Box<ClientSession>,
     pub(super) greeting: Greeting,
 }
 
@@ -44,21 +37,23 @@ pub(super) enum Greeting {
 
 impl Bound {
     /// Tells the client that it has a session; none if it is not there any more.
-    pub(super) async fn greet(self: Box<Self>) -> Option<Box<ClientSession>> {
-        let Self { opened: Opened { mut session, mut carrier }, greeting } = *self;
+    pub(super) async fn greet(self) -> Option<Box<ClientSession>> {
+        let Self { mut session, greeting } = self;
         let out = match greeting {
             Greeting::Reply(out) => out,
-            Greeting::Welcome(welcome) => session.welcome(*welcome).await,
+            // Boxed, as below, so that nobody carries around what few need.
+            Greeting::Welcome(welcome) => Box::pin(session.welcome(*welcome)).await,
         };
+        let carrier = session.carrier.as_mut()?;
         if carrier.write(&out, WRITE_PATIENCE).await.is_err() {
             // Stream management may have made promises in the journal, which end with the session.
-            session.end(Ending::ByClient).await;
+            session.carrier = None;
+            Box::pin(session.end(Ending::ByClient)).await;
             return None;
         }
         let generation = session.session.generation();
         let mut running = &mut session.session;
         generation.chains().run::<SessionBound>(&mut running).await;
-        session.carrier = Some(carrier);
         Some(session)
     }
 }
@@ -74,14 +69,14 @@ impl Negotiating {
         let Some(account) = self.account.clone() else { return Err(Stop::Quietly) };
         let jid = self.full_jid(host, &account, resource);
         match jid.and_then(|jid| self.open_session(host, jid)) {
-            Ok(opened) => {
-                let jid = opened.session.session.jid();
+            Ok(session) => {
+                let jid = session.session.jid();
                 let mut out = Vec::new();
                 if let Some(reply) = request.result_reply(Some(&Bind::result(jid))) {
                     reply.write(&mut out);
                 }
                 let greeting = Greeting::Reply(out);
-                Err(Stop::Done(Some(Box::new(Bound { opened, greeting }))))
+                Err(Stop::Done(Some(Bound { session, greeting })))
             }
             Err(error) => self.refused(request, &error).await,
         }
@@ -92,7 +87,7 @@ impl Negotiating {
         &mut self,
         host: &Arc<Host>,
         jid: FullJid,
-    ) -> Result<Opened, StanzaError> {
+    ) -> Result<Box<ClientSession>, StanzaError> {
         let generation = host.generation();
         let full = Jid::from(jid.clone());
         let subject = Subject::of_jid(&full).with_ip(self.peer.ip());
@@ -119,11 +114,11 @@ impl Negotiating {
         let mut session = Box::new(ClientSession::new(
             session,
             self.door.options.send_timeout,
-            None,
+            Some(carrier),
             self.lang.take(),
         ));
         session.anonymous = self.anonymous.take();
-        Ok(Opened { session, carrier })
+        Ok(session)
     }
 
     async fn refused(&mut self, request: &Stanza, error: &StanzaError) -> Result<Step, Stop> {

@@ -55,7 +55,7 @@ pub(super) enum Stop {
     /// The client is gone.
     Quietly,
     /// The session, or another task that has it, takes over.
-    Done(Option<Box<Bound>>),
+    Done(Option<Bound>),
     /// The client is told why.
     Error(StreamError),
 }
@@ -193,8 +193,8 @@ impl Negotiating {
             return Err(StreamError::new(StreamCondition::UnsupportedVersion));
         }
         let to = open.to.ok_or_else(|| StreamError::new(StreamCondition::ImproperAddressing))?;
-        let claimed = open.from.as_ref().map(Jid::to_bare).filter(|from| from.node().is_some());
-        if claimed.as_ref().is_some_and(|from| from.domain() != to.domain()) {
+        let from = open.from.as_ref().filter(|from| from.node().is_some());
+        if from.is_some_and(|from| from.domain() != to.domain()) {
             return Err(StreamError::new(StreamCondition::InvalidFrom));
         }
         let unknown = || StreamError::new(StreamCondition::HostUnknown);
@@ -209,7 +209,7 @@ impl Negotiating {
             return Err(StreamError::new(StreamCondition::PolicyViolation).with_text(text));
         }
         self.host = Some(host.clone());
-        self.claimed = claimed;
+        self.claimed = from.filter(|_| self.account.is_none()).map(Jid::to_bare);
         self.lang = open.lang.map(Into::into);
         Ok((host, open.from))
     }
@@ -248,11 +248,12 @@ impl Negotiating {
     async fn element(&mut self, host: &Arc<Host>, element: RawElement) -> Result<Step, Stop> {
         match (element.ns(), element.name(), self.account.is_some()) {
             (ns::TLS, "starttls", false) => self.start_tls().await,
+            // Boxed: a stranger who never gets so far costs no room for it.
             (ns::SASL, "auth", false) => {
-                self.authenticate(host, SaslProfile::Rfc6120, &element).await
+                Box::pin(self.authenticate(host, SaslProfile::Rfc6120, &element)).await
             }
             (ns::SASL2, "authenticate", false) => {
-                self.authenticate(host, SaslProfile::Extensible, &element).await
+                Box::pin(self.authenticate(host, SaslProfile::Extensible, &element)).await
             }
             (ns::COMPRESS, "compress", true) => self.compress(&element).await,
             (ns::SM | ns::SM_2, "resume", true) => self.resume(host, &element).await,

@@ -52,12 +52,12 @@ impl Negotiating {
             let client = inline.client_id.map(|id| client_name(&key, &account, &id));
             let jid = address(&account, tag.as_deref(), client.as_deref());
             // COMPAT: a client that may not have a session is told so when it asks again, by IQ.
-            if let Ok(opened) = self.open_session(host, jid.clone()) {
+            if let Ok(session) = self.open_session(host, jid.clone()) {
                 if let Some(client) = client {
                     self.replace(&jid, &client);
                 }
                 let greeting = Greeting::Welcome(Box::new(Welcome { success, results, enable }));
-                return Err(Stop::Done(Some(Box::new(Bound { opened, greeting }))));
+                return Err(Stop::Done(Some(Bound { session, greeting })));
             }
         }
         let success =
