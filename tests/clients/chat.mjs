@@ -12,6 +12,7 @@ xmpp.timeout = 20000; // The default of two seconds is short for a busy machine.
 xmpp.on("error", (error) => tell("error", { name: error.name, condition: error.condition ?? "", text: String(error.message) }));
 xmpp.on("online", (address) => tell("online", { jid: address.toString() }));
 xmpp.on("offline", () => tell("offline"));
+xmpp.streamManagement.on("resumed", () => tell("resumed", { jid: xmpp.jid.toString() }));
 xmpp.on("stanza", (stanza) => {
   if (stanza.is("message") && stanza.getChild("body")) {
     tell("message", { from: stanza.attrs.from, type: stanza.attrs.type ?? "", body: stanza.getChildText("body") });
@@ -26,6 +27,11 @@ const orders = {
   roster: async () => {
     const query = await xmpp.iqCaller.get(xml("query", "jabber:iq:roster"));
     tell("roster", { items: query.getChildren("item").map((item) => item.attrs) });
+  },
+  // The connection breaks; the client comes back by itself.
+  lose: () => {
+    xmpp.reconnect.start();
+    (xmpp.socket.socket ?? xmpp.socket).destroy(); // The one for TLS is a wrapper.
   },
   stop: () => xmpp.stop(),
 };

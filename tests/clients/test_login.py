@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import socket
 import ssl
 
 from harness import sasl
+from harness.bound import Bound
 from harness.lab import Account, Lab
 from harness.marks import cases, slow
 from harness.stream import (NS_BIND, NS_CLIENT, NS_SASL, NS_TLS, Closed, SaslFailure, Stream, StreamError,
@@ -117,48 +116,18 @@ async def test_unknown_user_gets_a_scram_challenge(lab: Lab, mechanism: str) -> 
 
 
 def _plus_blocking(lab: Lab, account: Account, mechanism: str, kind: str) -> str:
-    """SCRAM-*-PLUS over a blocking pyOpenSSL socket, which can give the exporter value that `ssl` cannot."""
-    from OpenSSL import SSL, crypto
-
-    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
-    if kind == "tls-unique":
-        context.set_max_proto_version(SSL.TLS1_2_VERSION)
-    raw = socket.create_connection(("127.0.0.1", lab.subject.ports["c2s_tls"]), 10)
-    connection = SSL.Connection(context, raw)
-    try:
-        connection.set_tlsext_host_name(account.host.encode())
-        connection.set_connect_state()
-        raw.setblocking(True)
-        connection.do_handshake()
-        if kind == "tls-exporter":
-            data = connection.export_keying_material(b"EXPORTER-Channel-Binding", 32, b"")
-        elif kind == "tls-unique":
-            data = connection.get_finished()
-        else:
-            certificate = connection.get_peer_certificate()
-            data = hashlib.sha256(crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)).digest()
-
-        def ask(text: str, end: bytes) -> bytes:
-            connection.sendall(text.encode())
-            got = b""
-            while end not in got and b"</failure>" not in got:
-                got += connection.recv(65536)
-            return got
-
-        features = ask(f"<stream:stream to='{account.host}' version='1.0' xmlns='{NS_CLIENT}' "
-                       "xmlns:stream='http://etherx.jabber.org/streams'>", b"</stream:features>").decode()
+    """SCRAM-*-PLUS on a blocking stream; gives the features."""
+    with Bound(lab.subject.ports["c2s_tls"], account.host, kind) as stream:
+        features = stream.ask(stream.header(), "</stream:features>")
         assert f"<mechanism>{mechanism}</mechanism>" in features, features
-        exchange = sasl.Scram(sasl.HASHES[mechanism.removesuffix("-PLUS")], account.user, account.password, (kind, data))
-        answer = ask(f"<auth xmlns='{NS_SASL}' mechanism='{mechanism}'>{exchange.first()}</auth>", b"</challenge>").decode()
+        exchange = sasl.Scram(sasl.HASHES[mechanism.removesuffix("-PLUS")], account.user, account.password, stream.binding)
+        answer = stream.ask(f"<auth xmlns='{NS_SASL}' mechanism='{mechanism}'>{exchange.first()}</auth>", "</challenge>")
         assert "</challenge>" in answer, answer
         challenge = answer.partition(">")[2].partition("<")[0]
-        answer = ask(f"<response xmlns='{NS_SASL}'>{exchange.final(challenge)}</response>", b"</success>").decode()
+        answer = stream.ask(f"<response xmlns='{NS_SASL}'>{exchange.final(challenge)}</response>", "</success>")
         assert "</success>" in answer, answer
         exchange.verify(answer.partition(">")[2].partition("<")[0])
         return features
-    finally:
-        connection.close()
-        raw.close()
 
 
 @cases(*[(f"{mechanism}-PLUS", kind) for mechanism in ALL_SCRAM

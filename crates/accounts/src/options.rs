@@ -142,27 +142,21 @@ impl HostOptions {
     /// The hashes for which SCRAM may be offered: the stored ones, or all where clear text is
     /// stored.
     pub fn offers_scram(&self) -> Vec<ScramHash> {
-        self.scram_of(&self.stored)
+        self.scram_of(|_| true)
     }
 
     /// The same for the SASL profile of RFC 6120, where an administrator may hide some.
     pub fn offers_scram_in_sasl1(&self) -> Vec<ScramHash> {
-        let shown: Vec<Form> = self
-            .stored
-            .iter()
-            .copied()
-            .filter(|form| !self.hidden_in_sasl1.contains(form))
-            .collect();
-        self.scram_of(&shown)
+        self.scram_of(|form| !self.hidden_in_sasl1.contains(form))
     }
 
-    fn scram_of(&self, forms: &[Form]) -> Vec<ScramHash> {
+    fn scram_of(&self, is_shown: impl Fn(&Form) -> bool) -> Vec<ScramHash> {
         if !self.methods.contains(&Method::Sql) {
             return Vec::new();
         }
-        let offered = |hash: &ScramHash| {
-            forms.iter().any(|form| matches!(form, Form::Plain) || *form == Form::Scram(*hash))
-        };
+        let gives = |form: &Form, hash| matches!(form, Form::Plain) || *form == Form::Scram(hash);
+        let offered =
+            |hash: &ScramHash| self.stored.iter().any(|form| is_shown(form) && gives(form, *hash));
         ScramHash::ALL.into_iter().filter(offered).collect()
     }
 }

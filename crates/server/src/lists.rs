@@ -66,11 +66,6 @@ pub(crate) fn in_force(config: &Config) -> InForce {
     if !cards.into_iter().any(|module| module.options.bool("search")) {
         in_force.module("mod_vcard", &["search"]);
     }
-    let mut clients =
-        config.listeners().iter().filter(|one| one.options.has("allow_unencrypted_sasl2"));
-    if !clients.any(|one| one.options.bool("allow_unencrypted_sasl2")) {
-        in_force.listener("ejabberd_c2s", &["allow_unencrypted_sasl2"]);
-    }
     in_force
         .because(ABSENT)
         .toplevel(SERVER_OPTIONS)
@@ -134,7 +129,6 @@ const ABSENT: &[(&str, &str)] = &[
     ("update_sql_schema_timeout", "tables are brought up to date at each start, however long it takes"),
     ("validate_stream", "the content of stanzas is passed on as it came; only who owns a namespace looks into it"),
     ("websocket_*", "it waits for WebSocket"),
-    ("ejabberd_c2s/allow_unencrypted_sasl2", "SASL2 (XEP-0388) is not offered at all yet"),
     ("ejabberd_c2s/supervisor", "what fails in one connection ends that connection alone, always"),
     ("ejabberd_http/supervisor", "what fails in one connection ends that connection alone, always"),
     ("ejabberd_http/*", "it waits for HTTP over TCP: only commands on Unix sockets are served by HTTP yet"),

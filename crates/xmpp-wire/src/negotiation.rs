@@ -1,10 +1,11 @@
-//! What is said before stanzas flow (RFC 6120 §4.7, §5, §6, §7), as values: reading and writing, no decisions.
+//! What is said before stanzas flow (RFC 6120 §4.7, §5, §6, §7; XEP-0388, XEP-0386), as values: reading and writing, no decisions.
 
 mod bind;
 mod compress;
 mod features;
 mod open;
 mod sasl;
+mod sasl2;
 #[cfg(test)]
 mod tests;
 
@@ -12,7 +13,8 @@ pub use bind::{Bind, session_feature};
 pub use compress::Compression;
 pub use features::{ChannelBinding, Features, StartTls};
 pub use open::{StreamOpen, Version, write_close};
-pub use sasl::{SaslCondition, SaslFailure, SaslRequest, SaslResponse};
+pub use sasl::{SaslCondition, SaslFailure, SaslProfile, SaslRequest, SaslResponse};
+pub use sasl2::{Bind2, Inline, authentication_offer, authorization_identifier};
 
 use xmlstream::Element;
 

@@ -17,6 +17,7 @@ NS_STREAM = "http://etherx.jabber.org/streams"
 NS_STREAMS = "urn:ietf:params:xml:ns:xmpp-streams"
 NS_STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 NS_SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
+NS_SASL2 = "urn:xmpp:sasl:2"
 NS_TLS = "urn:ietf:params:xml:ns:xmpp-tls"
 NS_BIND = "urn:ietf:params:xml:ns:xmpp-bind"
 NS_SM = "urn:xmpp:sm:3"
@@ -42,7 +43,7 @@ class SaslFailure(Exception):
 
     def __init__(self, element: ET.Element) -> None:
         self.condition = next((local(child) for child in element if local(child) != "text"), "")
-        self.text = element.findtext(q(NS_SASL, "text"))
+        self.text = next((child.text for child in element if local(child) == "text"), None)
         super().__init__(f"{self.condition}: {self.text}")
 
 
@@ -207,8 +208,8 @@ class Stream:
             raise AssertionError(f"not features: {self.features.tag}")
         return self.features
 
-    async def starttls(self) -> None:
-        """Upgrade (RFC 6120 §5.4) and open the stream again."""
+    async def starttls(self, **changes: str | None) -> None:
+        """Upgrade (RFC 6120 §5.4) and open the stream again, with these changes of its header."""
         self.send(f"<starttls xmlns='{NS_TLS}'/>")
         answer = await self.recv()
         if answer.tag != q(NS_TLS, "proceed"):
@@ -224,7 +225,7 @@ class Stream:
         self.writer._transport = upgraded
         protocol._transport = upgraded
         protocol._over_ssl = True
-        await self.open()
+        await self.open(**changes)
 
     def mechanisms(self) -> list[str]:
         """SASL mechanisms in the order offered."""
@@ -234,7 +235,7 @@ class Stream:
         """Send one SASL element, give the answer; a failure is raised."""
         self.send(element)
         answer = await self.recv()
-        if answer.tag == q(NS_SASL, "failure"):
+        if answer.tag in (q(NS_SASL, "failure"), q(NS_SASL2, "failure")):
             raise SaslFailure(answer)
         return answer
 

@@ -15,6 +15,7 @@ const TLS: &[&str] = &[
     "c2s-clear",
     "c2s-password-in-clear",
     "c2s-tls-optional",
+    "c2s-sasl2-in-clear",
     "tls-1.3-off",
     "tls-old-asked",
     "certificate-unusable",

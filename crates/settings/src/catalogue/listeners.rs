@@ -45,7 +45,7 @@ static EJABBERD_C2S: ListenerSpec = ListenerSpec {
         option("access", Type::Access, DefaultValue::Text("all"))
             .doc("Who may log in here."),
         option("allow_unencrypted_sasl2", Type::Bool, DefaultValue::Bool(false))
-            .doc("Whether SASL2 is offered without encryption."),
+            .doc("Whether clients are offered SASL2 (XEP-0388) without TLS too, for a listener behind a proxy that ends it."),
         option("cafile", Type::Pem, DefaultValue::Unset)
             .doc("Authorities whose certificates are trusted."),
         option("ciphers", TEXT, DefaultValue::Unset)

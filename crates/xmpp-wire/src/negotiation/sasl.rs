@@ -1,9 +1,33 @@
-//! SASL as RFC 6120 §6 frames it. What is exchanged may hold passwords, so none of it is printed.
+//! SASL as RFC 6120 §6 and XEP-0388 frame it. What is exchanged may hold passwords, so none of it is printed.
 
 use crate::ns;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use xmlstream::{Element, RawElement};
+use xmlstream::{Element, ElementRef, RawElement};
+
+/// How SASL is framed on a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SaslProfile {
+    /// RFC 6120 §6: a new stream follows success.
+    Rfc6120,
+    /// XEP-0388 ("SASL2"): the stream goes on after success, and more can be asked for at once.
+    Extensible,
+}
+
+impl SaslProfile {
+    /// The profile with elements in this namespace.
+    pub fn from_ns(ns: &str) -> Option<Self> {
+        [Self::Rfc6120, Self::Extensible].into_iter().find(|profile| profile.ns() == ns)
+    }
+
+    /// The namespace of its elements.
+    pub fn ns(self) -> &'static str {
+        match self {
+            Self::Rfc6120 => ns::SASL,
+            Self::Extensible => ns::SASL2,
+        }
+    }
+}
 
 /// Conditions of SASL failures (RFC 6120 §6.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -118,10 +142,19 @@ fn decode(text: &str) -> Result<Option<Vec<u8>>, SaslFailure> {
     match text {
         "" => Ok(None),
         "=" => Ok(Some(Vec::new())),
-        text => {
-            STANDARD.decode(text).map(Some).map_err(|_| SaslCondition::IncorrectEncoding.into())
-        }
+        text => decode_plainly(text).map(Some),
     }
+}
+
+fn decode_plainly(text: &str) -> Result<Vec<u8>, SaslFailure> {
+    STANDARD.decode(text).map_err(|_| SaslCondition::IncorrectEncoding.into())
+}
+
+/// Decodes base64 that should have no white space (XEP-0388 §2.2); no text stands for no bytes.
+///
+/// COMPAT: white space does no harm, as in ejabberd; the examples of the XEP have some.
+fn decode_wrapped(text: &str) -> Result<Vec<u8>, SaslFailure> {
+    decode_plainly(&text.split_ascii_whitespace().collect::<String>())
 }
 
 fn with_data(element: Element, data: Option<&[u8]>) -> Element {
@@ -133,26 +166,34 @@ fn with_data(element: Element, data: Option<&[u8]>) -> Element {
 }
 
 impl SaslRequest {
-    /// Reads what a client says; `None` if the element is no part of SASL.
+    /// Reads what a client says in either profile; `None` if the element is no part of SASL.
     ///
     /// # Errors
-    /// The failure to answer with: `incorrect-encoding` or `malformed-request`.
+    /// The failure to answer with: `incorrect-encoding`, `malformed-request` or `invalid-mechanism`.
     pub fn from_raw(raw: &RawElement) -> Option<Result<Self, SaslFailure>> {
-        if raw.ns() != ns::SASL {
-            return None;
-        }
-        let text = raw.text();
-        Some(match raw.name() {
-            "auth" => match raw.attr("mechanism") {
-                None => Err(SaslCondition::InvalidMechanism.into()),
-                Some(name) => {
-                    decode(&text).map(|initial| Self::Auth { mechanism: name.to_owned(), initial })
-                }
-            },
-            "response" => decode(&text).map(|data| Self::Response(data.unwrap_or_default())),
-            "abort" => Ok(Self::Abort),
+        Some(match (SaslProfile::from_ns(raw.ns())?, raw.name()) {
+            (SaslProfile::Rfc6120, "auth") => Self::begin(raw, || decode(&raw.text())),
+            (SaslProfile::Rfc6120, "response") => {
+                decode(&raw.text()).map(|data| Self::Response(data.unwrap_or_default()))
+            }
+            (SaslProfile::Extensible, "authenticate") => Self::begin(raw, || {
+                let initial = only_child(raw, "initial-response", ns::SASL2)?;
+                initial.map(|child| decode_wrapped(&child.parse().text())).transpose()
+            }),
+            (SaslProfile::Extensible, "response") => {
+                decode_wrapped(&raw.text()).map(Self::Response)
+            }
+            (_, "abort") => Ok(Self::Abort),
             _ => Err(SaslCondition::MalformedRequest.into()),
         })
+    }
+
+    fn begin(
+        raw: &RawElement,
+        initial: impl FnOnce() -> Result<Option<Vec<u8>>, SaslFailure>,
+    ) -> Result<Self, SaslFailure> {
+        let mechanism = raw.attr("mechanism").ok_or(SaslCondition::InvalidMechanism)?.to_owned();
+        Ok(Self::Auth { mechanism, initial: initial()? })
     }
 
     /// The element.
@@ -193,7 +234,17 @@ impl SaslResponse {
     }
 
     /// The element.
-    pub fn to_element(&self) -> Element {
+    ///
+    /// In the extensible profile, who has authenticated is still to be added to a success, see
+    /// [`authorization_identifier`](super::authorization_identifier).
+    pub fn to_element(&self, profile: SaslProfile) -> Element {
+        match profile {
+            SaslProfile::Rfc6120 => self.to_rfc6120(),
+            SaslProfile::Extensible => self.to_extensible(),
+        }
+    }
+
+    fn to_rfc6120(&self) -> Element {
         match self {
             Self::Challenge(data) => with_data(
                 Element::new("challenge", ns::SASL),
@@ -211,6 +262,40 @@ impl SaslResponse {
                 }
             }
         }
+    }
+
+    /// XEP-0388 §2.2, §2.5, §2.6.
+    fn to_extensible(&self) -> Element {
+        let encoded = |name, data| Element::new(name, ns::SASL2).with_text(STANDARD.encode(data));
+        match self {
+            Self::Challenge(data) => encoded("challenge", data),
+            Self::Success(data) => Element::new("success", ns::SASL2)
+                .with_children(data.as_ref().map(|data| encoded("additional-data", data))),
+            Self::Failure(failure) => Element::new("failure", ns::SASL2)
+                .with_child(Element::new(failure.condition.name(), ns::SASL))
+                .with_children(
+                    failure
+                        .text
+                        .as_ref()
+                        .map(|text| Element::new("text", ns::SASL2).with_text(text)),
+                ),
+        }
+    }
+}
+
+/// The one child of this name.
+///
+/// # Errors
+/// `malformed-request` if there are several: which one counts would be a matter of taste.
+pub(super) fn only_child<'a>(
+    raw: &'a RawElement,
+    name: &str,
+    ns: &str,
+) -> Result<Option<ElementRef<'a>>, SaslFailure> {
+    let mut all = raw.children().filter(|child| child.is(name, ns));
+    match (all.next(), all.next()) {
+        (_, Some(_)) => Err(SaslCondition::MalformedRequest.into()),
+        (first, None) => Ok(first),
     }
 }
 

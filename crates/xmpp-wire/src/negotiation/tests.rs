@@ -132,7 +132,10 @@ fn sasl_round_trips() {
         SaslResponse::Success(Some(b"v=x".to_vec())),
     ];
     for response in responses {
-        assert_eq!(SaslResponse::from_raw(&raw(&response.to_element())), Some(response));
+        assert_eq!(
+            SaslResponse::from_raw(&raw(&response.to_element(SaslProfile::Rfc6120))),
+            Some(response)
+        );
     }
 }
 
@@ -157,7 +160,10 @@ fn sasl_failures() {
         assert_eq!(condition.name(), name);
         let failure = SaslFailure { condition, text: Some("why".to_owned()) };
         let response = SaslResponse::Failure(failure);
-        assert_eq!(SaslResponse::from_raw(&raw(&response.to_element())), Some(response));
+        assert_eq!(
+            SaslResponse::from_raw(&raw(&response.to_element(SaslProfile::Rfc6120))),
+            Some(response)
+        );
     }
 }
 
@@ -202,4 +208,147 @@ fn compression() {
     let bare = Element::new("compress", ns::COMPRESS);
     assert_eq!(Compression::from_raw(&raw(&bare)), Some(Compression::OtherRequest));
     assert_eq!(Compression::from_raw(&raw(&Compression::Compressed.to_element())), None);
+}
+
+fn extensible(xml: &str) -> RawElement {
+    RawElement::parse(xml.as_bytes(), ns::SASL2).unwrap()
+}
+
+#[test]
+fn the_extensible_profile_is_read() {
+    let auth = |initial: Option<&[u8]>| SaslRequest::Auth {
+        mechanism: "PLAIN".to_owned(),
+        initial: initial.map(<[u8]>::to_vec),
+    };
+    let inner = |text: &str| format!("<authenticate mechanism='PLAIN'>{text}</authenticate>");
+    let twice = inner("<initial-response/><initial-response>AA==</initial-response>");
+    let table = [
+        (inner(""), Ok(auth(None))),
+        // XEP-0388 §2.2: an empty element is an empty response.
+        (inner("<initial-response/>"), Ok(auth(Some(b"")))),
+        (
+            inner("<initial-response>\n  AHUA\n  cA==\n</initial-response>"),
+            Ok(auth(Some(b"\0u\0p"))),
+        ),
+        // Of another namespace: not ours.
+        (inner("<initial-response xmlns='x'>?</initial-response>"), Ok(auth(None))),
+        (inner("<initial-response>=</initial-response>"), Err(SaslCondition::IncorrectEncoding)),
+        (inner("<initial-response>AA</initial-response>"), Err(SaslCondition::IncorrectEncoding)),
+        (twice, Err(SaslCondition::MalformedRequest)),
+        ("<authenticate/>".to_owned(), Err(SaslCondition::InvalidMechanism)),
+        ("<auth mechanism='PLAIN'/>".to_owned(), Err(SaslCondition::MalformedRequest)),
+        ("<next task='x'/>".to_owned(), Err(SaslCondition::MalformedRequest)),
+        ("<response/>".to_owned(), Ok(SaslRequest::Response(Vec::new()))),
+        ("<response>eA==</response>".to_owned(), Ok(SaslRequest::Response(b"x".to_vec()))),
+        ("<response>?</response>".to_owned(), Err(SaslCondition::IncorrectEncoding)),
+        ("<abort><text>bye</text></abort>".to_owned(), Ok(SaslRequest::Abort)),
+    ];
+    for (xml, expected) in table {
+        let expected = expected.map_err(SaslFailure::from);
+        assert_eq!(SaslRequest::from_raw(&extensible(&xml)), Some(expected), "{xml}");
+    }
+    let foreign = RawElement::parse(b"<authenticate mechanism='PLAIN'/>", ns::SASL).unwrap();
+    assert!(SaslRequest::from_raw(&foreign).unwrap().is_err());
+}
+
+#[test]
+fn the_extensible_profile_is_written() {
+    let said = |response: SaslResponse| response.to_element(SaslProfile::Extensible).to_bytes("");
+    let failure = |text: Option<&str>| {
+        SaslResponse::Failure(SaslFailure {
+            condition: SaslCondition::NotAuthorized,
+            text: text.map(str::to_owned),
+        })
+    };
+    let sasl = "urn:ietf:params:xml:ns:xmpp-sasl";
+    let table = [
+        (
+            SaslResponse::Challenge(b"c".to_vec()),
+            "<challenge xmlns='urn:xmpp:sasl:2'>Yw==</challenge>".to_owned(),
+        ),
+        (SaslResponse::Success(None), "<success xmlns='urn:xmpp:sasl:2'/>".to_owned()),
+        (
+            SaslResponse::Success(Some(b"v=x".to_vec())),
+            "<success xmlns='urn:xmpp:sasl:2'><additional-data>dj14</additional-data></success>"
+                .to_owned(),
+        ),
+        (
+            failure(Some("a<b")),
+            format!(
+                "<failure xmlns='urn:xmpp:sasl:2'><not-authorized xmlns='{sasl}'/><text>a&lt;b</text></failure>"
+            ),
+        ),
+        (
+            failure(None),
+            format!("<failure xmlns='urn:xmpp:sasl:2'><not-authorized xmlns='{sasl}'/></failure>"),
+        ),
+    ];
+    for (response, expected) in table {
+        let name = format!("{response:?}");
+        assert_eq!(String::from_utf8(said(response)).unwrap(), expected, "{name}");
+    }
+}
+
+#[test]
+fn what_is_asked_for_inline_is_read() {
+    use crate::sm::{Counter, SmFailed, SmRequest};
+    let bad = SmFailed { condition: crate::StanzaCondition::BadRequest, handled: None };
+    let bind = |tag: Option<&str>, enable| Inline {
+        bind: Some(Bind2 { tag: tag.map(str::to_owned), enable }),
+        ..Inline::default()
+    };
+    let table = [
+        ("", Inline::default()),
+        ("<user-agent/><unknown xmlns='x'/>", Inline::default()),
+        ("<user-agent id=''/>", Inline::default()),
+        (
+            "<user-agent id='i'><software>s</software></user-agent>",
+            Inline { client_id: Some("i".to_owned()), ..Inline::default() },
+        ),
+        ("<bind xmlns='urn:xmpp:bind:0'/>", bind(None, None)),
+        ("<bind xmlns='urn:xmpp:bind:0'><tag/></bind>", bind(None, None)),
+        (
+            "<bind xmlns='urn:xmpp:bind:0'><tag>t</tag><enable xmlns='urn:xmpp:sm:3' resume='1' max='9'/></bind>",
+            bind(Some("t"), Some(SmRequest::Enable { resume: true, max_seconds: Some(9) })),
+        ),
+        // Another version's, and somebody else's.
+        ("<bind xmlns='urn:xmpp:bind:0'><enable xmlns='urn:xmpp:sm:2'/></bind>", bind(None, None)),
+        ("<bind xmlns='urn:xmpp:bind2:1'/>", Inline::default()),
+        (
+            "<resume xmlns='urn:xmpp:sm:3' h='7' previd='p'/>",
+            Inline {
+                resume: Some(Ok(SmRequest::Resume { h: Counter::new(7), previd: "p".to_owned() })),
+                ..Inline::default()
+            },
+        ),
+        (
+            "<resume xmlns='urn:xmpp:sm:3' h='-7' previd='p'/>",
+            Inline { resume: Some(Err(bad)), ..Inline::default() },
+        ),
+    ];
+    for (inner, expected) in table {
+        let raw = extensible(&format!("<authenticate mechanism='PLAIN'>{inner}</authenticate>"));
+        assert_eq!(Inline::from_raw(&raw), Ok(expected), "{inner}");
+    }
+    for one in
+        ["<user-agent/>", "<bind xmlns='urn:xmpp:bind:0'/>", "<resume xmlns='urn:xmpp:sm:3'/>"]
+    {
+        let raw = extensible(&format!("<authenticate mechanism='PLAIN'>{one}{one}</authenticate>"));
+        assert_eq!(Inline::from_raw(&raw), Err(SaslCondition::MalformedRequest.into()), "{one}");
+    }
+}
+
+#[test]
+fn what_is_offered_inline_is_written() {
+    let offer = |inline: Vec<Element>| {
+        String::from_utf8(authentication_offer(["A", "B"], inline).to_bytes("")).unwrap()
+    };
+    assert_eq!(
+        offer(vec![Bind2::feature(&[])]),
+        "<authentication xmlns='urn:xmpp:sasl:2'><mechanism>A</mechanism><mechanism>B</mechanism>\
+         <inline><bind xmlns='urn:xmpp:bind:0'/></inline></authentication>"
+    );
+    assert!(offer(vec![Bind2::feature(&["f"])]).contains(
+        "<inline><bind xmlns='urn:xmpp:bind:0'><inline><feature var='f'/></inline></bind></inline>"
+    ));
 }

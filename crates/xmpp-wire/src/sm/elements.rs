@@ -35,17 +35,33 @@ impl SmRequest {
     /// # Errors
     /// The refusal to answer with: what cannot be understood is a `bad-request`.
     pub fn from_raw(raw: &RawElement) -> Option<Result<Self, SmFailed>> {
-        if !matches!(raw.ns(), ns::SM | ns::SM_2) {
+        Self::from_parts(raw.ns(), raw.name(), |name| raw.attr(name))
+    }
+
+    /// Reads an element that came inside another one (XEP-0198 §9).
+    ///
+    /// # Errors
+    /// As [`Self::from_raw`].
+    pub fn from_element(element: &Element) -> Option<Result<Self, SmFailed>> {
+        Self::from_parts(element.ns(), element.name(), |name| element.attr(name))
+    }
+
+    fn from_parts<'a>(
+        ns: &str,
+        name: &str,
+        attr: impl Fn(&str) -> Option<&'a str>,
+    ) -> Option<Result<Self, SmFailed>> {
+        if !matches!(ns, ns::SM | ns::SM_2) {
             return None;
         }
         let bad = || SmFailed { condition: StanzaCondition::BadRequest, handled: None };
-        let h = || raw.attr("h").and_then(counter).ok_or_else(bad);
-        Some(match raw.name() {
+        let h = || attr("h").and_then(counter).ok_or_else(bad);
+        Some(match name {
             "enable" => Ok(Self::Enable {
-                resume: matches!(raw.attr("resume"), Some("true" | "1")),
-                max_seconds: raw.attr("max").and_then(|max| max.parse().ok()),
+                resume: matches!(attr("resume"), Some("true" | "1")),
+                max_seconds: attr("max").and_then(|max| max.parse().ok()),
             }),
-            "resume" => match raw.attr("previd") {
+            "resume" => match attr("previd") {
                 Some(previd) => h().map(|h| Self::Resume { h, previd: previd.to_owned() }),
                 None => Err(bad()),
             },

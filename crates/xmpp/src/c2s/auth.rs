@@ -1,4 +1,4 @@
-//! SASL on a client's stream (RFC 6120 §6): which mechanisms are offered, and one attempt after the other.
+//! SASL on a client's stream (RFC 6120 §6, XEP-0388): which mechanisms are offered, and one attempt after the other.
 
 use std::sync::Arc;
 
@@ -11,34 +11,109 @@ use sasl::{
     BindingType, ChannelBinding, Condition, Context, Failure, Mechanism, Negotiation, Offer,
 };
 use xmlstream::RawElement;
-use xmpp_wire::negotiation::{SaslCondition, SaslFailure, SaslRequest, SaslResponse};
+use xmpp_wire::negotiation::{
+    Inline, SaslCondition, SaslFailure, SaslProfile, SaslRequest, SaslResponse,
+};
 use xmpp_wire::{StreamCondition, StreamError};
 
 use super::negotiate::{ATTEMPTS_MAX, Negotiating, Step, Stop};
 use crate::carriers::Inbound;
 
+/// What a stream is offered to authenticate with; strongest first.
+#[derive(Default)]
+pub(super) struct Offered {
+    pub(super) rfc6120: Vec<Mechanism>,
+    pub(super) extensible: Vec<Mechanism>,
+    /// Channel-binding data of the connection.
+    pub(super) bindings: Vec<ChannelBinding>,
+    /// The accounts of the host that the client's certificate proves.
+    certified: Vec<BareJid>,
+}
+
+impl Offered {
+    fn of(&self, profile: SaslProfile) -> &[Mechanism] {
+        match profile {
+            SaslProfile::Rfc6120 => &self.rfc6120,
+            SaslProfile::Extensible => &self.extensible,
+        }
+    }
+
+    /// Whether the types of `bindings` are listed in the features (XEP-0440), which both profiles share.
+    pub(super) fn lists_bindings(&self) -> bool {
+        self.rfc6120.iter().chain(&self.extensible).any(|mechanism| mechanism.is_plus())
+    }
+}
+
+/// How an attempt ends without success.
+enum Refusal {
+    Failure(SaslFailure),
+    Stop(Stop),
+}
+
+impl From<SaslFailure> for Refusal {
+    fn from(failure: SaslFailure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl From<SaslCondition> for Refusal {
+    fn from(condition: SaslCondition) -> Self {
+        Self::Failure(condition.into())
+    }
+}
+
+impl From<StreamError> for Refusal {
+    fn from(error: StreamError) -> Self {
+        Self::Stop(error.into())
+    }
+}
+
+impl From<Stop> for Refusal {
+    fn from(stop: Stop) -> Self {
+        Self::Stop(stop)
+    }
+}
+
 impl Negotiating {
-    /// The mechanisms for this stream, strongest first.
-    pub(super) fn offer(&self, host: &Host) -> Vec<Mechanism> {
+    /// What this stream is offered now, in both profiles.
+    pub(super) fn offered(&self, host: &Host) -> Offered {
         let Ok(accounts) = self.door.kernel.accounts().host_options(host.name()) else {
-            return Vec::new();
+            return Offered::default();
         };
-        Offer {
+        let bindings = self.bindings();
+        let certified = self.certified(host);
+        let shown = accounts.offers_scram_in_sasl1();
+        let offer = Offer {
             anonymous: accounts.offers_anonymous(),
             passwords: accounts.offers_passwords(),
-            scram_hashes: &accounts.offers_scram_in_sasl1(),
+            scram_hashes: &shown,
             encrypted: self.is_tls(),
-            channel_binding: !self.bindings().is_empty(),
+            channel_binding: !bindings.is_empty(),
             // Only a listener without any TLS is asked to do it in clear.
             plain_unencrypted: !self.door.options.starttls && !self.door.options.direct_tls,
-            certificate: !self.certified(host).is_empty(),
+            certificate: !certified.is_empty(),
             disabled: &accounts.disabled_mechanisms,
-        }
-        .mechanisms()
+        };
+        let rfc6120 = offer.mechanisms();
+        let extensible = match self.may_use_sasl2(accounts.offers_anonymous()) {
+            true => Offer { scram_hashes: &accounts.offers_scram(), ..offer }.mechanisms(),
+            false => Vec::new(),
+        };
+        Offered { rfc6120, extensible, bindings, certified }
+    }
+
+    /// COMPAT: like ejabberd's, a client has to say in its stream header who it is (XEP-0388 §2.1); one that only knows
+    /// the older profile gets shorter features. Where there is anonymous log-in, a client cannot know who it will be.
+    fn may_use_sasl2(&self, anonymous: bool) -> bool {
+        (self.is_tls() || self.allows_sasl2_in_clear()) && (self.claimed.is_some() || anonymous)
+    }
+
+    fn allows_sasl2_in_clear(&self) -> bool {
+        self.door.options.unencrypted_sasl2 && !self.door.options.starttls_required
     }
 
     /// Channel-binding data of this connection.
-    pub(super) fn bindings(&self) -> Vec<ChannelBinding> {
+    fn bindings(&self) -> Vec<ChannelBinding> {
         let Some(carrier) = &self.carrier else { return Vec::new() };
         let transport = carrier.transport();
         let exporter = transport.tls_exporter().map(|data| data.to_vec());
@@ -66,48 +141,91 @@ impl Negotiating {
         }
     }
 
-    /// One attempt, from `<auth/>` to `<success/>` or `<failure/>`.
+    /// One attempt, from `<auth/>` or `<authenticate/>` to `<success/>` or `<failure/>`.
     pub(super) async fn authenticate(
         &mut self,
         host: &Arc<Host>,
+        profile: SaslProfile,
         auth: &RawElement,
     ) -> Result<Step, Stop> {
-        if self.door.options.starttls_required && !self.is_tls() {
-            return self.failed(SaslCondition::EncryptionRequired.into()).await;
+        match self.attempt(host, profile, auth).await {
+            Ok((data, inline)) => self.succeeded(host, profile, data, inline).await,
+            Err(Refusal::Failure(failure)) => self.failed(profile, failure).await,
+            Err(Refusal::Stop(stop)) => Err(stop),
         }
-        let (name, initial) = match SaslRequest::from_raw(auth) {
-            Some(Ok(SaslRequest::Auth { mechanism, initial })) => (mechanism, initial),
-            Some(Err(failure)) => return self.failed(failure).await,
-            _ => return Err(StreamError::new(StreamCondition::NotAuthorized).into()),
+    }
+
+    /// Lets an account in that proves itself; returns what the mechanism has to say about it, and what else is asked for.
+    async fn attempt(
+        &mut self,
+        host: &Arc<Host>,
+        profile: SaslProfile,
+        auth: &RawElement,
+    ) -> Result<(Option<Vec<u8>>, Inline), Refusal> {
+        let may_be_clear = match profile {
+            SaslProfile::Rfc6120 => !self.door.options.starttls_required,
+            SaslProfile::Extensible => self.allows_sasl2_in_clear(),
         };
-        let offered = self.offer(host);
-        let Some(mechanism) =
-            Mechanism::from_name(&name).filter(|mechanism| offered.contains(mechanism))
+        if !self.is_tls() && !may_be_clear {
+            return Err(SaslCondition::EncryptionRequired.into());
+        }
+        let Some(SaslRequest::Auth { mechanism: name, initial }) =
+            SaslRequest::from_raw(auth).transpose()?
         else {
+            return Err(StreamError::new(StreamCondition::NotAuthorized).into());
+        };
+        let inline = match profile {
+            SaslProfile::Rfc6120 => Inline::default(),
+            SaslProfile::Extensible => Inline::from_raw(auth)?,
+        };
+        let offered = self.offered(host);
+        let known = Mechanism::from_name(&name);
+        let Some(mechanism) = known.filter(|known| offered.of(profile).contains(known)) else {
             metrics::counter!(names::AUTHENTICATIONS, "mechanism" => "none", "result" => "failed")
                 .increment(1);
-            return self.failed(SaslCondition::InvalidMechanism.into()).await;
+            return Err(SaslCondition::InvalidMechanism.into());
         };
-        let mut negotiation = Negotiation::new(mechanism, self.context(host, offered));
-        let mut step = negotiation.start(initial.as_deref());
+        let mut negotiation = Negotiation::new(mechanism, self.context(host, profile, offered));
+        let start = negotiation.start(initial.as_deref());
+        let (identity, data) = self.prove(host, profile, &mut negotiation, start).await?;
+        self.admit(mechanism, identity).await?;
+        Ok((data, inline))
+    }
+
+    /// Runs a mechanism from its first step to its end.
+    async fn prove(
+        &mut self,
+        host: &Host,
+        profile: SaslProfile,
+        negotiation: &mut Negotiation,
+        mut step: sasl::Step,
+    ) -> Result<(BareJid, Option<Vec<u8>>), Refusal> {
+        let mechanism = negotiation.mechanism();
         loop {
             step = match step {
                 sasl::Step::Challenge(challenge) => {
-                    self.send(&SaslResponse::Challenge(challenge).to_element()).await?;
-                    match self.response().await? {
-                        Ok(response) => negotiation.respond(&response),
-                        Err(failure) => return self.failed(failure).await,
-                    }
+                    self.send(&SaslResponse::Challenge(challenge).to_element(profile)).await?;
+                    negotiation.respond(&self.response(profile).await?)
+                }
+                // XEP-0388 §2.3: whoever says who it is has to be that.
+                sasl::Step::Success { identity, .. }
+                    if profile == SaslProfile::Extensible
+                        && self.claimed.as_ref().is_some_and(|claimed| *claimed != identity) =>
+                {
+                    sasl::Step::Failure(Failure {
+                        condition: Condition::NotAuthorized,
+                        text: "The stream header names somebody else",
+                    })
                 }
                 sasl::Step::Success { identity, additional_data } => {
-                    return self.succeeded(mechanism, identity, additional_data).await;
+                    return Ok((identity, additional_data));
                 }
                 sasl::Step::Failure(failure) => {
                     tracing::info!(peer = %self.peer, %mechanism, host = host.name(), %failure, "authentication failed");
                     count(mechanism, "failed");
-                    return self.failed(said(&failure)).await;
+                    return Err(said(&failure).into());
                 }
-                asked => self.look_up(&mut negotiation, asked).await,
+                asked => self.look_up(negotiation, asked).await,
             };
         }
     }
@@ -145,44 +263,51 @@ impl Negotiating {
         }
     }
 
-    fn context(&self, host: &Host, offered: Vec<Mechanism>) -> Context {
+    fn context(&self, host: &Host, profile: SaslProfile, offered: Offered) -> Context {
         let generation = host.generation();
         let accounts = self.door.kernel.accounts();
+        let anonymous = offered.of(profile).contains(&Mechanism::Anonymous);
         Context {
             host: host.bare().clone(),
-            bindings: self.bindings(),
-            bindings_advertised: offered.iter().any(|mechanism| mechanism.is_plus()),
+            bindings_advertised: offered.lists_bindings(),
             downgrade_protection: !generation
                 .options()
                 .bool("disable_sasl_scram_downgrade_protection"),
             nonce: random::bytes(),
             decoy_key: accounts.decoy_key(),
             decoy_iterations: sasl::DEFAULT_ITERATIONS,
-            certified: self.certified(host),
-            anonymous: offered.contains(&Mechanism::Anonymous).then(|| accounts.anonymous_node()),
-            offered,
+            anonymous: anonymous.then(|| accounts.anonymous_node()),
+            // XEP-0474 §5.1: of the profile that the client uses.
+            offered: match profile {
+                SaslProfile::Rfc6120 => offered.rfc6120,
+                SaslProfile::Extensible => offered.extensible,
+            },
+            bindings: offered.bindings,
+            certified: offered.certified,
         }
     }
 
     /// Waits for `<response/>`; anything else ends the attempt or the stream.
-    async fn response(&mut self) -> Result<Result<Vec<u8>, SaslFailure>, Stop> {
-        let Some(carrier) = &mut self.carrier else { return Err(Stop::Quietly) };
-        let element = match carrier.next().await {
+    async fn response(&mut self, profile: SaslProfile) -> Result<Vec<u8>, Refusal> {
+        let element = match self.next().await? {
             Inbound::Element(element) => element,
             Inbound::Broken(error) => return Err(error.into()),
             Inbound::Opened(_) => return Err(StreamError::new(StreamCondition::InvalidXml).into()),
-            Inbound::Closed | Inbound::Gone => return Err(Stop::Quietly),
+            Inbound::Closed | Inbound::Gone => return Err(Stop::Quietly.into()),
         };
-        match SaslRequest::from_raw(&element) {
-            Some(Ok(SaslRequest::Response(response))) => Ok(Ok(response)),
-            Some(Ok(SaslRequest::Abort)) => Ok(Err(SaslCondition::Aborted.into())),
-            Some(Err(failure)) => Ok(Err(failure)),
+        let request = match SaslProfile::from_ns(element.ns()) == Some(profile) {
+            true => SaslRequest::from_raw(&element).transpose()?,
+            false => None,
+        };
+        match request {
+            Some(SaslRequest::Response(response)) => Ok(response),
+            Some(SaslRequest::Abort) => Err(SaslCondition::Aborted.into()),
             _ => Err(StreamError::new(StreamCondition::NotAuthorized).into()),
         }
     }
 
-    async fn failed(&mut self, failure: SaslFailure) -> Result<Step, Stop> {
-        self.send(&SaslResponse::Failure(failure).to_element()).await?;
+    async fn failed(&mut self, profile: SaslProfile, failure: SaslFailure) -> Result<Step, Stop> {
+        self.send(&SaslResponse::Failure(failure).to_element(profile)).await?;
         self.attempts += 1;
         if self.attempts >= ATTEMPTS_MAX {
             let error = StreamError::new(StreamCondition::PolicyViolation);
@@ -191,15 +316,11 @@ impl Negotiating {
         Ok(Step::Continue)
     }
 
-    async fn succeeded(
-        &mut self,
-        mechanism: Mechanism,
-        identity: BareJid,
-        data: Option<Vec<u8>>,
-    ) -> Result<Step, Stop> {
+    /// From here on the stream is that of an account, unless the account may not come in.
+    async fn admit(&mut self, mechanism: Mechanism, identity: BareJid) -> Result<(), Refusal> {
         tracing::info!(peer = %self.peer, %mechanism, account = %identity, "authenticated");
         if let Some(failure) = self.ban(&identity).await {
-            return self.failed(failure).await;
+            return Err(failure.into());
         }
         count(mechanism, "ok");
         if mechanism == Mechanism::Anonymous {
@@ -210,18 +331,37 @@ impl Negotiating {
                 .accounts()
                 .open_anonymous(node(&identity), identity.domain().as_str())
                 .await;
-            match opened {
-                Ok(session) => self.anonymous = Some(Box::new(session)),
-                Err(_) => return self.failed(SaslCondition::NotAuthorized.into()).await,
-            }
+            let opened = opened.map_err(|_| SaslCondition::NotAuthorized)?;
+            self.anonymous = Some(Box::new(opened));
         }
         self.account = Some(identity);
-        if let Some(carrier) = &mut self.carrier {
-            carrier.set_limits(self.door.options.limits);
-            carrier.restart();
+        Ok(())
+    }
+
+    async fn succeeded(
+        &mut self,
+        host: &Arc<Host>,
+        profile: SaslProfile,
+        data: Option<Vec<u8>>,
+        inline: Inline,
+    ) -> Result<Step, Stop> {
+        let success = SaslResponse::Success(data).to_element(profile);
+        let Some(carrier) = &mut self.carrier else { return Err(Stop::Quietly) };
+        carrier.set_limits(self.door.options.limits);
+        match profile {
+            SaslProfile::Rfc6120 => {
+                carrier.restart();
+                self.send(&success).await?;
+                Ok(Step::Restart)
+            }
+            // XEP-0388 §2.4: nothing else may have come meanwhile. The stream goes on, and it would be taken for
+            // something that the account said.
+            SaslProfile::Extensible if carrier.has_input() => {
+                let error = StreamError::new(StreamCondition::PolicyViolation);
+                Err(error.with_text("Nothing may be sent until authentication is over").into())
+            }
+            SaslProfile::Extensible => Box::pin(self.go_on(host, success, inline)).await,
         }
-        self.send(&SaslResponse::Success(data).to_element()).await?;
-        Ok(Step::Restart)
     }
 }
 

@@ -12,16 +12,54 @@ use kernel::{
 use xmpp_wire::negotiation::Bind;
 use xmpp_wire::{Stanza, StanzaCondition, StanzaError};
 
-use super::negotiate::{Negotiating, Step, Stop};
-use super::session::ClientSession;
+use super::negotiate::{Negotiating, Step, Stop, WRITE_PATIENCE};
+use super::sasl2::Welcome;
+use super::session::{ClientSession, Ending};
 use super::socket_of;
 
 /// A mailbox holds at least so many stanzas, whatever `max_fsm_queue` says: about as many come with one read of a sender,
 /// before the session had its turn, and a client that reads must not be cut off by that.
 pub(super) const MAILBOX_COUNT_MIN: usize = 256;
 
+/// A session that has begun, and what its client is to be told of it.
+pub(super) struct Bound {
+    pub(super) session: Box<ClientSession>,
+    pub(super) greeting: Greeting,
+}
+
+/// The first words to a client that has a session.
+pub(super) enum Greeting {
+    /// The answer to its request for a resource.
+    Reply(Vec<u8>),
+    /// It authenticated and bound a resource at once.
+    Welcome(Box<Welcome>),
+}
+
+impl Bound {
+    /// Tells the client that it has a session; none if it is not there any more.
+    pub(super) async fn greet(self) -> Option<Box<ClientSession>> {
+        let Self { mut session, greeting } = self;
+        let out = match greeting {
+            Greeting::Reply(out) => out,
+            // Boxed, as below, so that nobody carries around what few need.
+            Greeting::Welcome(welcome) => Box::pin(session.welcome(*welcome)).await,
+        };
+        let carrier = session.carrier.as_mut()?;
+        if carrier.write(&out, WRITE_PATIENCE).await.is_err() {
+            // Stream management may have made promises in the journal, which end with the session.
+            session.carrier = None;
+            Box::pin(session.end(Ending::ByClient)).await;
+            return None;
+        }
+        let generation = session.session.generation();
+        let mut running = &mut session.session;
+        generation.chains().run::<SessionBound>(&mut running).await;
+        Some(session)
+    }
+}
+
 impl Negotiating {
-    /// Binds a resource and lets the session begin.
+    /// Binds a resource (RFC 6120 §7) and lets the session begin.
     pub(super) async fn bind(
         &mut self,
         host: &Arc<Host>,
@@ -29,49 +67,58 @@ impl Negotiating {
         resource: Option<String>,
     ) -> Result<Step, Stop> {
         let Some(account) = self.account.clone() else { return Err(Stop::Quietly) };
-        let jid = match self.full_jid(host, &account, resource) {
-            Ok(jid) => jid,
-            Err(error) => return self.refused(request, &error).await,
-        };
+        let jid = self.full_jid(host, &account, resource);
+        match jid.and_then(|jid| self.open_session(host, jid)) {
+            Ok(session) => {
+                let jid = session.session.jid();
+                let mut out = Vec::new();
+                if let Some(reply) = request.result_reply(Some(&Bind::result(jid))) {
+                    reply.write(&mut out);
+                }
+                let greeting = Greeting::Reply(out);
+                Err(Stop::Done(Some(Bound { session, greeting })))
+            }
+            Err(error) => self.refused(request, &error).await,
+        }
+    }
+
+    /// Enters a session if the listener's rule lets it in, and gives it this connection.
+    pub(super) fn open_session(
+        &mut self,
+        host: &Arc<Host>,
+        jid: FullJid,
+    ) -> Result<Box<ClientSession>, StanzaError> {
         let generation = host.generation();
         let full = Jid::from(jid.clone());
         let subject = Subject::of_jid(&full).with_ip(self.peer.ip());
         if !generation.access().allows(&self.door.options.access, &subject) {
             tracing::info!(session = %jid, peer = %self.peer, "access denied by the rule of the listener");
-            let denied = StanzaError::new(StanzaCondition::NotAllowed)
-                .with_text("Access denied by service policy");
-            return self.refused(request, &denied).await;
+            return Err(StanzaError::new(StanzaCondition::NotAllowed)
+                .with_text("Access denied by service policy"));
         }
+        let info = self.connection();
+        let Some(mut carrier) = self.carrier.take() else {
+            return Err(StanzaError::new(StanzaCondition::InternalServerError));
+        };
         let shaper = generation.access().shaper(&self.door.options.shaper, &subject).rate();
-        let handle = self.register(&generation, jid);
+        carrier.set_shaper(
+            shaper.map(|rate| netio::Shaper::new(rate.bytes_per_second, Some(rate.burst_bytes))),
+        );
+        let handle = self.register(&generation, jid, info);
         if self.door.kernel.host(host.name()).is_none() {
             // A reload removed the host, and may have told its sessions to end before this one was among them.
             drop(handle.mailbox().control(Control::Close(CloseReason::HostGone)));
         }
         let session = Session::new(self.door.kernel.clone(), host.clone(), handle);
-        // From here on the session leaves the table when it is dropped, also if this negotiation is cut short.
+        // From here on the session leaves the table when it is dropped, also if it never gets to run.
         let mut session = Box::new(ClientSession::new(
             session,
             self.door.options.send_timeout,
-            None,
+            Some(carrier),
             self.lang.take(),
         ));
         session.anonymous = self.anonymous.take();
-        let mut out = Vec::new();
-        if let Some(reply) = request.result_reply(Some(&Bind::result(session.session.jid()))) {
-            reply.write(&mut out);
-        }
-        self.write(&out).await?;
-        let mut running = &mut session.session;
-        generation.chains().run::<SessionBound>(&mut running).await;
-        if let Some(carrier) = &mut self.carrier {
-            carrier.set_shaper(
-                shaper
-                    .map(|rate| netio::Shaper::new(rate.bytes_per_second, Some(rate.burst_bytes))),
-            );
-        }
-        session.carrier = self.carrier.take();
-        Err(Stop::Done(Some(session)))
+        Ok(session)
     }
 
     async fn refused(&mut self, request: &Stanza, error: &StanzaError) -> Result<Step, Stop> {
@@ -110,13 +157,22 @@ impl Negotiating {
         }
     }
 
-    /// Enters the session; those it replaces, and the oldest ones over `max_user_sessions`, are told to end.
-    fn register(&self, generation: &Generation, jid: FullJid) -> Arc<SessionHandle> {
-        let info = ConnectionInfo {
+    /// What others see of this connection.
+    pub(super) fn connection(&self) -> ConnectionInfo {
+        ConnectionInfo {
             kind: if self.is_tls() { "c2s_tls" } else { "c2s" },
             peer: socket_of(&self.peer),
             since: self.door.kernel.clock().wall(),
-        };
+        }
+    }
+
+    /// Enters the session; those it replaces, and the oldest ones over `max_user_sessions`, are told to end.
+    fn register(
+        &self,
+        generation: &Generation,
+        jid: FullJid,
+        info: ConnectionInfo,
+    ) -> Arc<SessionHandle> {
         let top_level = generation
             .options()
             .int_if_set("max_fsm_queue")
@@ -140,7 +196,7 @@ impl Negotiating {
     }
 }
 
-fn close(session: &SessionHandle) {
+pub(super) fn close(session: &SessionHandle) {
     // One that has ended already needs no telling.
     drop(session.mailbox().control(Control::Close(CloseReason::Replaced)));
 }

@@ -77,6 +77,24 @@ pub(super) const CHECKS: &[Check] = &[
         ..LISTENER
     },
     Check {
+        id: "c2s-sasl2-in-clear",
+        about: "`allow_unencrypted_sasl2` where other machines can reach it",
+        why: "SASL2 is for encrypted streams alone (XEP-0388 §3); what comes from a proxy that ends TLS needs no open port",
+        judge: |view| {
+            let options = view.options();
+            let encrypted = options.bool("tls") || options.bool("starttls_required");
+            view.when(
+                view.listener().faces_the_network()
+                    && options.bool("allow_unencrypted_sasl2")
+                    && !encrypted,
+                "allow_unencrypted_sasl2",
+                "clients may log in and take up sessions here without encryption",
+                "remove the option; for a proxy that ends TLS set `ip: 127.0.0.1`, or a port `unix:PATH`",
+            )
+        },
+        ..LISTENER
+    },
+    Check {
         id: "c2s-stanza-large",
         about: "`max_stanza_size` above 1 MiB",
         why: "each of many sessions may make the server hold so much at once",
@@ -256,6 +274,13 @@ mod tests {
             ("shaper: c2s, starttls: true, ip: \"::ffff:127.0.0.1\"", &[]),
             ("shaper: c2s, starttls_required: true", &[]),
             ("shaper: c2s, tls: true", &[]),
+            ("shaper: c2s, tls: true, allow_unencrypted_sasl2: true", &[]),
+            ("shaper: c2s, starttls_required: true, allow_unencrypted_sasl2: true", &[]),
+            ("shaper: c2s, ip: 127.0.0.1, allow_unencrypted_sasl2: true", &[]),
+            (
+                "shaper: c2s, starttls: true, allow_unencrypted_sasl2: true",
+                &["c2s-sasl2-in-clear", "c2s-tls-optional"],
+            ),
         ] {
             assert_eq!(listener(options, SHAPER), expected, "{options}");
         }

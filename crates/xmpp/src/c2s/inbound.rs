@@ -159,7 +159,8 @@ impl ClientSession {
             }
             SmRequest::Ack(h) => self.acknowledged(h),
             SmRequest::Enable { resume, max_seconds } => {
-                self.enable_sm(resume, max_seconds, ns, out).await
+                self.enable_sm(resume, max_seconds, ns).await.write(out, ns);
+                Next::Go
             }
             SmRequest::Resume { .. } => {
                 // A bound session cannot become another one (XEP-0198 §5).

@@ -13,6 +13,7 @@ mod negotiate;
 mod options;
 mod panics;
 mod resume;
+mod sasl2;
 mod session;
 mod sm;
 #[cfg(test)]

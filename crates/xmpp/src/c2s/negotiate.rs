@@ -1,4 +1,4 @@
-//! From an accepted connection to a bound or resumed session (RFC 6120 §4.3, §5, §6, §7).
+//! From an accepted connection to a bound or resumed session (RFC 6120 §4.3, §5, §6, §7; XEP-0388, XEP-0386).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,19 +10,23 @@ use netio::{Link, PeerAddr};
 use tokio::time::Instant;
 use xmlstream::{Element, RawElement, StreamHeader};
 use xmpp_wire::negotiation::{
-    Bind, Compression, StartTls, StreamOpen, Version, write_close, write_in_stream,
+    Bind, Compression, SaslProfile, StartTls, StreamOpen, Version, write_close, write_in_stream,
 };
 use xmpp_wire::{
     EnvelopeError, IqType, Stanza, StanzaCondition, StanzaError, StanzaKind, StreamCondition,
     StreamError, ns,
 };
 
+use super::auth::Offered;
+use super::bind::Bound;
+use super::inbound::failed;
 use super::session::{CLOSE_PATIENCE, ClientSession};
+use super::sm::StreamMgmt;
 use super::{C2s, features};
 use crate::carriers::{Carrier, Inbound};
 
 /// Writes before authentication have to be taken this soon.
-const WRITE_PATIENCE: Duration = Duration::from_secs(15);
+pub(super) const WRITE_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Failed attempts to authenticate on one connection (RFC 6120 §6.4.4 asks for 2 to 5).
 pub(super) const ATTEMPTS_MAX: u8 = 5;
@@ -34,12 +38,15 @@ pub(super) struct Negotiating {
     pub(super) carrier: Option<Carrier>,
     pub(super) peer: PeerAddr,
     pub(super) lang: Option<Box<str>>,
+    /// Who the client says in its stream header it is; not proved.
+    pub(super) claimed: Option<BareJid>,
     pub(super) account: Option<BareJid>,
     pub(super) attempts: u8,
     /// Keeps an anonymous account alive.
     pub(super) anonymous: Option<Box<AnonymousSession>>,
     /// The host of the first stream header; later ones must name it again.
     host: Option<Arc<Host>>,
+    /// Our header of the present stream.
     header_sent: bool,
 }
 
@@ -48,7 +55,7 @@ pub(super) enum Stop {
     /// The client is gone.
     Quietly,
     /// The session, or another task that has it, takes over.
-    Done(Option<Box<ClientSession>>),
+    Done(Option<Bound>),
     /// The client is told why.
     Error(StreamError),
 }
@@ -89,6 +96,7 @@ pub(super) async fn negotiate(door: Arc<C2s>, link: Link) -> Option<Box<ClientSe
         carrier,
         peer,
         lang: None,
+        claimed: None,
         account: None,
         attempts: 0,
         anonymous: None,
@@ -102,8 +110,8 @@ pub(super) async fn negotiate(door: Arc<C2s>, link: Link) -> Option<Box<ClientSe
         () = stopping.wait() => StreamError::new(StreamCondition::SystemShutdown).into(),
     };
     match stop {
-        Stop::Done(session) => session,
-        Stop::Quietly => None,
+        Stop::Done(Some(bound)) => bound.greet().await,
+        Stop::Done(None) | Stop::Quietly => None,
         Stop::Error(error) => {
             negotiating.refuse(&error).await;
             None
@@ -124,6 +132,7 @@ impl Negotiating {
 
     /// One stream up to its restart.
     async fn stream(&mut self) -> Result<(), Stop> {
+        self.header_sent = false;
         let header = match self.next().await? {
             Inbound::Opened(header) => header,
             Inbound::Broken(error) => return Err(error.into()),
@@ -154,7 +163,7 @@ impl Negotiating {
         }
     }
 
-    async fn next(&mut self) -> Result<Inbound, Stop> {
+    pub(super) async fn next(&mut self) -> Result<Inbound, Stop> {
         match &mut self.carrier {
             Some(carrier) => Ok(carrier.next().await),
             None => Err(Stop::Quietly),
@@ -184,6 +193,10 @@ impl Negotiating {
             return Err(StreamError::new(StreamCondition::UnsupportedVersion));
         }
         let to = open.to.ok_or_else(|| StreamError::new(StreamCondition::ImproperAddressing))?;
+        let from = open.from.as_ref().filter(|from| from.node().is_some());
+        if from.is_some_and(|from| from.domain() != to.domain()) {
+            return Err(StreamError::new(StreamCondition::InvalidFrom));
+        }
         let unknown = || StreamError::new(StreamCondition::HostUnknown);
         let host = self.door.kernel.host(to.as_str()).ok_or_else(unknown)?;
         // Nothing that was agreed for one host may be used for another.
@@ -196,6 +209,7 @@ impl Negotiating {
             return Err(StreamError::new(StreamCondition::PolicyViolation).with_text(text));
         }
         self.host = Some(host.clone());
+        self.claimed = from.filter(|_| self.account.is_none()).map(Jid::to_bare);
         self.lang = open.lang.map(Into::into);
         Ok((host, open.from))
     }
@@ -216,35 +230,42 @@ impl Negotiating {
         out
     }
 
-    fn features(&self, host: &Arc<Host>) -> Element {
+    pub(super) fn features(&self, host: &Arc<Host>) -> Element {
+        let generation = host.generation();
         if self.account.is_some() {
             let compression = self.offers_compression().then(Compression::offer);
-            return features::after_auth(compression, host.generation().stream_features());
+            return features::after_auth(compression, generation.stream_features());
         }
         let may_start_tls = self.door.options.starttls && !self.is_tls();
         let starttls = may_start_tls.then(|| StartTls::offer(self.door.options.starttls_required));
         if may_start_tls && self.door.options.starttls_required {
-            return features::before_auth(starttls, &[], &[]);
+            return features::before_auth(starttls, &Offered::default(), false);
         }
-        let bindings: Vec<_> = self.bindings().iter().map(|binding| binding.kind).collect();
-        features::before_auth(starttls, &self.offer(host), &bindings)
+        let managed = StreamMgmt::of(&generation).is_some();
+        features::before_auth(starttls, &self.offered(host), managed)
     }
 
     async fn element(&mut self, host: &Arc<Host>, element: RawElement) -> Result<Step, Stop> {
         match (element.ns(), element.name(), self.account.is_some()) {
             (ns::TLS, "starttls", false) => self.start_tls().await,
-            (ns::SASL, "auth", false) => self.authenticate(host, &element).await,
+            // Boxed: a stranger who never gets so far costs no room for it.
+            (ns::SASL, "auth", false) => {
+                Box::pin(self.authenticate(host, SaslProfile::Rfc6120, &element)).await
+            }
+            (ns::SASL2, "authenticate", false) => {
+                Box::pin(self.authenticate(host, SaslProfile::Extensible, &element)).await
+            }
             (ns::COMPRESS, "compress", true) => self.compress(&element).await,
             (ns::SM | ns::SM_2, "resume", true) => self.resume(host, &element).await,
             (ns::SM | ns::SM_2, _, true) => {
-                self.sm_failed(&element, StanzaCondition::UnexpectedRequest, None).await
+                self.sm_failed(&element, failed(StanzaCondition::UnexpectedRequest)).await
             }
             (ns::CLIENT, "iq", true) => self.bind_request(host, element).await,
             // RFC 6120 §4.9.3.12: stanzas before authentication; §7.1: stanzas before binding.
             (ns::CLIENT, "iq" | "message" | "presence", _) => {
                 Err(StreamError::new(StreamCondition::NotAuthorized).into())
             }
-            (ns::TLS | ns::SASL, ..) => {
+            (ns::TLS | ns::SASL | ns::SASL2, ..) => {
                 Err(StreamError::new(StreamCondition::PolicyViolation).into())
             }
             _ => Err(StreamError::new(StreamCondition::UnsupportedStanzaType).into()),

@@ -11,6 +11,7 @@ use xmlstream::Limits;
 /// What the listener honours besides the common options.
 pub(crate) const LISTENER_OPTIONS: &[&str] = &[
     "access",
+    "allow_unencrypted_sasl2",
     "cafile",
     "ciphers",
     "dhfile",
@@ -59,6 +60,8 @@ pub(crate) struct C2sOptions {
     pub(crate) direct_tls: bool,
     pub(crate) starttls: bool,
     pub(crate) starttls_required: bool,
+    /// Whether SASL2 is offered without TLS, for listeners behind a proxy that ends it.
+    pub(crate) unencrypted_sasl2: bool,
     pub(crate) tls: TlsOptions,
     /// Whether streams may be compressed (XEP-0138).
     pub(crate) zlib: bool,
@@ -93,6 +96,7 @@ impl C2sOptions {
             direct_tls: options.bool("tls"),
             starttls: offers_starttls(options),
             starttls_required: required,
+            unencrypted_sasl2: options.bool("allow_unencrypted_sasl2"),
             tls: tls(open, global),
             zlib: options.bool("zlib"),
             limits: Limits {

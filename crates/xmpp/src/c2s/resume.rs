@@ -5,18 +5,17 @@ use std::time::Duration;
 
 use access::Subject;
 use jid::Jid;
-use kernel::{ConnectionInfo, Control, Host, random};
+use kernel::{Control, Host, random};
 use tokio::time::Instant;
-use xmlstream::RawElement;
-use xmpp_wire::negotiation::write_close;
-use xmpp_wire::sm::{Handled, Ledger, SmFailed, SmReply, SmRequest};
+use xmlstream::{Element, RawElement};
+use xmpp_wire::negotiation::{authorization_identifier, write_close};
+use xmpp_wire::sm::{Ledger, SmFailed, SmReply, SmRequest};
 use xmpp_wire::{StanzaCondition, StreamCondition, StreamError, ns};
 
 use super::inbound::failed;
 use super::negotiate::{Negotiating, Step, Stop};
 use super::session::{ClientSession, Ending, Next};
 use super::sm::{Inbound, Policy, Resumption, SessionRow, Sm, SmId, StreamMgmt, text};
-use super::socket_of;
 
 /// How long the connection that is replaced may take to hear of it; it is most likely dead.
 const REPLACED_PATIENCE: Duration = Duration::from_millis(200);
@@ -28,19 +27,14 @@ impl ClientSession {
         resume: bool,
         max_seconds: Option<u32>,
         ns: &'static str,
-        out: &mut Vec<u8>,
-    ) -> Next {
+    ) -> SmReply {
         let generation = self.session.generation();
-        let refusal = match StreamMgmt::of(&generation) {
+        let enabled = match StreamMgmt::of(&generation) {
             Some(_) if self.sm.is_some() => Err(failed(StanzaCondition::UnexpectedRequest)),
             Some(module) => self.begin_sm(&module, resume, max_seconds, ns).await,
             None => Err(failed(StanzaCondition::ServiceUnavailable)),
         };
-        match refusal {
-            Ok(reply) => reply.write(out, ns),
-            Err(refusal) => SmReply::Failed(refusal).write(out, ns),
-        }
-        Next::Go
+        enabled.unwrap_or_else(SmReply::Failed)
     }
 
     async fn begin_sm(
@@ -119,7 +113,7 @@ impl ClientSession {
             return Next::Go;
         };
         sm.inbound.rewind();
-        let Resumption { carrier, h, info, lang, ns } = resumption;
+        let Resumption { carrier, h, info, lang, ns, success } = resumption;
         self.carrier = Some(carrier);
         if let Err(error) = sm.settle(handled).await {
             tracing::error!(%error, "the count of handled stanzas could not be stored");
@@ -137,7 +131,15 @@ impl ClientSession {
             return Next::End(Ending::WithError(too_high.to_stream_error()));
         }
         sm.ns = ns;
-        SmReply::Resumed { handled, previd: sm.id.as_str().to_owned() }.write(out, ns);
+        let resumed = SmReply::Resumed { handled, previd: sm.id.as_str().to_owned() };
+        match success {
+            None => resumed.write(out, ns),
+            // XEP-0198 §9.2: no features follow.
+            Some(success) => success
+                .with_child(authorization_identifier(self.session.jid().as_str()))
+                .with_child(resumed.to_element(ns))
+                .write(out, ""),
+        }
         sm.queue.iter().for_each(|kept| kept.stanza.write(out));
         self.lang = lang;
         self.session.handle().set_info(info);
@@ -153,51 +155,65 @@ fn wait(policy: &Policy, asked_seconds: Option<u32>) -> Duration {
 }
 
 impl Negotiating {
-    /// `<resume/>`: finds the session and hands it this connection.
+    /// `<resume/>` of a client that has authenticated.
     pub(super) async fn resume(
         &mut self,
         host: &Arc<Host>,
         element: &RawElement,
     ) -> Result<Step, Stop> {
-        let (previd, h) = match SmRequest::from_raw(element) {
-            Some(Ok(SmRequest::Resume { previd, h })) => (previd, h),
-            Some(Err(refusal)) => return self.sm_failed(element, refusal.condition, None).await,
-            _ => return self.sm_failed(element, StanzaCondition::BadRequest, None).await,
+        let bad = || Err(failed(StanzaCondition::BadRequest));
+        let request = SmRequest::from_raw(element).unwrap_or_else(bad);
+        match self.take_up(host, request, spoken(element), None) {
+            Ok(()) => Err(Stop::Done(None)),
+            Err(refusal) => self.sm_failed(element, refusal).await,
+        }
+    }
+
+    /// Finds the session and hands it this connection; its task answers. `success` is what the answer is part of.
+    ///
+    /// After a refusal the connection is still here, and the client may bind instead.
+    pub(super) fn take_up(
+        &mut self,
+        host: &Host,
+        request: Result<SmRequest, SmFailed>,
+        ns: &'static str,
+        success: Option<&Element>,
+    ) -> Result<(), SmFailed> {
+        let SmRequest::Resume { previd, h } = request? else {
+            return Err(failed(StanzaCondition::BadRequest));
         };
-        let Some(account) = self.account.clone() else { return Err(Stop::Quietly) };
+        let gone = |handled| SmFailed { condition: StanzaCondition::ItemNotFound, handled };
+        let Some(account) = self.account.clone() else { return Err(gone(None)) };
         let generation = host.generation();
-        let Some(module) = StreamMgmt::of(&generation) else {
-            return self.sm_failed(element, StanzaCondition::ServiceUnavailable, None).await;
-        };
+        let module =
+            StreamMgmt::of(&generation).ok_or(failed(StanzaCondition::ServiceUnavailable))?;
         let Some(session) =
             module.registry().find(&previd).filter(|session| session.jid().to_bare() == account)
         else {
-            let handled = module.registry().last_count(&previd, &account, Instant::now());
-            return self.sm_failed(element, StanzaCondition::ItemNotFound, handled).await;
+            return Err(gone(module.registry().last_count(&previd, &account, Instant::now())));
         };
-        let info = ConnectionInfo {
-            kind: if self.is_tls() { "c2s_tls" } else { "c2s" },
-            peer: socket_of(&self.peer),
-            since: self.door.kernel.clock().wall(),
-        };
-        let Some(mut carrier) = self.carrier.take() else { return Err(Stop::Quietly) };
+        let info = self.connection();
+        let Some(mut carrier) = self.carrier.take() else { return Err(gone(None)) };
         let full = Jid::from(session.jid().clone());
         let subject = Subject::of_jid(&full).with_ip(self.peer.ip());
         let shaper = generation.access().shaper(&self.door.options.shaper, &subject).rate();
         carrier.set_shaper(
             shaper.map(|rate| netio::Shaper::new(rate.bytes_per_second, Some(rate.burst_bytes))),
         );
-        let resumption =
-            Resumption { carrier, h, info, lang: self.lang.take(), ns: spoken(element) };
+        let success = success.cloned().map(Box::new);
+        let resumption = Resumption { carrier, h, info, lang: self.lang.take(), ns, success };
         match session.mailbox().control(Control::Attach(Box::new(resumption))) {
-            Ok(()) => Err(Stop::Done(None)),
-            Err(Control::Attach(back)) => {
+            Ok(()) => Ok(()),
+            Err(back) => {
                 // It ended while we looked; the client keeps this connection and binds anew.
-                self.carrier =
-                    back.downcast::<Resumption>().ok().map(|resumption| resumption.carrier);
-                self.sm_failed(element, StanzaCondition::ItemNotFound, None).await
+                if let Control::Attach(back) = back
+                    && let Ok(back) = back.downcast::<Resumption>()
+                {
+                    self.carrier = Some(back.carrier);
+                    self.lang = back.lang;
+                }
+                Err(gone(None))
             }
-            Err(_) => Err(Stop::Quietly),
         }
     }
 
@@ -205,11 +221,10 @@ impl Negotiating {
     pub(super) async fn sm_failed(
         &mut self,
         request: &RawElement,
-        condition: StanzaCondition,
-        handled: Option<Handled>,
+        refusal: SmFailed,
     ) -> Result<Step, Stop> {
         let mut out = Vec::new();
-        SmReply::Failed(SmFailed { condition, handled }).write(&mut out, spoken(request));
+        SmReply::Failed(refusal).write(&mut out, spoken(request));
         self.write(&out).await?;
         Ok(Step::Continue)
     }

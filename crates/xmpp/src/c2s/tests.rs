@@ -26,6 +26,7 @@ use crate::carriers::Carrier;
 
 mod crashes;
 mod panics;
+mod sasl2;
 
 struct Bench {
     kernel: Kernel,
@@ -119,6 +120,10 @@ async fn boot(scratch: &ScratchStore) -> Kernel {
         .map_err(|_| "bad settings")
         .unwrap()
         .config;
+    boot_with(scratch, config).await
+}
+
+async fn boot_with(scratch: &ScratchStore, config: settings::Config) -> Kernel {
     let options = accounts::Options::from_config(&config);
     let accounts =
         Accounts::open((*scratch).clone(), options, kernel::random::bytes).await.unwrap();
@@ -455,7 +460,7 @@ impl Bench {
     fn resumption(&self, carrier: Carrier) -> Resumption {
         let info =
             ConnectionInfo { kind: "c2s_tls", peer: None, since: self.kernel.clock().wall() };
-        Resumption { carrier, h: Counter::new(0), info, lang: None, ns: ns::SM }
+        Resumption { carrier, h: Counter::new(0), info, lang: None, ns: ns::SM, success: None }
     }
 }
 

@@ -80,6 +80,12 @@ impl Carrier {
         self.pending.clear();
     }
 
+    /// Whether the peer has said something that nobody has taken yet, in whole or in part, as far as it was read and
+    /// inflated.
+    pub(crate) fn has_input(&self) -> bool {
+        !self.pending.is_empty() || self.reader.buffered_bytes() > 0
+    }
+
     /// Compresses from now on; says whether it does. What the peer sent after its request is forgotten.
     pub(crate) fn compress(&mut self) -> bool {
         self.zlib = Zlib::new();

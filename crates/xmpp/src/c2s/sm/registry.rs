@@ -8,6 +8,7 @@ use jid::BareJid;
 use kernel::{ConnectionInfo, SessionHandle};
 use parking_lot::Mutex;
 use tokio::time::Instant;
+use xmlstream::Element;
 use xmpp_wire::sm::{Counter, Handled};
 
 use super::SmId;
@@ -25,6 +26,8 @@ pub(crate) struct Resumption {
     pub(crate) lang: Option<Box<str>>,
     /// The version of stream management it speaks.
     pub(crate) ns: &'static str,
+    /// What the answer is part of, if the client asked while it authenticated (XEP-0198 §9.2).
+    pub(crate) success: Option<Box<Element>>,
 }
 
 /// Sessions by the identifier that clients resume them with.
