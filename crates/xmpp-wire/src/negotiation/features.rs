@@ -57,12 +57,12 @@ impl Features {
 
     /// Appends the element with the prefix `stream`.
     pub fn write(&self, out: &mut Vec<u8>) {
-        write_in_stream(&self.to_element(), out);
+        write_in_stream(&self.clone().into_element(), out);
     }
 
     /// The element, for framed streams.
-    pub fn to_element(&self) -> Element {
-        Element::new("features", ns::STREAMS).with_children(self.0.iter().cloned())
+    pub fn into_element(self) -> Element {
+        Element::new("features", ns::STREAMS).with_children(self.0)
     }
 
     /// The offer of SASL mechanisms (RFC 6120 §6.4.1), the preferred first.

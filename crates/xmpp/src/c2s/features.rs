@@ -31,7 +31,7 @@ pub(super) fn before_auth(starttls: Option<Element>, offered: &Offered, managed:
         let types = offered.bindings.iter().map(|binding| binding.kind.name().to_owned());
         features.push(ChannelBinding(types.collect()).to_element());
     }
-    features.to_element()
+    features.into_element()
 }
 
 /// What can be asked for along with authentication (XEP-0386 §3.1, XEP-0198 §9.1, §9.2).
@@ -44,11 +44,11 @@ fn inline(managed: bool) -> impl Iterator<Item = Element> {
 pub(super) fn after_auth(compression: Option<Element>, of_modules: &[Element]) -> Element {
     let compression = compression.into_iter().fold(Features::new(), Features::with);
     let core = compression.with(Bind::feature()).with(session_feature());
-    of_modules.iter().cloned().fold(core, Features::with).to_element()
+    of_modules.iter().cloned().fold(core, Features::with).into_element()
 }
 
 /// What is left to a client that has bound a resource while it authenticated; `managed` if it has stream management.
 pub(super) fn after_bind(of_modules: &[Element], managed: bool) -> Element {
     let left = of_modules.iter().filter(|one| !(managed && matches!(one.ns(), ns::SM | ns::SM_2)));
-    left.cloned().fold(Features::new(), Features::with).to_element()
+    left.cloned().fold(Features::new(), Features::with).into_element()
 }

@@ -28,6 +28,9 @@ use crate::carriers::{Carrier, Inbound};
 /// Writes before authentication have to be taken this soon.
 pub(super) const WRITE_PATIENCE: Duration = Duration::from_secs(15);
 
+/// Room for a stream header and the features behind it.
+const HEADER_BYTES: usize = 1024;
+
 /// Failed attempts to authenticate on one connection (RFC 6120 §6.4.4 asks for 2 to 5).
 pub(super) const ATTEMPTS_MAX: u8 = 5;
 
@@ -224,7 +227,7 @@ impl Negotiating {
             lang: Some(lang),
             dialback: false,
         };
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(HEADER_BYTES);
         open.write(&mut out, ns::CLIENT);
         self.header_sent = true;
         out
