@@ -96,28 +96,34 @@ pub(crate) fn of_file(loaded: &Loaded, surroundings: &Surroundings) -> Findings 
 #[derive(Default)]
 struct Latest(Mutex<(Surroundings, Sources)>);
 
-/// Logs what is found in short, and keeps for the command what it needs.
-pub(crate) fn log(kernel: &Kernel, surroundings: Surroundings, sources: &Sources) {
+/// Keeps what the command needs; from then on it can be given.
+pub(crate) fn keep(kernel: &Kernel, surroundings: Surroundings, sources: &Sources) {
+    *kernel.shared::<Latest>().0.lock() = (surroundings, sources.without_texts());
+}
+
+/// Logs what is found in short.
+pub(crate) fn log(kernel: &Kernel) {
+    let (surroundings, sources) = kernel.shared::<Latest>().0.lock().clone();
     let findings = again(kernel, &surroundings);
     // What certificates and files have is logged as it is found.
     let logged = |finding: &&Finding| {
         !finding.check.id.starts_with("certificate-") && finding.check.id != "files-exposed"
     };
     for finding in findings.list().iter().filter(logged) {
-        let (check, place) = (finding.check.id, place(finding, sources));
+        let (check, place) = (finding.check.id, place(finding, &sources));
         let (title, mend) = (finding.problem.title(), finding.mend());
         match finding.check.severity {
             Severity::Advice => tracing::debug!(check, place, mend, "{title}"),
             severity => tracing::warn!(check, %severity, place, mend, "{title}"),
         }
     }
-    *kernel.shared::<Latest>().0.lock() = (surroundings, sources.without_texts());
 }
 
 /// The reload leaves the surroundings as they are.
 pub(crate) fn log_reloaded(kernel: &Kernel, exposed: Vec<exposure::Finding>, sources: &Sources) {
     let erlang = kernel.shared::<Latest>().0.lock().0.erlang.clone();
-    log(kernel, Surroundings { erlang, exposed }, sources);
+    keep(kernel, Surroundings { erlang, exposed }, sources);
+    log(kernel);
 }
 
 /// `file:line:column`, or a dash for what stands in no file.

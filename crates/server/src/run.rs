@@ -142,6 +142,8 @@ async fn run(arguments: &Arguments, boot: Boot, exposed: &[Finding]) -> Result<E
     if restored > 0 {
         tracing::info!(restored, "sessions wait for their clients since before the restart");
     }
+    let erlang = erlang::options(arguments, &places, &loaded.config).map_err(StartError::Erlang)?;
+    audit::keep(&kernel, Surroundings::new(erlang.as_ref(), &places, exposed), &loaded.sources);
     let doors = Doors::new(lists::DOORS, &places.spool);
     let guard = !arguments.places().allow_exposed_files;
     let server = Server { places, kernel, doors, logging, log_format, guard };
@@ -157,16 +159,13 @@ async fn run(arguments: &Arguments, boot: Boot, exposed: &[Finding]) -> Result<E
     let mut inherited = Inherited::from_environment();
     let prepared = server.prepare_doors(&loaded.config, &loaded.sources, &mut inherited)?;
     server.doors.commit(&server.kernel, prepared);
-    let erlang = erlang::options(arguments, &server.places, &loaded.config);
-    let erlang = erlang.map_err(StartError::Erlang)?;
     let node = match &erlang {
         Some(options) => Some(erlang::open(&server.kernel, options.clone()).await?),
         None => None,
     };
     server.watch_certificates();
     server.announce(&loaded.config, node.as_ref()).await;
-    let surroundings = Surroundings::new(erlang.as_ref(), &server.places, exposed);
-    audit::log(&server.kernel, surroundings, &loaded.sources);
+    audit::log(&server.kernel);
     let end = loop {
         let request = tokio::select! {
             signal = signals.next() => match signal {
