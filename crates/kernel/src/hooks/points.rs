@@ -82,6 +82,17 @@ pub struct Undelivered<'e> {
     pub account: &'e BareJid,
     /// The message.
     pub delivery: &'e mut Option<Delivery>,
+    /// Where it belongs among those that are kept.
+    pub age: Age,
+}
+
+/// How old an undelivered message is, compared with those that are kept for the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Age {
+    /// It comes after them.
+    Newest,
+    /// A session that has ended had it before they came (see [`Kernel::bequeath`]).
+    Oldest,
 }
 
 impl HookPoint for Offline {

@@ -16,7 +16,7 @@ use access::{ShaperRef, Subject};
 use jid::{BareJid, Jid};
 use kernel::commands::Command;
 use kernel::hooks::{
-    AccountEvent, AccountRemoved, Offline, OwnPresence, SelfPresence, SessionClosed,
+    AccountEvent, AccountRemoved, Age, Flow, Offline, OwnPresence, SelfPresence, SessionClosed,
     SessionResumed, Stage, Step, Undelivered,
 };
 use kernel::{
@@ -143,6 +143,11 @@ fn limit(options: &Section) -> ShaperRef {
 impl OfflineMessages {
     fn undelivered<'a>(&'a self, event: &'a mut Undelivered<'_>) -> Step<'a> {
         let Some(delivery) = event.delivery.as_ref() else { return Step::CONTINUE };
+        if event.age == Age::Oldest
+            && let Some(seq) = SpoolRow::out_of_place(delivery)
+        {
+            return Step::Wait(Box::pin(self.back_to_its_place(event, seq)));
+        }
         if SpoolRow::keep(delivery) {
             // It came from here, its session died, and it is stored still.
             *event.delivery = None;
@@ -158,23 +163,23 @@ impl OfflineMessages {
                 if matches!(exists(event.kernel, event.account).await, Ok(true)) {
                     *event.delivery = None;
                 }
-                kernel::hooks::Flow::Continue
+                Flow::Continue
             })),
             Verdict::Keep => Step::Wait(Box::pin(async move {
                 match exists(event.kernel, event.account).await {
-                    Ok(false) => return kernel::hooks::Flow::Continue,
+                    Ok(false) => return Flow::Continue,
                     Ok(true) => {}
                     Err(error) => {
                         if let Some(delivery) = event.delivery.take() {
                             event.kernel.bounce(delivery, &error).await;
                         }
-                        return kernel::hooks::Flow::Stop;
+                        return Flow::Stop;
                     }
                 }
                 if let Some(delivery) = event.delivery.take() {
-                    self.keep(event.kernel, event.host, event.account, delivery).await;
+                    self.keep(event, delivery).await;
                 }
-                kernel::hooks::Flow::Stop
+                Flow::Stop
             })),
         }
     }
@@ -209,7 +214,27 @@ impl OfflineMessages {
         if keep { Verdict::Keep } else { unwanted }
     }
 
-    async fn keep(&self, kernel: &Kernel, host: &Host, account: &BareJid, delivery: Delivery) {
+    /// A message that is stored still, and newer ones of the same ended session have been put before it.
+    async fn back_to_its_place(&self, event: &mut Undelivered<'_>, seq: i64) -> Flow {
+        let (Some(delivery), Some(owner)) = (event.delivery.take(), owner(event.account)) else {
+            return Flow::Continue;
+        };
+        let whose = owner.clone();
+        let moved = event.kernel.store().write(move |tx| store::move_first(tx, &whose, seq)).await;
+        match moved {
+            Ok(first) => self.spool.put_first(&owner, *first),
+            Err(error) => {
+                tracing::error!(account = %event.account, seq, %error, "an offline message could not be moved before newer ones; it stays stored");
+            }
+        }
+        SpoolRow::keep(&delivery);
+        drop(delivery);
+        self.spool.flush(event.kernel, &owner);
+        Flow::Stop
+    }
+
+    async fn keep(&self, event: &Undelivered<'_>, delivery: Delivery) {
+        let Undelivered { kernel, host, account, age, .. } = *event;
         let Some(owner) = owner(account) else { return };
         let xml = stored_form(&delivery.stanza, host, xmpp_stamp(kernel.clock().wall()));
         let subject = Jid::from(account.clone());
@@ -220,14 +245,17 @@ impl OfflineMessages {
             .limit(Some(MESSAGES_MAX));
         let Delivery { stanza, receipt } = delivery;
         let receipt = Arc::new(receipt);
-        let (shared, whose) = (receipt.clone(), owner.clone());
+        let (shared, whose, spool) = (receipt.clone(), owner.clone(), self.spool.clone());
         let write = kernel.store().write(move |tx| {
             if let Some(limit) = limit
                 && store::has(tx, &whose, limit)?
             {
                 return Ok((false, shared));
             }
-            store::insert(tx, &whose, &xml)?;
+            match age {
+                Age::Newest => store::insert(tx, &whose, &xml)?,
+                Age::Oldest => spool.put_first(&whose, store::insert_first(tx, &whose, &xml)?),
+            }
             if let Some(receipt) = shared.as_ref() {
                 receipt.record(tx)?;
             }
@@ -295,7 +323,7 @@ impl OfflineMessages {
             {
                 tracing::error!(%account, %error, "the offline messages of a removed account could not be deleted");
             }
-            kernel::hooks::Flow::Continue
+            Flow::Continue
         }))
     }
 }

@@ -137,6 +137,17 @@ impl Journal {
         Ok(())
     }
 
+    /// Says that the session is over, before its messages go elsewhere: after a crash the rest of them follows, and its
+    /// client cannot resume it, which would have them all.
+    pub(crate) async fn mark_ended(&self) {
+        let id = self.id.clone();
+        let marked = self.kernel.store().write(move |tx| store::end_session(tx, id.as_str()));
+        if let Err(error) = marked.await {
+            // Then nothing can be moved elsewhere either, and it stays where it is.
+            tracing::error!(%error, "the end of a session could not be stored");
+        }
+    }
+
     /// Turns an unacknowledged message into one that leaves the journal when it has been dealt with elsewhere.
     pub(crate) fn hand_over(&self, ending: &Arc<Ending>, row: Row, stanza: Stanza) -> Delivery {
         let row = JournalRow { ending: ending.clone(), row };

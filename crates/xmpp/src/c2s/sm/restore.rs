@@ -6,6 +6,7 @@ use ::store::StoreError;
 use jid::{BareJid, NodePart, ResourcePart};
 use kernel::{CloseReason, ConnectionInfo, Control, Kernel, MailboxBounds, Session, SessionHandle};
 use std::sync::Arc;
+use tokio::time::Instant;
 use xmpp_wire::sm::{Counter, Ledger};
 use xmpp_wire::{Stanza, StanzaCondition, ns};
 
@@ -62,14 +63,15 @@ async fn wind_up(kernel: Kernel, kept: Journalled) {
     tracing::warn!(username, host, resource, messages, "a session of before the restart is ended");
     let journal = Journal::new(kernel.clone(), SmId::new(&kept.id)).with_reached(kept.reached);
     let ending = journal.end();
-    let host = kernel.host(host);
-    for (row, text) in kept.queue {
-        let Some(stanza) = readable(&kept.id, &text) else { continue };
-        let delivery = journal.hand_over(&ending, row, stanza);
-        match &host {
-            Some(host) => kernel.deliver_to_sessions(host, delivery).await,
-            None => kernel.refuse(delivery, StanzaCondition::RemoteServerNotFound).await,
-        }
+    let hand_over = |(row, text): (Row, String)| {
+        Some(journal.hand_over(&ending, row, readable(&kept.id, &text)?))
+    };
+    let messages: Vec<_> = kept.queue.into_iter().filter_map(hand_over).collect();
+    if let Some(host) = kernel.host(host) {
+        return kernel.bequeath(&host, messages, Vec::new()).await;
+    }
+    for message in messages {
+        kernel.refuse(message, StanzaCondition::RemoteServerNotFound).await;
     }
 }
 
@@ -112,7 +114,13 @@ fn revive(kernel: &Kernel, kept: Journalled) -> Option<Journalled> {
         // The crash came while one session of this address took the place of another.
         drop(replaced.mailbox().control(Control::Close(CloseReason::Replaced)));
     }
-    module.registry().add(&id, &handle);
+    if wait.is_zero() {
+        // It ends at once. If it could be resumed before, its client learns what to repeat.
+        let handled = sm.inbound.handled();
+        module.registry().end(&id, session.account(), handled, Instant::now());
+    } else {
+        module.registry().add(&id, &handle);
+    }
     let waiting = ClientSession::waiting(session, SEND_TIMEOUT, sm, wait);
     kernel.tasks().spawn("session", Box::new(waiting).run());
     None
