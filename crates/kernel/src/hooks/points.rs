@@ -138,6 +138,8 @@ session_points! {
     SessionPending "session_pending";
     /// A session was resumed on another connection (XEP-0198 §5).
     SessionResumed "session_resumed";
+    /// A session of before a restart is there again, and waits for its client.
+    SessionRestored "session_restored";
     /// A session is over; its last unavailable presence has been sent.
     SessionClosed "session_closed";
 }

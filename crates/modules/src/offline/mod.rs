@@ -17,7 +17,7 @@ use jid::{BareJid, Jid};
 use kernel::commands::Command;
 use kernel::hooks::{
     AccountEvent, AccountRemoved, Age, Flow, Offline, OwnPresence, SelfPresence, SessionClosed,
-    SessionResumed, Stage, Step, Undelivered,
+    SessionRestored, SessionResumed, Stage, Step, Undelivered,
 };
 use kernel::{
     At, Delivery, Host, Kernel, Module, Panel, Register, Session, Start, Xep, xep, xmpp_stamp,
@@ -99,7 +99,8 @@ impl Module for OfflineMessages {
     fn register(on: &mut Register<'_, Self>) {
         on.hook::<Offline>(Stage::Archive, Self::undelivered);
         on.hook::<SelfPresence>(Stage::Observe, Self::presence);
-        on.hook::<SessionResumed>(Stage::Observe, Self::resumed);
+        on.hook::<SessionRestored>(Stage::Observe, Self::is_back);
+        on.hook::<SessionResumed>(Stage::Observe, Self::is_back);
         on.hook::<SessionClosed>(Stage::Observe, Self::closed);
         on.hook::<AccountRemoved>(Stage::Observe, Self::removed);
         on.feature(At::Server, ns::MSGOFFLINE);
@@ -301,8 +302,8 @@ impl OfflineMessages {
     }
 
     /// A crash may have come between the storing of a message and its delivery. The session goes on without a new
-    /// presence then, so what is left must be looked for here.
-    fn resumed<'a>(&'a self, session: &'a mut &mut Session) -> Step<'a> {
+    /// presence then, so what is left must be looked for here, before it gets anything new.
+    fn is_back<'a>(&'a self, session: &'a mut &mut Session) -> Step<'a> {
         if let Some(owner) = owner(session.account()) {
             self.spool.flush(session.kernel(), &owner);
         }

@@ -168,9 +168,9 @@ impl Estate {
             ResendOnTimeout::Yes => true,
             ResendOnTimeout::IfOffline => !online,
         };
-        let (journal, unacknowledged) = sm.into_unacknowledged();
+        let (journal, unacknowledged, acked) = sm.into_unacknowledged();
         if unacknowledged.iter().any(|kept| kept.row.is_some()) {
-            journal.mark_ended().await;
+            journal.mark_ended(acked).await;
         }
         let ending = journal.end();
         let stamp = xmpp_stamp(self.kernel.clock().wall());

@@ -374,7 +374,7 @@ async fn confirmation_drops_what_the_client_has_and_numbers_the_rest() {
     let mut sm = narrow.sm.take().unwrap();
     sm.unconfirmed = Some(vec![kept(0, "m0"), kept(1, "m1"), kept(2, "m2")]);
     assert!(sm.confirm(Counter::new(0)).await.is_err());
-    let (_, all) = sm.into_unacknowledged();
+    let (_, all, _) = sm.into_unacknowledged();
     assert_eq!(
         all.iter().map(|kept| kept.stanza.id().unwrap()).collect::<Vec<_>>(),
         ["m0", "m1", "m2"]

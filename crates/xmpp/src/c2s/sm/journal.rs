@@ -137,13 +137,16 @@ impl Journal {
         Ok(())
     }
 
-    /// Says that the session is over, before its messages go elsewhere: after a crash the rest of them follows, and its
-    /// client cannot resume it, which would have them all.
-    pub(crate) async fn mark_ended(&self) {
+    /// Says that the session is over, before what its client does not have goes elsewhere: after a crash the rest of that
+    /// follows. Neither can the client resume the session then and have it all, nor is what it `acked` among it.
+    pub(crate) async fn mark_ended(&self, acked: Vec<Row>) {
         let id = self.id.clone();
-        let marked = self.kernel.store().write(move |tx| store::end_session(tx, id.as_str()));
+        let marked = self.kernel.store().write(move |tx| {
+            acked.iter().try_for_each(|row| store::delete_stanza(tx, id.as_str(), *row))?;
+            store::end_session(tx, id.as_str())
+        });
         if let Err(error) = marked.await {
-            // Then nothing can be moved elsewhere either, and it stays where it is.
+            // A store that does not take this takes none of the messages either: they stay where they are.
             tracing::error!(%error, "the end of a session could not be stored");
         }
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ::store::StoreError;
 use jid::{BareJid, NodePart, ResourcePart};
+use kernel::hooks::SessionRestored;
 use kernel::{CloseReason, ConnectionInfo, Control, Kernel, MailboxBounds, Session, SessionHandle};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -46,7 +47,10 @@ pub async fn restore(kernel: &Kernel) -> Result<usize, StoreError> {
         })
         .await?;
     let count = kept.len();
-    let homeless: Vec<_> = kept.into_iter().filter_map(|one| revive(kernel, one)).collect();
+    let mut homeless = Vec::new();
+    for one in kept {
+        homeless.extend(revive(kernel, one).await);
+    }
     let revived = count - homeless.len();
     // Once everybody who may hear of it is there.
     for one in homeless {
@@ -82,9 +86,9 @@ fn readable(id: &str, text: &str) -> Option<Stanza> {
 }
 
 /// Lets a session wait for its client; gives back what has no place here any more.
-fn revive(kernel: &Kernel, kept: Journalled) -> Option<Journalled> {
+async fn revive(kernel: &Kernel, kept: Journalled) -> Option<Journalled> {
     let id = SmId::new(&kept.id);
-    let Some(session) = session_of(kernel, &kept.row) else { return Some(kept) };
+    let Some(mut session) = session_of(kernel, &kept.row) else { return Some(kept) };
     let generation = session.generation();
     let Some(module) = StreamMgmt::of(&generation) else { return Some(kept) };
     let handle = session.handle().clone();
@@ -120,6 +124,8 @@ fn revive(kernel: &Kernel, kept: Journalled) -> Option<Journalled> {
         module.registry().end(&id, session.account(), handled, Instant::now());
     } else {
         module.registry().add(&id, &handle);
+        let mut restored = &mut session;
+        generation.chains().run::<SessionRestored>(&mut restored).await;
     }
     let waiting = ClientSession::waiting(session, SEND_TIMEOUT, sm, wait);
     kernel.tasks().spawn("session", Box::new(waiting).run());
