@@ -17,6 +17,8 @@ use xmpp_wire::{IqType, MessageType, PresenceType, Stanza, StanzaCondition};
 use crate::commands::{Command, CommandTable, Field, Shape, Value, Version, field};
 use crate::*;
 
+mod order;
+
 fn config(hosts: &str) -> settings::Config {
     let text = format!("hosts: [{hosts}]\nlisten: []\nmodules: {{}}\n");
     let source = settings::Source::Text { name: "test".to_owned(), text };
