@@ -358,6 +358,14 @@ impl Mailbox {
         true
     }
 
+    /// Takes all stanzas that the session can take at once, and no control items.
+    pub fn take_stanzas(&self, stanzas: &mut Vec<Delivery>) {
+        let mut lanes = self.lanes.lock();
+        let freed: usize = lanes.stanzas.iter().map(|delivery| delivery.stanza.size()).sum();
+        lanes.bytes -= freed;
+        stanzas.extend(std::mem::take(&mut lanes.stanzas));
+    }
+
     /// Refuses whatever comes from now on, and returns what was left.
     pub fn close(&self) -> Left {
         let mut lanes = self.lanes.lock();

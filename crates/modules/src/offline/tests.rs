@@ -229,16 +229,29 @@ async fn what_is_new_goes_behind_what_was_kept() {
 }
 
 #[tokio::test]
-async fn what_a_crash_left_behind_comes_when_the_session_is_resumed() {
+async fn what_a_crash_left_behind_comes_when_the_session_is_there_again_or_is_resumed() {
     let server = Server::start(OFFLINE, &["romeo"]).await;
     let (handle, mut session) = come_online(&server, "one").await;
-    settle(&server).await;
-    let xml = "<message from='juliet@example.org/x'><body>hi</body></message>";
-    server.kernel.store().write(move |tx| store::insert(tx, &romeo(), xml)).await.unwrap();
     let generation = session.generation();
-    let mut resumed = &mut session;
-    generation.chains().run::<SessionResumed>(&mut resumed).await;
-    assert_eq!(bodies(&arrived(&handle, 1).await), ["hi"]);
+    for is_resumed in [false, true] {
+        settle(&server).await;
+        let xml = "<message from='juliet@example.org/x'><body>hi</body></message>";
+        server.kernel.store().write(move |tx| store::insert(tx, &romeo(), xml)).await.unwrap();
+        let mut back = &mut session;
+        if is_resumed {
+            generation.chains().run::<SessionResumed>(&mut back).await;
+        } else {
+            generation.chains().run::<SessionRestored>(&mut back).await;
+        }
+        server.kernel.route(said("new")).await;
+        let mut came = Vec::new();
+        while came.len() < 2 {
+            let more = bodies(&arrived(&handle, 1).await);
+            assert!(!more.is_empty(), "{came:?}");
+            came.extend(more);
+        }
+        assert_eq!(came, ["hi", "new"]);
+    }
 }
 
 #[tokio::test]

@@ -68,6 +68,19 @@ impl ClientSession {
         self.enqueue(deliveries, out).await
     }
 
+    /// Makes what is in the mailbox durable at once, if it can be: newer messages may be stored elsewhere from now on, and
+    /// after a crash their senders would repeat only the older ones.
+    pub(super) async fn journal_mailbox(&mut self, out: &mut Vec<u8>) -> Next {
+        if self.sm.is_none() {
+            return Next::Go;
+        }
+        self.session.handle().mailbox().take_stanzas(&mut self.taken);
+        self.filter().await;
+        self.passed = 0;
+        let deliveries = std::mem::take(&mut self.taken);
+        self.enqueue(deliveries, out).await
+    }
+
     async fn deliver_managed(&mut self, mut out: Vec<u8>) -> Next {
         self.passed = 0;
         let deliveries = std::mem::take(&mut self.taken);

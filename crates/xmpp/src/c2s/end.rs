@@ -169,15 +169,19 @@ impl Estate {
             ResendOnTimeout::IfOffline => !online,
         };
         let (journal, unacknowledged, acked) = sm.into_unacknowledged();
-        if unacknowledged.iter().any(|kept| kept.row.is_some()) {
+        let ending = if unacknowledged.iter().any(|kept| kept.row.is_some()) {
             journal.mark_ended(acked).await;
-        }
-        let ending = journal.end();
+            Some(journal.end())
+        } else {
+            // Nothing of it may be there again once its client has seen the stream end.
+            journal.close().await;
+            None
+        };
         let stamp = xmpp_stamp(self.kernel.clock().wall());
         let mut again = Vec::new();
         for kept in unacknowledged {
-            let mut delivery = match kept.row {
-                Some(row) => journal.hand_over(&ending, row, kept.stanza),
+            let mut delivery = match kept.row.zip(ending.as_ref()) {
+                Some((row, ending)) => journal.hand_over(ending, row, kept.stanza),
                 None => Delivery::new(kept.stanza),
             };
             match delivery.stanza.kind() {

@@ -335,6 +335,7 @@ async fn a_session_comes_back_after_a_crash_with_what_its_client_lacks() {
     assert_eq!(bench.reboot().await, 1);
     let handle = bench.kernel.sessions().find("b@example.org", "1").unwrap();
     assert_eq!((handle.priority(), handle.is_interested()), (Some(0), true));
+    assert_eq!(handle.info().kind, "restored", "modules hear of it before anything comes");
     let host = bench.kernel.host("example.org").unwrap();
     let registry = StreamMgmt::of(&host.generation()).unwrap();
     assert_eq!(registry.registry().find("R").unwrap().number(), handle.number());

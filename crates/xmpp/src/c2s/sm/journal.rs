@@ -137,6 +137,15 @@ impl Journal {
         Ok(())
     }
 
+    /// Forgets the session, which has no messages that its client lacks.
+    pub(crate) async fn close(&self) {
+        let id = self.id.clone();
+        let closed = self.kernel.store().write(move |tx| store::delete_session(tx, id.as_str()));
+        if let Err(error) = closed.await {
+            tracing::error!(%error, "the end of a session could not be stored");
+        }
+    }
+
     /// Says that the session is over, before what its client does not have goes elsewhere: after a crash the rest of that
     /// follows. Neither can the client resume the session then and have it all, nor is what it `acked` among it.
     pub(crate) async fn mark_ended(&self, acked: Vec<Row>) {
