@@ -6,7 +6,8 @@
 //! estate), and they go to another session or are stored. Three rules keep the order:
 //!
 //! - Newer messages wait, in the tasks of their senders, from the moment at which the session is not there any more (it
-//!   has left the table, was replaced in it, or has refused a message for want of room) until its estate is given back.
+//!   has left the table, was replaced in it, has refused a message for want of room, or becomes unavailable) until its
+//!   estate is given back.
 //!   [`Gate`] is what they wait at; the table of sessions has it beside the sessions, so that looking there costs
 //!   nothing. An estate waits for the store, never for a client, and nobody waits longer than [`PROBATE_MAX`].
 //! - The estate is older than what is stored for the account: it goes before that, the last message first, each in a
@@ -69,23 +70,36 @@ impl Gate {
     }
 }
 
-/// An ended session whose messages are being given back. What is new for its account waits until this is dropped.
+/// A session whose messages are changing their place. What is new for its account waits until this is dropped.
 pub struct Probate {
     kernel: Kernel,
     handle: Arc<SessionHandle>,
+    stays: bool,
 }
 
 impl Drop for Probate {
     fn drop(&mut self) {
-        self.kernel.sessions().settle(&self.handle);
+        if self.stays {
+            self.kernel.sessions().has_room(&self.handle);
+        } else {
+            self.kernel.sessions().settle(&self.handle);
+        }
     }
 }
 
 impl Kernel {
     /// Takes a session out of the table, if it is there, and makes what is new wait for its estate.
     pub fn open_probate(&self, handle: &Arc<SessionHandle>) -> Probate {
+        // Never released: what is held back stays apart from what is older than stored messages.
+        handle.mailbox().hold();
         self.sessions().take_out(handle);
-        Probate { kernel: self.clone(), handle: handle.clone() }
+        Probate { kernel: self.clone(), handle: handle.clone(), stays: false }
+    }
+
+    /// The same for a session that stays and gives some of its messages away.
+    pub fn pause_account(&self, handle: &Arc<SessionHandle>) -> Probate {
+        self.sessions().overflowed(handle);
+        Probate { kernel: self.clone(), handle: handle.clone(), stays: true }
     }
 
     /// Whether what is new for an account, given as `user@host`, has to wait for an estate.

@@ -222,11 +222,13 @@ impl Mailbox {
             return Err((Refused::Closed, delivery));
         }
         // One stanza is always let in, so that a large one can never be undeliverable for good.
-        let waiting = lanes.len();
-        let MailboxBounds { mut count_max, mut bytes_max } = self.bounds;
-        if lane == Lane::AheadIfRoom {
-            (count_max, bytes_max) = (count_max / 2, bytes_max / 2);
-        }
+        let MailboxBounds { count_max, bytes_max } = self.bounds;
+        let (waiting, count_max, bytes_max) = match lane {
+            Lane::Last => (lanes.len(), count_max, bytes_max),
+            // What is held back waits for this, and cannot be in its way.
+            Lane::Ahead => (lanes.stanzas.len(), count_max, bytes_max.saturating_mul(2)),
+            Lane::AheadIfRoom => (lanes.stanzas.len(), count_max / 2, bytes_max / 2),
+        };
         let full = waiting >= count_max || lanes.bytes + size > bytes_max;
         if full && waiting > 0 {
             if lane == Lane::AheadIfRoom {
@@ -364,6 +366,16 @@ impl Mailbox {
         let freed: usize = lanes.stanzas.iter().map(|delivery| delivery.stanza.size()).sum();
         lanes.bytes -= freed;
         stanzas.extend(std::mem::take(&mut lanes.stanzas));
+    }
+
+    /// Takes what is held back: the session is not whom it waits for any more.
+    pub fn take_held(&self) -> Vec<Delivery> {
+        let mut lanes = self.lanes.lock();
+        let held = lanes.held.as_mut().map(|held| std::mem::take(&mut held.stanzas));
+        let held = held.unwrap_or_default();
+        let freed: usize = held.iter().map(|delivery| delivery.stanza.size()).sum();
+        lanes.bytes -= freed;
+        held.into()
     }
 
     /// Refuses whatever comes from now on, and returns what was left.

@@ -164,3 +164,30 @@ async fn sessions_that_are_waited_for_do_not_wait_for_each_other() {
     assert_eq!(got(&heir), ["2"]);
     drop(sender);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_session_gives_away_while_it_stays_goes_before_what_is_new() {
+    let scene = Scene::new(MailboxBounds::default()).await;
+    let held = scene.old.hold_messages();
+    scene.send(ACCOUNT, "2").await;
+    let heir = session("b@example.org/y", Some(1), bounds(1, usize::MAX));
+    scene.kernel.sessions().add(heir.clone());
+    let turn = scene.kernel.pause_account(&scene.old);
+    let mut new = Box::pin(scene.send("b@example.org/x", "3"));
+    assert!(!is_over(&mut new).await);
+    scene.kernel.bequeath(&scene.host, Vec::new(), scene.old.mailbox().take_held()).await;
+    drop(turn);
+    new.await;
+    assert_eq!(got(&heir), ["2"]);
+    drop(held);
+    assert_eq!(got(&scene.old), ["1", "3"]);
+    // What is held back is in nobody's way, and stays apart when the session has ended.
+    let held = heir.hold_messages();
+    heir.mailbox().push(chat(ACCOUNT, "4").into()).unwrap();
+    heir.mailbox().push_ahead(chat(ACCOUNT, "stored").into()).unwrap();
+    let probate = scene.kernel.open_probate(&heir);
+    drop(held);
+    let left = heir.mailbox().close();
+    assert_eq!((ids(&left.stanzas), ids(&left.held)), (vec!["stored"], vec!["4"]));
+    drop(probate);
+}

@@ -130,16 +130,20 @@ impl ClientSession {
             _ => return Next::Go,
         };
         let available = next.is_some();
-        let priority_before = self.session.handle().priority();
-        // It is a target for messages from here on, and hooks have yet to bring the older ones.
-        let _held = self.session.handle().hold_messages();
-        let previous = self.session.handle().set_presence(next);
+        let handle = self.session.handle().clone();
+        // Messages may go elsewhere from now on, behind those that it has.
+        let is_less = next.as_ref().map(|(priority, _)| *priority) < handle.priority();
+        let turn = is_less.then(|| self.session.kernel().pause_account(&handle));
+        // Or it is a target for messages from here on, and hooks have yet to bring the older ones.
+        let _held = handle.hold_messages();
+        let previous = handle.set_presence(next);
         if !available && previous.is_none() {
             return Next::Go;
         }
         let mut then = Next::Go;
-        if self.session.handle().priority() < priority_before {
-            then = self.journal_mailbox(out).await;
+        if let Some(turn) = turn {
+            then = self.hand_on_messages(out).await;
+            drop(turn);
         }
         if let Some(sm) = &self.sm {
             let interested = self.session.handle().is_interested();
