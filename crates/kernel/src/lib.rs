@@ -10,6 +10,7 @@ pub mod commands;
 pub mod contracts;
 mod disco;
 pub mod doors;
+mod estate;
 pub mod hooks;
 mod host;
 mod iq;
@@ -32,12 +33,13 @@ pub use acceptance::{Acceptance, Receipt};
 pub use attempts::Attempts;
 pub use clock::{Clock, xmpp_stamp};
 pub use disco::{Disco, Identity, Item};
+pub use estate::Probate;
 pub use host::{Generation, Host};
 pub use iq::{
     Answering, At, GetAnswer, GetFn, IqRequest, IqTables, PendingReplies, SetAnswer, SetFn,
 };
 pub use jobs::{Job, JobRefused, JobState, Jobs};
-pub use mailbox::{CloseReason, Control, Delivery, Mailbox, MailboxBounds, Refused};
+pub use mailbox::{CloseReason, Control, Delivery, Left, Mailbox, MailboxBounds, Refused};
 pub use module::{Module, ModuleEntry, Register, Start, Xep, entry, xep};
 pub use panel::{Panel, Place};
 pub use process::{Asking, ServerControl};

@@ -114,6 +114,28 @@ pub enum Refused {
     Closed,
 }
 
+/// Where in a mailbox a stanza goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    /// Behind everything.
+    Last,
+    /// Before what is held back.
+    Ahead,
+    /// The same, in the half that is not left to what is new; nobody is blamed for there being no room.
+    AheadIfRoom,
+}
+
+/// What a mailbox had when it was closed.
+#[derive(Debug)]
+pub struct Left {
+    /// Control items.
+    pub control: Vec<Control>,
+    /// Stanzas that the session could have taken.
+    pub stanzas: Vec<Delivery>,
+    /// Messages that were held back: newer than those that are stored for the account, as the others are older.
+    pub held: Vec<Delivery>,
+}
+
 /// The queue into one session. Any task may push, one task takes.
 pub struct Mailbox {
     lanes: Mutex<Lanes>,
@@ -177,7 +199,7 @@ impl Mailbox {
     /// # Errors
     /// `Full` when a bound is reached, `Closed` when the session has ended; the delivery comes back with it.
     pub fn push(&self, delivery: Delivery) -> Result<(), (Refused, Delivery)> {
-        self.put(delivery, false)
+        self.put(delivery, Lane::Last)
     }
 
     /// The same for a message that is older than those held back: it goes before them.
@@ -185,19 +207,33 @@ impl Mailbox {
     /// # Errors
     /// Those of [`Mailbox::push`].
     pub fn push_ahead(&self, delivery: Delivery) -> Result<(), (Refused, Delivery)> {
-        self.put(delivery, true)
+        self.put(delivery, Lane::Ahead)
     }
 
-    fn put(&self, delivery: Delivery, ahead: bool) -> Result<(), (Refused, Delivery)> {
+    /// The same for the estate of another session, which this one did not ask for: to have no room for it is no fault.
+    pub(crate) fn push_ahead_if_room(&self, delivery: Delivery) -> Result<(), (Refused, Delivery)> {
+        self.put(delivery, Lane::AheadIfRoom)
+    }
+
+    fn put(&self, delivery: Delivery, lane: Lane) -> Result<(), (Refused, Delivery)> {
         let size = delivery.stanza.size();
         let mut lanes = self.lanes.lock();
         if lanes.closed {
             return Err((Refused::Closed, delivery));
         }
         // One stanza is always let in, so that a large one can never be undeliverable for good.
-        let waiting = lanes.len();
-        let full = waiting >= self.bounds.count_max || lanes.bytes + size > self.bounds.bytes_max;
+        let MailboxBounds { count_max, bytes_max } = self.bounds;
+        let (waiting, count_max, bytes_max) = match lane {
+            Lane::Last => (lanes.len(), count_max, bytes_max),
+            // What is held back waits for this, and cannot be in its way.
+            Lane::Ahead => (lanes.stanzas.len(), count_max, bytes_max.saturating_mul(2)),
+            Lane::AheadIfRoom => (lanes.stanzas.len(), count_max / 2, bytes_max / 2),
+        };
+        let full = waiting >= count_max || lanes.bytes + size > bytes_max;
         if full && waiting > 0 {
+            if lane == Lane::AheadIfRoom {
+                return Err((Refused::Full, delivery));
+            }
             if !lanes.control.iter().any(|c| matches!(c, Control::Close(_))) {
                 lanes.control.push(Control::Close(CloseReason::Stalled));
                 metrics::counter!(observe::names::MAILBOX_OVERFLOWS).increment(1);
@@ -208,7 +244,7 @@ impl Mailbox {
         }
         lanes.bytes += size;
         if let Some(held) = &mut lanes.held
-            && !ahead
+            && lane == Lane::Last
             && held.takes(&delivery.stanza)
         {
             held.keep(delivery);
@@ -263,18 +299,24 @@ impl Mailbox {
         Ok(())
     }
 
-    /// Waits until a connection asks to resume the session, without taking anything.
+    /// Waits until something makes the present connection not worth waiting for, without taking anything.
     ///
-    /// For a task that is busy writing to the connection before: that one is not worth waiting for any more.
-    pub fn poll_attach(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let waits = || {
-            self.lanes.lock().control.iter().any(|waiting| matches!(waiting, Control::Attach(_)))
+    /// For a task that is busy writing to that connection: a connection asks to resume the session, another session took
+    /// its place, or it left so much unread that the session must give it up. Senders wait for what comes of that.
+    pub fn poll_given_up(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let ends = |waiting: &Control| match waiting {
+            Control::Attach(_) => true,
+            Control::Close(reason) => {
+                matches!(reason, CloseReason::Replaced | CloseReason::Stalled)
+            }
+            _ => false,
         };
-        if waits() {
+        let is_given_up = || self.lanes.lock().control.iter().any(ends);
+        if is_given_up() {
             return Poll::Ready(());
         }
         self.waker.register(cx.waker());
-        if waits() { Poll::Ready(()) } else { Poll::Pending }
+        if is_given_up() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Waits until something is there, then takes all control items and up to `count` stanzas.
@@ -318,17 +360,33 @@ impl Mailbox {
         true
     }
 
+    /// Takes all stanzas that the session can take at once, and no control items.
+    pub fn take_stanzas(&self, stanzas: &mut Vec<Delivery>) {
+        let mut lanes = self.lanes.lock();
+        let freed: usize = lanes.stanzas.iter().map(|delivery| delivery.stanza.size()).sum();
+        lanes.bytes -= freed;
+        stanzas.extend(std::mem::take(&mut lanes.stanzas));
+    }
+
+    /// Takes what is held back: the session is not whom it waits for any more.
+    pub fn take_held(&self) -> Vec<Delivery> {
+        let mut lanes = self.lanes.lock();
+        let held = lanes.held.as_mut().map(|held| std::mem::take(&mut held.stanzas));
+        let held = held.unwrap_or_default();
+        let freed: usize = held.iter().map(|delivery| delivery.stanza.size()).sum();
+        lanes.bytes -= freed;
+        held.into()
+    }
+
     /// Refuses whatever comes from now on, and returns what was left.
-    pub fn close(&self) -> (Vec<Control>, Vec<Delivery>) {
+    pub fn close(&self) -> Left {
         let mut lanes = self.lanes.lock();
         lanes.closed = true;
         lanes.bytes = 0;
         let control = std::mem::take(&mut lanes.control);
-        let mut stanzas = std::mem::take(&mut lanes.stanzas);
-        if let Some(held) = &mut lanes.held {
-            stanzas.append(&mut held.stanzas);
-        }
-        (control, stanzas.into())
+        let stanzas = std::mem::take(&mut lanes.stanzas).into();
+        let held = lanes.held.as_mut().map(|held| std::mem::take(&mut held.stanzas));
+        Left { control, stanzas, held: held.unwrap_or_default().into() }
     }
 
     /// Stanzas waiting, those held back among them.

@@ -9,12 +9,13 @@ use parking_lot::RwLock;
 use xmpp_wire::{IqType, MessageType, Stanza, StanzaCondition, StanzaError, StanzaKind};
 
 use crate::Kernel;
-use crate::hooks::{AccountInbound, Delivering, Flow, Offline, Undelivered};
+use crate::estate::Gate;
+use crate::hooks::{AccountInbound, Age, Delivering, Flow, Offline, Undelivered};
 use crate::host::Host;
 use crate::iq::{At, IqRequest};
-use crate::mailbox::Delivery;
+use crate::mailbox::{Delivery, Refused};
 use crate::session::SessionHandle;
-use crate::sessions::{AccountSessions, bare_str, message_targets};
+use crate::sessions::{AccountSessions, bare_str, message_targets, with_resource};
 
 /// A destination beside the hosts: a component, a room service, another server.
 ///
@@ -136,68 +137,133 @@ impl Kernel {
         }
     }
 
-    /// Hands a stanza to the sessions it is meant for, past the account's hooks.
+    /// Hands a stanza to the sessions it is meant for, past the account's hooks, once older ones have gone there.
     pub async fn deliver_to_sessions(&self, host: &Arc<Host>, delivery: Delivery) {
-        let Some(to) = delivery.stanza.to() else { return };
-        let bare = bare_str(to);
+        match self.offer(delivery, Turn::AfterOlder) {
+            Offered::Taken => {}
+            Offered::Untaken(delivery) => self.without_session(host, delivery, Age::Newest).await,
+            Offered::NotYet(gate, delivery) => {
+                Box::pin(self.deliver_later(host, gate, delivery)).await;
+            }
+        }
+    }
+
+    /// Pushes a stanza into the mailboxes it is meant for.
+    pub(crate) fn offer(&self, mut delivery: Delivery, turn: Turn) -> Offered {
+        let Some(to) = delivery.stanza.to() else { return Offered::Taken };
+        let kind = delivery.stanza.kind();
+        let turn = match kind {
+            StanzaKind::Message(kind) if kind != MessageType::Error => turn,
+            // What is of the moment waits for nothing, and an error may be an answer to what waits.
+            _ if turn == Turn::AfterOlder => Turn::AtOnce,
+            _ => turn,
+        };
         if let Some(resource) = to.resource() {
-            if let Some(session) = self.sessions().find(bare, resource.as_str()) {
-                let Err(delivery) = push(&session, delivery) else { return };
-                return self.without_session(host, delivery).await;
+            let find = |all: &[Arc<SessionHandle>]| with_resource(all, resource.as_str());
+            let session = match self.look(bare_str(to), turn, find) {
+                Ok(session) => session,
+                Err(gate) => return Offered::NotYet(gate, delivery),
+            };
+            match self.push_to_all(session.as_slice(), delivery, turn) {
+                Offered::Untaken(back) => delivery = back,
+                done => return done,
             }
-            return self.without_session(host, delivery).await;
+            if !matches!(kind, StanzaKind::Message(MessageType::Chat | MessageType::Normal)) {
+                return Offered::Untaken(delivery);
+            }
         }
-        let sessions = self.sessions().of(bare);
-        match delivery.stanza.kind() {
-            StanzaKind::Message(kind) => self.message_to_bare(host, kind, sessions, delivery).await,
+        let Some(to) = delivery.stanza.to() else { return Offered::Taken };
+        let targets = |all: &[Arc<SessionHandle>]| match kind {
+            StanzaKind::Message(MessageType::Headline) => message_targets(all, true),
+            StanzaKind::Message(MessageType::Chat | MessageType::Normal) => {
+                message_targets(all, false)
+            }
             StanzaKind::Presence(_) => {
-                for session in sessions.iter().filter(|session| session.priority().is_some()) {
-                    // Presence is not kept for a session that does not read.
-                    drop(push(session, delivery.clone()));
-                }
+                all.iter().filter(|session| session.priority().is_some()).cloned().collect()
             }
-            StanzaKind::Iq(_) => self.deliver_iq_to_account(host, delivery).await,
+            StanzaKind::Message(_) | StanzaKind::Iq(_) => AccountSessions::new(),
+        };
+        match self.look(bare_str(to), turn, targets) {
+            Ok(targets) => self.push_to_all(&targets, delivery, turn),
+            Err(gate) => Offered::NotYet(gate, delivery),
         }
     }
 
-    /// RFC 6121 §8.5.2: a message to the bare JID.
-    async fn message_to_bare(
+    fn look<T>(
         &self,
-        host: &Arc<Host>,
-        kind: MessageType,
-        sessions: AccountSessions,
-        delivery: Delivery,
-    ) {
-        match kind {
-            MessageType::GroupChat => {
-                self.refuse(delivery, StanzaCondition::ServiceUnavailable).await
-            }
-            MessageType::Error => {}
-            MessageType::Chat | MessageType::Normal | MessageType::Headline => {
-                let targets = message_targets(&sessions, kind == MessageType::Headline);
-                if let Some(delivery) = push_to_all(&targets, delivery) {
-                    self.to_offline(host, delivery).await;
-                }
-            }
+        bare: &str,
+        turn: Turn,
+        look: impl FnOnce(&[Arc<SessionHandle>]) -> T,
+    ) -> Result<T, Arc<Gate>> {
+        match turn {
+            Turn::AfterOlder => self.sessions().in_turn(bare, look),
+            Turn::AtOnce | Turn::First => Ok(self.sessions().at_once(bare, look)),
         }
     }
 
-    /// RFC 6121 §8.5.3.2: a full JID without session.
-    async fn without_session(&self, host: &Arc<Host>, delivery: Delivery) {
+    /// Hands a stanza to every target; gives it back when none takes it.
+    ///
+    /// The last target gets the delivery itself: a receipt that is still held here could not be recorded by the one
+    /// session that stores the message (see [`crate::Receipt::record`]).
+    fn push_to_all(
+        &self,
+        targets: &[Arc<SessionHandle>],
+        delivery: Delivery,
+        turn: Turn,
+    ) -> Offered {
+        let Some((last, others)) = targets.split_last() else { return Offered::Untaken(delivery) };
+        let mut delivered = false;
+        for session in others {
+            delivered |= push(session, delivery.clone(), turn).is_ok();
+        }
+        match push(last, delivery, turn) {
+            Err((refused, back)) if !delivered => match self.reason_to_wait(last, refused, turn) {
+                Some(gate) => Offered::NotYet(gate, back),
+                None => Offered::Untaken(back),
+            },
+            _ => Offered::Taken,
+        }
+    }
+
+    /// A session that has just ended, or must, has older messages.
+    fn reason_to_wait(
+        &self,
+        session: &SessionHandle,
+        refused: Refused,
+        turn: Turn,
+    ) -> Option<Arc<Gate>> {
+        if turn != Turn::AfterOlder {
+            return None;
+        }
+        let overflowed = match refused {
+            Refused::Full => self.sessions().overflowed(session),
+            Refused::Closed => None,
+        };
+        overflowed.or_else(|| self.sessions().gate(session.jid().to_bare().as_str()))
+    }
+
+    /// RFC 6121 §8.5.2, §8.5.3.2: what no session takes.
+    pub(crate) async fn without_session(&self, host: &Arc<Host>, delivery: Delivery, age: Age) {
+        let resource = delivery.stanza.to().is_some_and(|to| to.resource().is_some());
         match delivery.stanza.kind() {
-            StanzaKind::Message(kind @ (MessageType::Chat | MessageType::Normal)) => {
-                let sessions = delivery
-                    .stanza
-                    .to()
-                    .map(|to| self.sessions().of(bare_str(to)))
-                    .unwrap_or_default();
-                self.message_to_bare(host, kind, sessions, delivery).await;
+            StanzaKind::Message(MessageType::Chat | MessageType::Normal) => {
+                self.to_offline(host, delivery, age).await;
             }
             // Rooms send to resources that are gone; whether they hear of it is an option of the module that keeps messages.
-            StanzaKind::Message(MessageType::GroupChat) => self.to_offline(host, delivery).await,
+            StanzaKind::Message(MessageType::GroupChat) if resource => {
+                self.to_offline(host, delivery, age).await;
+            }
+            StanzaKind::Message(MessageType::Headline) if !resource => {
+                self.to_offline(host, delivery, age).await;
+            }
+            StanzaKind::Message(MessageType::GroupChat) => {
+                self.refuse(delivery, StanzaCondition::ServiceUnavailable).await;
+            }
+            StanzaKind::Iq(_) if !resource => self.deliver_iq_to_account(host, delivery).await,
             StanzaKind::Iq(IqType::Get | IqType::Set) => {
                 self.bounce(delivery, &StanzaError::new(StanzaCondition::ServiceUnavailable)).await;
             }
+            // Presence is not kept for a session that does not read.
             StanzaKind::Message(MessageType::Headline | MessageType::Error)
             | StanzaKind::Presence(_)
             | StanzaKind::Iq(IqType::Result | IqType::Error) => {}
@@ -205,11 +271,12 @@ impl Kernel {
     }
 
     /// Offers an undeliverable message to whoever keeps such messages, else sends it back.
-    pub async fn to_offline(&self, host: &Arc<Host>, delivery: Delivery) {
+    async fn to_offline(&self, host: &Arc<Host>, delivery: Delivery, age: Age) {
         let Some(account) = delivery.stanza.to().map(Jid::to_bare) else { return };
         let generation = host.generation();
         let mut left = Some(delivery);
-        let mut event = Undelivered { kernel: self, host, account: &account, delivery: &mut left };
+        let mut event =
+            Undelivered { kernel: self, host, account: &account, delivery: &mut left, age };
         generation.chains().run::<Offline>(&mut event).await;
         let Some(delivery) = left else { return };
         // RFC 6121 §8.5.2.2.1: nobody waits for an answer to a headline.
@@ -266,7 +333,7 @@ impl Kernel {
         {
             let own = presence.clone().with_to(session.jid().clone());
             // Presence is not kept for a session that does not read.
-            drop(push(session, own.into()));
+            drop(push(session, own.into(), Turn::AtOnce));
         }
     }
 
@@ -284,22 +351,34 @@ impl Kernel {
     }
 }
 
-/// Hands a message to every target; gives it back when none takes it.
-///
-/// The last target gets the delivery itself: a receipt that is still held here could not be recorded by the one
-/// session that stores the message (see [`crate::Receipt::record`]).
-fn push_to_all(targets: &AccountSessions, delivery: Delivery) -> Option<Delivery> {
-    let Some((last, others)) = targets.split_last() else { return Some(delivery) };
-    let mut delivered = false;
-    for session in others {
-        delivered |= push(session, delivery.clone()).is_ok();
-    }
-    match push(last, delivery) {
-        Err(back) if !delivered => Some(back),
-        _ => None,
-    }
+/// When a stanza goes to the sessions of an account.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// When older ones have gone.
+    AfterOlder,
+    /// Now, behind what is there.
+    AtOnce,
+    /// Now, as it is older than what is new.
+    First,
 }
 
-fn push(session: &SessionHandle, delivery: Delivery) -> Result<(), Delivery> {
-    session.mailbox().push(delivery).map_err(|(_refused, delivery)| delivery)
+/// What became of a stanza for an account.
+pub(crate) enum Offered {
+    /// A session has it.
+    Taken,
+    /// No session takes it.
+    Untaken(Delivery),
+    /// It must wait for older ones.
+    NotYet(Arc<Gate>, Delivery),
+}
+
+fn push(
+    session: &SessionHandle,
+    delivery: Delivery,
+    turn: Turn,
+) -> Result<(), (Refused, Delivery)> {
+    match turn {
+        Turn::AfterOlder | Turn::AtOnce => session.mailbox().push(delivery),
+        Turn::First => session.mailbox().push_ahead_if_room(delivery),
+    }
 }

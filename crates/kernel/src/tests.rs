@@ -17,6 +17,8 @@ use xmpp_wire::{IqType, MessageType, PresenceType, Stanza, StanzaCondition};
 use crate::commands::{Command, CommandTable, Field, Shape, Value, Version, field};
 use crate::*;
 
+mod order;
+
 fn config(hosts: &str) -> settings::Config {
     let text = format!("hosts: [{hosts}]\nlisten: []\nmodules: {{}}\n");
     let source = settings::Source::Text { name: "test".to_owned(), text };
@@ -94,7 +96,7 @@ fn messages_are_held_back_and_count_nevertheless() {
     assert_eq!(ids(&taken(mailbox).1), ["kept", "new", "newer"]);
     let _held = handle.hold_messages();
     mailbox.push(chat("b@example.org", "left").into()).unwrap();
-    assert_eq!(ids(&mailbox.close().1), ["left"], "nothing is lost with the session");
+    assert_eq!(ids(&mailbox.close().held), ["left"], "nothing is lost with the session");
 }
 
 /// RFC 6120 §10.1.
@@ -185,7 +187,7 @@ fn a_closed_mailbox_returns_what_is_left_and_refuses_the_rest() {
     let mailbox = Mailbox::new(MailboxBounds::default());
     mailbox.push(chat("b@example.org", "1").into()).unwrap();
     mailbox.control(Control::Wake).unwrap();
-    let (control, stanzas) = mailbox.close();
+    let Left { control, stanzas, .. } = mailbox.close();
     assert_eq!((control.len(), ids(&stanzas)), (1, vec!["1"]));
     assert_eq!(mailbox.push(chat("b@example.org", "2").into()).unwrap_err().0, Refused::Closed);
     assert!(mailbox.control(Control::Wake).is_err());
@@ -198,7 +200,7 @@ async fn a_sleeping_task_is_woken_and_an_attachment_is_seen_without_being_taken(
     let waiting = handle.clone();
     let attached = AtomicUsize::new(0);
     let task = async {
-        poll_fn(|cx| waiting.mailbox().poll_attach(cx)).await;
+        poll_fn(|cx| waiting.mailbox().poll_given_up(cx)).await;
         attached.store(1, Ordering::SeqCst);
         let (mut control, mut stanzas) = (Vec::new(), Vec::new());
         poll_fn(|cx| waiting.mailbox().poll_take(cx, 10, &mut control, &mut stanzas)).await;
@@ -212,7 +214,7 @@ async fn a_sleeping_task_is_woken_and_an_attachment_is_seen_without_being_taken(
     };
     assert_eq!(tokio::join!(task, sender).0, (1, 1));
     let mut cx = Context::from_waker(Waker::noop());
-    assert_eq!(handle.mailbox().poll_attach(&mut cx), Poll::Pending);
+    assert_eq!(handle.mailbox().poll_given_up(&mut cx), Poll::Pending);
 }
 
 #[test]
@@ -516,7 +518,7 @@ async fn reloads_at_the_same_time_leave_one_configuration_not_a_mixture() {
     assert_eq!(kernel.host("example.org").unwrap().generation().number(), 151);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_happens_is_told_to_the_metrics() {
     let metrics = observe::Metrics::install().unwrap();
     let (kernel, _store) = kernel().await;

@@ -82,6 +82,17 @@ pub struct Undelivered<'e> {
     pub account: &'e BareJid,
     /// The message.
     pub delivery: &'e mut Option<Delivery>,
+    /// Where it belongs among those that are kept.
+    pub age: Age,
+}
+
+/// How old an undelivered message is, compared with those that are kept for the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Age {
+    /// It comes after them.
+    Newest,
+    /// A session that has ended had it before they came (see [`Kernel::bequeath`]).
+    Oldest,
 }
 
 impl HookPoint for Offline {
@@ -127,6 +138,8 @@ session_points! {
     SessionPending "session_pending";
     /// A session was resumed on another connection (XEP-0198 §5).
     SessionResumed "session_resumed";
+    /// A session of before a restart is there again, and waits for its client.
+    SessionRestored "session_restored";
     /// A session is over; its last unavailable presence has been sent.
     SessionClosed "session_closed";
 }

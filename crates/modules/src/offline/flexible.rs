@@ -159,7 +159,7 @@ async fn page(request: &IqRequest, owner: Owner) -> Result<Vec<Row>, StanzaError
     let read = request
         .kernel
         .store()
-        .read(move |query| store::page(query, &owner, 0, COUNT_MAX, BYTES_MAX));
+        .read(move |query| store::page(query, &owner, i64::MIN, COUNT_MAX, BYTES_MAX));
     read.await.map(|(rows, _)| rows).map_err(|error| failed(&error))
 }
 

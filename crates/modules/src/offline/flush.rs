@@ -42,6 +42,8 @@ struct Moving {
     /// Another flush was asked for meanwhile.
     again: bool,
     rows: BTreeSet<i64>,
+    /// The number of the message that was last put before all others while any were on their way.
+    first: Option<i64>,
     /// New messages of the sessions that are flushed to, by session number, go behind the stored ones.
     held: BTreeMap<u64, MessagesHeld>,
 }
@@ -62,6 +64,9 @@ impl Spool {
     }
 
     /// Delivers what an account has, if it has a session that takes messages.
+    ///
+    /// New messages for that session wait from now on. The stored ones are sent once those of a session that has ended
+    /// are among them.
     pub(super) fn flush(self: &Arc<Self>, kernel: &Kernel, owner: &Owner) {
         let Some(target) = self.target(kernel, owner) else { return };
         {
@@ -84,7 +89,7 @@ impl Spool {
 
     /// The session that a message to the bare JID would go to.
     fn target(&self, kernel: &Kernel, owner: &Owner) -> Option<Arc<SessionHandle>> {
-        let mut sessions = kernel.sessions().of(&format!("{}@{}", owner.user, owner.host));
+        let mut sessions = kernel.sessions().of(&owner.account());
         let flexible = self.flexible.lock();
         sessions.retain(|session| !flexible.contains(&session.number()));
         message_targets(&sessions, false).pop()
@@ -98,6 +103,13 @@ impl Spool {
         self.accounts.lock().entry(owner.clone()).or_default().hold(target);
     }
 
+    /// A message was put before all others.
+    pub(super) fn put_first(&self, owner: &Owner, seq: i64) {
+        if let Some(moving) = self.accounts.lock().get_mut(owner) {
+            moving.first = Some(seq);
+        }
+    }
+
     fn claim(&self, owner: &Owner, seq: i64) {
         self.accounts.lock().entry(owner.clone()).or_default().rows.insert(seq);
     }
@@ -108,6 +120,12 @@ impl Spool {
         moving.rows.remove(&seq);
         if moving.rows.is_empty() && !moving.flushing {
             accounts.remove(owner);
+        }
+    }
+
+    fn look_again(&self, owner: &Owner) {
+        if let Some(moving) = self.accounts.lock().get_mut(owner) {
+            moving.again = true;
         }
     }
 
@@ -152,14 +170,21 @@ impl Drop for Flush {
 
 impl Flush {
     /// The session that gets the messages now. What is new waits behind them.
+    ///
+    /// None as well while older ones are on their way to the spool; then everything is looked at again.
     fn target(&self) -> Option<Arc<SessionHandle>> {
         let target = self.spool.target(&self.kernel, &self.owner)?;
         self.spool.hold(&self.owner, &target);
+        if self.kernel.is_in_probate(&self.owner.account()) {
+            self.spool.look_again(&self.owner);
+            return None;
+        }
         Some(target)
     }
 
     async fn run(mut self) {
         loop {
+            self.kernel.probate_over(&self.owner.account()).await;
             if let Err(error) = self.pages().await {
                 tracing::error!(user = %self.owner.user, host = %self.owner.host, %error, "offline messages could not be read; they stay stored");
             }
@@ -171,7 +196,7 @@ impl Flush {
     }
 
     async fn pages(&self) -> Result<(), StoreError> {
-        let mut after = 0;
+        let mut after = i64::MIN;
         loop {
             // Taken before the rows are read: what was on its way then may be gone by now, although it is read.
             let moving = self.spool.moving(&self.owner);
@@ -280,11 +305,20 @@ pub(super) struct SpoolRow {
 impl SpoolRow {
     /// Makes a message stay in the spool if it comes from there; says whether it does.
     pub(super) fn keep(delivery: &Delivery) -> bool {
-        let Some(row) = delivery.receipt.as_ref().and_then(Receipt::acceptance::<Self>) else {
-            return false;
-        };
-        row.kept.store(true, Ordering::Release);
-        true
+        let row = Self::of(delivery);
+        row.inspect(|row| row.kept.store(true, Ordering::Release)).is_some()
+    }
+
+    fn of(delivery: &Delivery) -> Option<&Self> {
+        delivery.receipt.as_ref().and_then(Receipt::acceptance::<Self>)
+    }
+
+    /// The number of a message from the spool which others that are newer were put before.
+    pub(super) fn out_of_place(delivery: &Delivery) -> Option<i64> {
+        let row = Self::of(delivery)?;
+        let accounts = row.page.spool.accounts.lock();
+        let first = accounts.get(&row.page.owner)?.first?;
+        (first < row.seq).then_some(row.seq)
     }
 }
 

@@ -16,8 +16,8 @@ use access::{ShaperRef, Subject};
 use jid::{BareJid, Jid};
 use kernel::commands::Command;
 use kernel::hooks::{
-    AccountEvent, AccountRemoved, Offline, OwnPresence, SelfPresence, SessionClosed,
-    SessionResumed, Stage, Step, Undelivered,
+    AccountEvent, AccountRemoved, Age, Flow, Offline, OwnPresence, SelfPresence, SessionClosed,
+    SessionRestored, SessionResumed, Stage, Step, Undelivered,
 };
 use kernel::{
     At, Delivery, Host, Kernel, Module, Panel, Register, Session, Start, Xep, xep, xmpp_stamp,
@@ -99,7 +99,8 @@ impl Module for OfflineMessages {
     fn register(on: &mut Register<'_, Self>) {
         on.hook::<Offline>(Stage::Archive, Self::undelivered);
         on.hook::<SelfPresence>(Stage::Observe, Self::presence);
-        on.hook::<SessionResumed>(Stage::Observe, Self::resumed);
+        on.hook::<SessionRestored>(Stage::Observe, Self::is_back);
+        on.hook::<SessionResumed>(Stage::Observe, Self::is_back);
         on.hook::<SessionClosed>(Stage::Observe, Self::closed);
         on.hook::<AccountRemoved>(Stage::Observe, Self::removed);
         on.feature(At::Server, ns::MSGOFFLINE);
@@ -143,6 +144,11 @@ fn limit(options: &Section) -> ShaperRef {
 impl OfflineMessages {
     fn undelivered<'a>(&'a self, event: &'a mut Undelivered<'_>) -> Step<'a> {
         let Some(delivery) = event.delivery.as_ref() else { return Step::CONTINUE };
+        if event.age == Age::Oldest
+            && let Some(seq) = SpoolRow::out_of_place(delivery)
+        {
+            return Step::Wait(Box::pin(self.back_to_its_place(event, seq)));
+        }
         if SpoolRow::keep(delivery) {
             // It came from here, its session died, and it is stored still.
             *event.delivery = None;
@@ -158,23 +164,23 @@ impl OfflineMessages {
                 if matches!(exists(event.kernel, event.account).await, Ok(true)) {
                     *event.delivery = None;
                 }
-                kernel::hooks::Flow::Continue
+                Flow::Continue
             })),
             Verdict::Keep => Step::Wait(Box::pin(async move {
                 match exists(event.kernel, event.account).await {
-                    Ok(false) => return kernel::hooks::Flow::Continue,
+                    Ok(false) => return Flow::Continue,
                     Ok(true) => {}
                     Err(error) => {
                         if let Some(delivery) = event.delivery.take() {
                             event.kernel.bounce(delivery, &error).await;
                         }
-                        return kernel::hooks::Flow::Stop;
+                        return Flow::Stop;
                     }
                 }
                 if let Some(delivery) = event.delivery.take() {
-                    self.keep(event.kernel, event.host, event.account, delivery).await;
+                    self.keep(event, delivery).await;
                 }
-                kernel::hooks::Flow::Stop
+                Flow::Stop
             })),
         }
     }
@@ -209,7 +215,27 @@ impl OfflineMessages {
         if keep { Verdict::Keep } else { unwanted }
     }
 
-    async fn keep(&self, kernel: &Kernel, host: &Host, account: &BareJid, delivery: Delivery) {
+    /// A message that is stored still, and newer ones of the same ended session have been put before it.
+    async fn back_to_its_place(&self, event: &mut Undelivered<'_>, seq: i64) -> Flow {
+        let (Some(delivery), Some(owner)) = (event.delivery.take(), owner(event.account)) else {
+            return Flow::Continue;
+        };
+        let whose = owner.clone();
+        let moved = event.kernel.store().write(move |tx| store::move_first(tx, &whose, seq)).await;
+        match moved {
+            Ok(first) => self.spool.put_first(&owner, *first),
+            Err(error) => {
+                tracing::error!(account = %event.account, seq, %error, "an offline message could not be moved before newer ones; it stays stored");
+            }
+        }
+        SpoolRow::keep(&delivery);
+        drop(delivery);
+        self.spool.flush(event.kernel, &owner);
+        Flow::Stop
+    }
+
+    async fn keep(&self, event: &Undelivered<'_>, delivery: Delivery) {
+        let Undelivered { kernel, host, account, age, .. } = *event;
         let Some(owner) = owner(account) else { return };
         let xml = stored_form(&delivery.stanza, host, xmpp_stamp(kernel.clock().wall()));
         let subject = Jid::from(account.clone());
@@ -220,14 +246,17 @@ impl OfflineMessages {
             .limit(Some(MESSAGES_MAX));
         let Delivery { stanza, receipt } = delivery;
         let receipt = Arc::new(receipt);
-        let (shared, whose) = (receipt.clone(), owner.clone());
+        let (shared, whose, spool) = (receipt.clone(), owner.clone(), self.spool.clone());
         let write = kernel.store().write(move |tx| {
             if let Some(limit) = limit
                 && store::has(tx, &whose, limit)?
             {
                 return Ok((false, shared));
             }
-            store::insert(tx, &whose, &xml)?;
+            match age {
+                Age::Newest => store::insert(tx, &whose, &xml)?,
+                Age::Oldest => spool.put_first(&whose, store::insert_first(tx, &whose, &xml)?),
+            }
             if let Some(receipt) = shared.as_ref() {
                 receipt.record(tx)?;
             }
@@ -273,8 +302,8 @@ impl OfflineMessages {
     }
 
     /// A crash may have come between the storing of a message and its delivery. The session goes on without a new
-    /// presence then, so what is left must be looked for here.
-    fn resumed<'a>(&'a self, session: &'a mut &mut Session) -> Step<'a> {
+    /// presence then, so what is left must be looked for here, before it gets anything new.
+    fn is_back<'a>(&'a self, session: &'a mut &mut Session) -> Step<'a> {
         if let Some(owner) = owner(session.account()) {
             self.spool.flush(session.kernel(), &owner);
         }
@@ -295,7 +324,7 @@ impl OfflineMessages {
             {
                 tracing::error!(%account, %error, "the offline messages of a removed account could not be deleted");
             }
-            kernel::hooks::Flow::Continue
+            Flow::Continue
         }))
     }
 }

@@ -1,4 +1,4 @@
-//! Table `spool` (schema.json): messages that wait for their recipients.
+//! Table `spool` (schema.json): messages that wait for their recipients, in the order of `seq`.
 
 use store::{Column, Index, Kind, Query, StoreError, Table, TableSet, Tx};
 
@@ -22,6 +22,13 @@ pub(super) static TABLES: TableSet =
 pub(super) struct Owner {
     pub(super) user: Box<str>,
     pub(super) host: Box<str>,
+}
+
+impl Owner {
+    /// The bare JID.
+    pub(super) fn account(&self) -> String {
+        format!("{}@{}", self.user, self.host)
+    }
 }
 
 /// A stored message.
@@ -55,6 +62,30 @@ pub(super) fn insert(tx: &mut Tx<'_>, owner: &Owner, xml: &str) -> Result<(), St
         &[&owner.user, &owner.host, &xml],
     )?;
     Ok(())
+}
+
+/// Stores a message before all others, and returns its number: numbers may be negative.
+pub(super) fn insert_first(tx: &mut Tx<'_>, owner: &Owner, xml: &str) -> Result<i64, StoreError> {
+    let seq = before_first(tx)?;
+    tx.execute(
+        "INSERT INTO spool (seq, username, server_host, xml) VALUES (?1, ?2, ?3, ?4)",
+        &[&seq, &owner.user, &owner.host, &xml],
+    )?;
+    Ok(seq)
+}
+
+/// Puts a stored message before all others, and returns its new number.
+pub(super) fn move_first(tx: &mut Tx<'_>, owner: &Owner, seq: i64) -> Result<i64, StoreError> {
+    let first = before_first(tx)?;
+    tx.execute(
+        "UPDATE spool SET seq = ?1 WHERE server_host = ?2 AND username = ?3 AND seq = ?4",
+        &[&first, &owner.host, &owner.user, &seq],
+    )?;
+    Ok(first)
+}
+
+fn before_first(query: &mut Query<'_>) -> Result<i64, StoreError> {
+    query.query_one("SELECT coalesce(min(seq), 1) - 1 FROM spool", &[], |row| row.get(0))
 }
 
 /// Messages after `after`, oldest first: at most `count_max`, and no more once `bytes_max` is reached. The second

@@ -21,8 +21,10 @@ const OFFLINE: &str = "mod_offline: {}";
 
 async fn spooled(server: &Server) -> Vec<String> {
     let owner = romeo();
-    let read =
-        server.kernel.store().read(move |query| store::page(query, &owner, 0, 1_000, usize::MAX));
+    let read = server
+        .kernel
+        .store()
+        .read(move |query| store::page(query, &owner, i64::MIN, 1_000, usize::MAX));
     read.await.unwrap().0.into_iter().map(|row| row.xml).collect()
 }
 
@@ -143,6 +145,57 @@ async fn what_comes_back_from_a_dead_session_stays_stored_once() {
     assert_eq!(bodies(&arrived(&handle, 1).await), ["hi"]);
 }
 
+fn said(text: &str) -> Delivery {
+    message("romeo@example.org", &format!("<body>{text}</body>")).into()
+}
+
+async fn stored(server: &Server) -> Vec<String> {
+    let xml = spooled(server).await;
+    let body = |xml: String| {
+        let stanza = Stanza::parse(xml.as_bytes()).unwrap();
+        stanza.child("body", ns::CLIENT).unwrap().parse().text()
+    };
+    xml.into_iter().map(body).collect()
+}
+
+/// RFC 6120 §10.1.
+#[tokio::test]
+async fn what_an_ended_session_had_goes_before_what_is_kept_and_its_held_messages_behind() {
+    let server = Server::start(OFFLINE, &["romeo"]).await;
+    for text in ["4", "5", "6"] {
+        server.kernel.route(said(text)).await;
+    }
+    let (old, _session) = come_online(&server, "one").await;
+    let mut taken = arrived(&old, 3).await.into_iter();
+    let mut next = || taken.next().unwrap();
+    // Among them are stored ones that it got; the journal had others, which are stored no more.
+    let older = vec![said("2"), said("3"), next(), said("4b"), next(), next()];
+    let probate = server.kernel.open_probate(&old);
+    server.kernel.bequeath(&server.host(), older, vec![said("7"), said("8")]).await;
+    assert_eq!(stored(&server).await, ["2", "3", "4", "4b", "5", "6", "7", "8"]);
+    drop(probate);
+    let (new, _session) = come_online(&server, "two").await;
+    let all = arrived(&new, 8).await;
+    assert_eq!(bodies(&all), ["2", "3", "4", "4b", "5", "6", "7", "8"]);
+    drop(all);
+    settle(&server).await;
+    assert!(stored(&server).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_kept_is_sent_once_an_ended_session_has_added_to_it() {
+    let server = Server::start(OFFLINE, &["romeo"]).await;
+    server.kernel.route(said("2")).await;
+    let old = server.session(FullJid::new("romeo@example.org/one").unwrap());
+    let probate = server.kernel.open_probate(old.handle());
+    server.kernel.bequeath(&server.host(), vec![said("1")], Vec::new()).await;
+    let (new, _session) = come_online(&server, "two").await;
+    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    assert!(take(&new).is_empty(), "more may come");
+    drop(probate);
+    assert_eq!(bodies(&arrived(&new, 2).await), ["1", "2"]);
+}
+
 #[tokio::test]
 async fn what_is_new_goes_behind_what_was_kept() {
     let server = Server::start(OFFLINE, &["romeo"]).await;
@@ -176,16 +229,29 @@ async fn what_is_new_goes_behind_what_was_kept() {
 }
 
 #[tokio::test]
-async fn what_a_crash_left_behind_comes_when_the_session_is_resumed() {
+async fn what_a_crash_left_behind_comes_when_the_session_is_there_again_or_is_resumed() {
     let server = Server::start(OFFLINE, &["romeo"]).await;
     let (handle, mut session) = come_online(&server, "one").await;
-    settle(&server).await;
-    let xml = "<message from='juliet@example.org/x'><body>hi</body></message>";
-    server.kernel.store().write(move |tx| store::insert(tx, &romeo(), xml)).await.unwrap();
     let generation = session.generation();
-    let mut resumed = &mut session;
-    generation.chains().run::<SessionResumed>(&mut resumed).await;
-    assert_eq!(bodies(&arrived(&handle, 1).await), ["hi"]);
+    for is_resumed in [false, true] {
+        settle(&server).await;
+        let xml = "<message from='juliet@example.org/x'><body>hi</body></message>";
+        server.kernel.store().write(move |tx| store::insert(tx, &romeo(), xml)).await.unwrap();
+        let mut back = &mut session;
+        if is_resumed {
+            generation.chains().run::<SessionResumed>(&mut back).await;
+        } else {
+            generation.chains().run::<SessionRestored>(&mut back).await;
+        }
+        server.kernel.route(said("new")).await;
+        let mut came = Vec::new();
+        while came.len() < 2 {
+            let more = bodies(&arrived(&handle, 1).await);
+            assert!(!more.is_empty(), "{came:?}");
+            came.extend(more);
+        }
+        assert_eq!(came, ["hi", "new"]);
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! To the client: hooks, stream management, one write a burst.
 
 use kernel::hooks::{Flow, Incoming, UserReceive};
-use kernel::{Delivery, Receipt};
+use kernel::{Delivery, Receipt, message_targets};
 use tokio::time::Instant;
 use xmpp_wire::sm::{Counter, Handled, SmReply};
 use xmpp_wire::{
@@ -66,6 +66,38 @@ impl ClientSession {
             return Next::Go;
         }
         self.enqueue(deliveries, out).await
+    }
+
+    /// Deals with what came before the session had a lower priority, or none. Newer messages may be stored elsewhere.
+    ///
+    /// What it can take is made durable at once: after a crash the senders would repeat these, and only these. What is
+    /// held back for it waits for messages that are stored, of which it may get no more.
+    pub(super) async fn hand_on_messages(&mut self, out: &mut Vec<u8>) -> Next {
+        let handle = self.session.handle().clone();
+        let mut next = Next::Go;
+        if self.sm.is_some() {
+            handle.mailbox().take_stanzas(&mut self.taken);
+            self.filter().await;
+            self.passed = 0;
+            let deliveries = std::mem::take(&mut self.taken);
+            next = self.enqueue(deliveries, out).await;
+        }
+        let kernel = self.session.kernel().clone();
+        let others = kernel.sessions().of(self.session.account().as_str());
+        if !message_targets(&others, false).is_empty() {
+            // They may have the same, and nothing more is stored for later.
+            return next;
+        }
+        let is_for_the_account = |delivery: &Delivery| {
+            matches!(delivery.stanza.kind(), StanzaKind::Message(kind) if kind != MessageType::Error)
+                && delivery.stanza.to().is_some_and(|to| to.resource().is_none())
+        };
+        let (mut held, own): (Vec<_>, Vec<_>) =
+            handle.mailbox().take_held().into_iter().partition(is_for_the_account);
+        held.extend(own.into_iter().filter_map(|one| Some(handle.mailbox().push(one).err()?.1)));
+        let host = self.session.host().clone();
+        kernel.bequeath(&host, Vec::new(), held).await;
+        next
     }
 
     async fn deliver_managed(&mut self, mut out: Vec<u8>) -> Next {

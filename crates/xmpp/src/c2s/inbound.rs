@@ -82,7 +82,9 @@ impl ClientSession {
             return self.render(reply.into_iter().collect(), out).await;
         }
         match (stanza.kind(), stanza.to()) {
-            (StanzaKind::Presence(kind), None) => self.own_presence(kind, stanza).await,
+            (StanzaKind::Presence(kind), None) => {
+                return self.own_presence(kind, stanza, out).await;
+            }
             (StanzaKind::Iq(IqType::Set), to)
                 if to.is_none_or(|to| to.as_str() == self.session.host().name())
                     && is_session(&stanza) =>
@@ -115,19 +117,33 @@ impl ClientSession {
     }
 
     /// Presence without address: the session's own (RFC 6121 §4).
-    async fn own_presence(&mut self, kind: PresenceType, presence: Stanza) {
+    async fn own_presence(
+        &mut self,
+        kind: PresenceType,
+        presence: Stanza,
+        out: &mut Vec<u8>,
+    ) -> Next {
         let next = match kind {
             PresenceType::Available => Some((priority(&presence), presence.clone())),
             PresenceType::Unavailable => None,
             // Nothing else means anything without an address.
-            _ => return,
+            _ => return Next::Go,
         };
         let available = next.is_some();
-        // It is a target for messages from here on, and hooks have yet to bring the older ones.
-        let _held = self.session.handle().hold_messages();
-        let previous = self.session.handle().set_presence(next);
+        let handle = self.session.handle().clone();
+        // Messages may go elsewhere from now on, behind those that it has.
+        let is_less = next.as_ref().map(|(priority, _)| *priority) < handle.priority();
+        let turn = is_less.then(|| self.session.kernel().pause_account(&handle));
+        // Or it is a target for messages from here on, and hooks have yet to bring the older ones.
+        let _held = handle.hold_messages();
+        let previous = handle.set_presence(next);
         if !available && previous.is_none() {
-            return;
+            return Next::Go;
+        }
+        let mut then = Next::Go;
+        if let Some(turn) = turn {
+            then = self.hand_on_messages(out).await;
+            drop(turn);
         }
         if let Some(sm) = &self.sm {
             let interested = self.session.handle().is_interested();
@@ -140,6 +156,7 @@ impl ClientSession {
             // Without rosters there are no contacts, and still the account's own resources (RFC 6121 §4.2.2).
             self.session.kernel().tell_own_resources(self.session.account(), &presence);
         }
+        then
     }
 
     async fn sm_request(

@@ -70,24 +70,22 @@ impl Drop for ClientSession {
     /// However the task ends, nobody must find the session any more, and what it was sent must go elsewhere. After an
     /// orderly end there is nothing left to do; here it is for a panic on the way to that end.
     fn drop(&mut self) {
-        let estate = Estate::of(self);
-        let kernel = self.session.kernel();
-        kernel.sessions().remove(self.session.handle());
-        let mut taken = std::mem::take(&mut self.taken);
-        taken.extend(self.session.handle().mailbox().close().1);
-        // Without a panic the journal outlives the task: the server stops, or never ran.
-        let sm = self.sm.take().filter(|_| std::thread::panicking());
-        if (taken.is_empty() && sm.is_none())
+        let kernel = self.session.kernel().clone();
+        let probate = kernel.open_probate(self.session.handle());
+        let mut estate = Estate::of(self);
+        if !std::thread::panicking() {
+            // The journal outlives the task: the server stops, or the session never ran.
+            estate = estate.without_journal();
+        }
+        if estate.is_empty()
             || kernel.tasks().stopping().has_begun()
             || Handle::try_current().is_err()
         {
             return;
         }
-        self.session.kernel().tasks().spawn("give back", async move {
-            if let Some(sm) = sm {
-                estate.route_unacknowledged(*sm).await;
-            }
-            estate.give_back(taken).await;
+        kernel.tasks().spawn("give back", async move {
+            estate.give_back().await;
+            drop(probate);
         });
     }
 }

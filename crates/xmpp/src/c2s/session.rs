@@ -233,7 +233,8 @@ impl ClientSession {
         end
     }
 
-    /// Writes to the client; a connection that does not take it is given up, at once when the client has another one.
+    /// Writes to the client; a connection that does not take it is given up, at once when the client has another one or
+    /// others wait for the session.
     pub(super) async fn write(&mut self, out: &[u8]) -> bool {
         if out.is_empty() {
             return true;
@@ -243,14 +244,21 @@ impl ClientSession {
         let mut writing = pin!(carrier.write(out, self.send_timeout));
         let write = |cx: &mut Context<'_>| match writing.as_mut().poll(cx) {
             Poll::Ready(written) => Poll::Ready(written.is_ok()),
-            Poll::Pending => mailbox.poll_attach(cx).map(|()| false),
+            Poll::Pending => mailbox.poll_given_up(cx).map(|()| false),
         };
         poll_fn(write).await
     }
 
     async fn control(&mut self, control: Control, out: &mut Vec<u8>) -> Next {
         match control {
-            Control::Close(CloseReason::Stalled) => self.lost().await,
+            Control::Close(CloseReason::Stalled) => {
+                let next = self.lost().await;
+                if matches!(next, Next::Go) {
+                    // What it has not taken yet is written to the journal without waiting for anybody.
+                    self.session.kernel().sessions().has_room(self.session.handle());
+                }
+                next
+            }
             Control::Close(reason) => Next::End(Ending::WithError(stream_error(&reason))),
             // The count itself is in the ledger; this says that an acknowledgement is due.
             Control::Wake => match self.waiting.take() {

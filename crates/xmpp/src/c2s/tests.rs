@@ -335,6 +335,7 @@ async fn a_session_comes_back_after_a_crash_with_what_its_client_lacks() {
     assert_eq!(bench.reboot().await, 1);
     let handle = bench.kernel.sessions().find("b@example.org", "1").unwrap();
     assert_eq!((handle.priority(), handle.is_interested()), (Some(0), true));
+    assert_eq!(handle.info().kind, "restored", "modules hear of it before anything comes");
     let host = bench.kernel.host("example.org").unwrap();
     let registry = StreamMgmt::of(&host.generation()).unwrap();
     assert_eq!(registry.registry().find("R").unwrap().number(), handle.number());
@@ -374,7 +375,7 @@ async fn confirmation_drops_what_the_client_has_and_numbers_the_rest() {
     let mut sm = narrow.sm.take().unwrap();
     sm.unconfirmed = Some(vec![kept(0, "m0"), kept(1, "m1"), kept(2, "m2")]);
     assert!(sm.confirm(Counter::new(0)).await.is_err());
-    let (_, all) = sm.into_unacknowledged();
+    let (_, all, _) = sm.into_unacknowledged();
     assert_eq!(
         all.iter().map(|kept| kept.stanza.id().unwrap()).collect::<Vec<_>>(),
         ["m0", "m1", "m2"]

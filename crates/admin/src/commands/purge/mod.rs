@@ -152,7 +152,7 @@ async fn one_batch(
 async fn delete_expired(kernel: &Kernel) -> Result<Value, CommandError> {
     let now = kernel.clock().unix_seconds();
     for host in kernel.config().hosts() {
-        let mut after = 0;
+        let mut after = i64::MIN;
         loop {
             let whose = host.clone();
             let read = move |query: &mut ::store::Query<'_>| {

@@ -137,6 +137,29 @@ impl Journal {
         Ok(())
     }
 
+    /// Forgets the session, which has no messages that its client lacks.
+    pub(crate) async fn close(&self) {
+        let id = self.id.clone();
+        let closed = self.kernel.store().write(move |tx| store::delete_session(tx, id.as_str()));
+        if let Err(error) = closed.await {
+            tracing::error!(%error, "the end of a session could not be stored");
+        }
+    }
+
+    /// Says that the session is over, before what its client does not have goes elsewhere: after a crash the rest of that
+    /// follows. Neither can the client resume the session then and have it all, nor is what it `acked` among it.
+    pub(crate) async fn mark_ended(&self, acked: Vec<Row>) {
+        let id = self.id.clone();
+        let marked = self.kernel.store().write(move |tx| {
+            acked.iter().try_for_each(|row| store::delete_stanza(tx, id.as_str(), *row))?;
+            store::end_session(tx, id.as_str())
+        });
+        if let Err(error) = marked.await {
+            // A store that does not take this takes none of the messages either: they stay where they are.
+            tracing::error!(%error, "the end of a session could not be stored");
+        }
+    }
+
     /// Turns an unacknowledged message into one that leaves the journal when it has been dealt with elsewhere.
     pub(crate) fn hand_over(&self, ending: &Arc<Ending>, row: Row, stanza: Stanza) -> Delivery {
         let row = JournalRow { ending: ending.clone(), row };

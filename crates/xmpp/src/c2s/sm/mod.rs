@@ -406,12 +406,12 @@ impl Sm {
         }
     }
 
-    /// Everything that the client may not have, oldest first; for the end of the session.
-    pub(crate) fn into_unacknowledged(mut self) -> (Journal, Vec<Kept>) {
+    /// Everything that the client may not have, oldest first, and the rows of what it has; for the end of the session.
+    pub(crate) fn into_unacknowledged(mut self) -> (Journal, Vec<Kept>, Vec<Row>) {
         let mut all = self.unconfirmed.take().unwrap_or_default();
         all.extend(self.queue.drain());
         all.append(&mut self.overflow);
-        (self.journal, all)
+        (self.journal, all, self.acked_rows)
     }
 }
 

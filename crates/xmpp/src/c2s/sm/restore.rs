@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use ::store::StoreError;
 use jid::{BareJid, NodePart, ResourcePart};
+use kernel::hooks::SessionRestored;
 use kernel::{CloseReason, ConnectionInfo, Control, Kernel, MailboxBounds, Session, SessionHandle};
 use std::sync::Arc;
+use tokio::time::Instant;
 use xmpp_wire::sm::{Counter, Ledger};
 use xmpp_wire::{Stanza, StanzaCondition, ns};
 
@@ -45,7 +47,10 @@ pub async fn restore(kernel: &Kernel) -> Result<usize, StoreError> {
         })
         .await?;
     let count = kept.len();
-    let homeless: Vec<_> = kept.into_iter().filter_map(|one| revive(kernel, one)).collect();
+    let mut homeless = Vec::new();
+    for one in kept {
+        homeless.extend(revive(kernel, one).await);
+    }
     let revived = count - homeless.len();
     // Once everybody who may hear of it is there.
     for one in homeless {
@@ -62,14 +67,15 @@ async fn wind_up(kernel: Kernel, kept: Journalled) {
     tracing::warn!(username, host, resource, messages, "a session of before the restart is ended");
     let journal = Journal::new(kernel.clone(), SmId::new(&kept.id)).with_reached(kept.reached);
     let ending = journal.end();
-    let host = kernel.host(host);
-    for (row, text) in kept.queue {
-        let Some(stanza) = readable(&kept.id, &text) else { continue };
-        let delivery = journal.hand_over(&ending, row, stanza);
-        match &host {
-            Some(host) => kernel.deliver_to_sessions(host, delivery).await,
-            None => kernel.refuse(delivery, StanzaCondition::RemoteServerNotFound).await,
-        }
+    let hand_over = |(row, text): (Row, String)| {
+        Some(journal.hand_over(&ending, row, readable(&kept.id, &text)?))
+    };
+    let messages: Vec<_> = kept.queue.into_iter().filter_map(hand_over).collect();
+    if let Some(host) = kernel.host(host) {
+        return kernel.bequeath(&host, messages, Vec::new()).await;
+    }
+    for message in messages {
+        kernel.refuse(message, StanzaCondition::RemoteServerNotFound).await;
     }
 }
 
@@ -80,9 +86,9 @@ fn readable(id: &str, text: &str) -> Option<Stanza> {
 }
 
 /// Lets a session wait for its client; gives back what has no place here any more.
-fn revive(kernel: &Kernel, kept: Journalled) -> Option<Journalled> {
+async fn revive(kernel: &Kernel, kept: Journalled) -> Option<Journalled> {
     let id = SmId::new(&kept.id);
-    let Some(session) = session_of(kernel, &kept.row) else { return Some(kept) };
+    let Some(mut session) = session_of(kernel, &kept.row) else { return Some(kept) };
     let generation = session.generation();
     let Some(module) = StreamMgmt::of(&generation) else { return Some(kept) };
     let handle = session.handle().clone();
@@ -112,7 +118,15 @@ fn revive(kernel: &Kernel, kept: Journalled) -> Option<Journalled> {
         // The crash came while one session of this address took the place of another.
         drop(replaced.mailbox().control(Control::Close(CloseReason::Replaced)));
     }
-    module.registry().add(&id, &handle);
+    if wait.is_zero() {
+        // It ends at once. If it could be resumed before, its client learns what to repeat.
+        let handled = sm.inbound.handled();
+        module.registry().end(&id, session.account(), handled, Instant::now());
+    } else {
+        module.registry().add(&id, &handle);
+        let mut restored = &mut session;
+        generation.chains().run::<SessionRestored>(&mut restored).await;
+    }
     let waiting = ClientSession::waiting(session, SEND_TIMEOUT, sm, wait);
     kernel.tasks().spawn("session", Box::new(waiting).run());
     None

@@ -84,7 +84,7 @@ pub(crate) struct SessionRow {
     pub(crate) username: String,
     pub(crate) host: String,
     pub(crate) resource: String,
-    /// How long it waits for resumption; zero for a session that cannot be resumed.
+    /// How long it waits for resumption; zero for a session that cannot be resumed, or that has ended.
     pub(crate) resume_seconds: i64,
     /// How many stanzas of the client have been handled, modulo 2^32.
     pub(crate) handled: u32,
@@ -113,6 +113,12 @@ pub(crate) fn insert_session(
             &row.interested,
         ],
     )?;
+    Ok(())
+}
+
+/// The session cannot be resumed any more.
+pub(crate) fn end_session(tx: &mut Tx<'_>, id: &str) -> Result<(), StoreError> {
+    tx.execute("UPDATE rookery_sm_session SET resume_seconds = 0 WHERE id = ?", &[&id])?;
     Ok(())
 }
 

@@ -70,6 +70,42 @@ async fn what_an_ended_session_left_reaches_each_other_session_once() {
     drop((delivery, ending));
 }
 
+/// A crash comes while the messages of an ended session go elsewhere.
+#[tokio::test]
+async fn an_ended_session_is_not_there_again_after_a_crash_but_the_rest_of_its_messages_is() {
+    let mut bench = Bench::new().await;
+    let mut old = bench.managed("b@example.org/1", "R", 10).await;
+    let deliveries = ["m0", "m1", "m2", "m3"].map(|id| message(id).into());
+    old.taken = deliveries.into();
+    assert!(matches!(old.deliver(Vec::new()).await, Next::Go));
+    // The client has two of them. The journal is to hear of it with the next message, which does not come.
+    assert!(matches!(old.acknowledged(Counter::new(2)), Next::Go));
+    let heir = bench.handle("b@example.org/2");
+    heir.set_presence(Some((0, Stanza::presence(PresenceType::Available))));
+    bench.kernel.sessions().add(heir.clone());
+    bench.kernel.tasks().spawn("end", old.end(Ending::ByClient));
+    panics::until(async || heir.mailbox().len() == 2).await;
+    let (mut control, mut moved) = (Vec::new(), Vec::new());
+    heir.mailbox().take(1, &mut control, &mut moved);
+    let stored = JournalEntry { row: 0, stanza: message("m2"), receipt: moved.remove(0).receipt };
+    bench.managed("b@example.org/3", "N", 10).await;
+    bench.journal("N").append(vec![stored], Vec::new()).await.unwrap_or_else(|_| panic!());
+    // The crash: one has come to the journal of another session, one is nowhere but in the old one's.
+    assert_eq!(bench.queue("R").await, pairs(&[(3, "m3")]), "not what its client has");
+    let lost = heir.mailbox().close();
+    bench.reboot().await;
+    let host = bench.kernel.host("example.org").unwrap();
+    let module = StreamMgmt::of(&host.generation()).unwrap();
+    let account = heir.jid().to_bare();
+    let now = tokio::time::Instant::now();
+    assert!(module.registry().find("R").is_none(), "it cannot be resumed");
+    assert!(module.registry().last_count("R", &account, now).is_some(), "and its client is told");
+    panics::until(async || bench.sessions().await.len() == 1).await;
+    assert!(bench.queue("R").await.is_empty());
+    assert_eq!(bench.queue("N").await, pairs(&[(0, "m2")]), "once");
+    drop(lost);
+}
+
 #[tokio::test]
 async fn the_journal_forgets_sessions_of_a_host_that_is_gone_and_their_senders_hear_of_it() {
     let mut bench = Bench::new().await;

@@ -1,13 +1,13 @@
 //! A bug in a hook costs the stanza it had, and no other.
 
-use kernel::hooks::{Incoming, Outgoing, Stage, Step, UserReceive, UserSend};
+use kernel::hooks::{Incoming, Outgoing, SessionRestored, Stage, Step, UserReceive, UserSend};
 use kernel::{Module, Register, Start};
 use settings::Problem;
 use xmlstream::RawElement;
 
 use super::*;
 
-/// A module with a bug: it panics over stanzas called "poison".
+/// A module with a bug: it panics over stanzas called "poison". It marks sessions that a restart brings back.
 pub(super) struct Faulty;
 
 impl Module for Faulty {
@@ -21,10 +21,16 @@ impl Module for Faulty {
     fn register(on: &mut Register<'_, Self>) {
         on.hook::<UserReceive>(Stage::Annotate, Self::receive);
         on.hook::<UserSend>(Stage::Annotate, Self::send);
+        on.hook::<SessionRestored>(Stage::Annotate, Self::restored);
     }
 }
 
 impl Faulty {
+    fn restored<'a>(&'a self, session: &'a mut &mut Session) -> Step<'a> {
+        session.handle().set_info(ConnectionInfo { kind: "restored", ..session.handle().info() });
+        Step::CONTINUE
+    }
+
     fn receive<'a>(&'a self, event: &'a mut Incoming<'_>) -> Step<'a> {
         let stanza = &mut *event.stanza;
         Step::Wait(Box::pin(async move {
