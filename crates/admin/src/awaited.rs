@@ -33,18 +33,6 @@ pub const AWAITED: &[Awaited] = &[
             "announce_send_online",
         ],
     },
-    Awaited {
-        capability: "backup and migration of databases",
-        commands: &[
-            "export_db",
-            "export_db_abort",
-            "export_db_ext",
-            "export_db_status",
-            "import_db",
-            "import_db_abort",
-            "import_db_status",
-        ],
-    },
     Awaited { capability: "banning of addresses (mod_fail2ban)", commands: &["unban_ip"] },
     Awaited {
         capability: "certificates by ACME",

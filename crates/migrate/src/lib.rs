@@ -16,6 +16,8 @@ mod private;
 mod prosody;
 mod report;
 mod roster;
+mod rows;
+mod serialized;
 mod sink;
 mod spool;
 mod sql;
@@ -25,4 +27,5 @@ mod words;
 
 pub use migration::Migration;
 pub use report::{MigrateError, Report};
+pub use serialized::{Exporting, Format, Importing};
 pub use tables::{Tables, sqlite_schema, tables};

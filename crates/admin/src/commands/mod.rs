@@ -10,6 +10,7 @@ mod kindly;
 mod passwords;
 mod presence;
 mod purge;
+mod serialized;
 mod server;
 mod session;
 mod stanza;
@@ -69,6 +70,13 @@ pub const COMMANDS: &[Command] = &[
     data::IMPORT_PROSODY,
     data::LOAD,
     data::PRINT_SQL_SCHEMA,
+    serialized::EXPORT_DB,
+    serialized::EXPORT_DB_ABORT,
+    serialized::EXPORT_DB_EXT,
+    serialized::EXPORT_DB_STATUS,
+    serialized::IMPORT_DB,
+    serialized::IMPORT_DB_ABORT,
+    serialized::IMPORT_DB_STATUS,
     purge::ABORT_DELETE_OLD_MESSAGES,
     purge::DELETE_EXPIRED_MESSAGES,
     purge::DELETE_OLD_MESSAGES,
