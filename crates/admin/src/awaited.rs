@@ -223,10 +223,6 @@ pub const REFUSED: &[Refused] = &[
         commands: &["get_cookie"],
     },
     Refused {
-        reason: "a configuration written as Erlang terms is not read; convert it with an old ejabberd",
-        commands: &["convert_to_yaml"],
-    },
-    Refused {
         reason: "the server makes its tables, and brings those of ejabberd up to date, by itself at the start",
         commands: &["update_sql"],
     },

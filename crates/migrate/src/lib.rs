@@ -10,6 +10,7 @@ mod jabberd14;
 mod lua;
 mod migration;
 mod mnesia;
+mod old_config;
 mod passwords;
 mod piefxis;
 mod private;
@@ -26,6 +27,7 @@ mod vcard;
 mod words;
 
 pub use migration::Migration;
+pub use old_config::OldConfig;
 pub use report::{MigrateError, Report};
 pub use serialized::{Exporting, Format, Importing};
 pub use tables::{Tables, sqlite_schema, tables};

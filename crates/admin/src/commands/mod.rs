@@ -3,6 +3,7 @@
 mod accounts;
 mod backup;
 mod bans;
+mod convert;
 mod data;
 mod documentation;
 mod dump;
@@ -38,6 +39,7 @@ pub const COMMANDS: &[Command] = &[
     bans::GET_BAN_DETAILS,
     bans::LIST_BANNED,
     bans::UNBAN_ACCOUNT,
+    convert::CONVERT_TO_YAML,
     dump::DUMP_CONFIG,
     kindly::EVACUATE_KINDLY,
     kindly::RESTART_KINDLY,
