@@ -67,7 +67,7 @@ def conditions(lists: dict[str, object]) -> dict[str, list[str]]:
         for entry in body if isinstance(body, list) else [body]:
             for kind, values in entry.items() if isinstance(entry, dict) else [(entry, [])]:
                 for value in values if isinstance(values, list) else [values]:
-                    if kind == "user" and isinstance(value, dict):
+                    if kind in ("user", "shared_group") and isinstance(value, dict):
                         value = "@".join(*value.items())
                     parts.append(f"{kind} {value}")
         found[name] = sorted(parts)

@@ -21,7 +21,9 @@ const OF_ONE: [&str; 11] = [
     "ip",
 ];
 /// Conditions of two texts, which are a map of one to the other.
-const OF_TWO: [&str; 5] = ["user_regexp", "user_glob", "node_regexp", "node_glob", "shared_group"];
+const OF_TWO: [&str; 4] = ["user_regexp", "user_glob", "node_regexp", "node_glob"];
+/// Conditions of a name and its host, which are written as an address.
+const OF_ADDRESS: [&str; 2] = ["user", "shared_group"];
 /// Names that are built in.
 const RESERVED_ACLS: [&str; 2] = ["all", "none"];
 const RESERVED_SHAPERS: [&str; 4] = ["none", "infinite", "unlimited", "infinity"];
@@ -85,8 +87,11 @@ impl Rules {
             (_, Some([kind, one])) if kind.as_atom().is_some_and(|kind| OF_ONE.contains(&kind)) => {
                 pair(word(kind.as_atom()?), quoted(text(one)?))
             }
-            (_, Some([kind, user, server])) if kind.as_atom() == Some("user") => {
-                pair(word("user"), quoted(format!("{}@{}", text(user)?, text(server)?)))
+            (_, Some([kind, name, host]))
+                if kind.as_atom().is_some_and(|kind| OF_ADDRESS.contains(&kind)) =>
+            {
+                let address = format!("{}@{}", text(name)?, text(host)?);
+                pair(word(kind.as_atom()?), quoted(address))
             }
             (_, Some([kind, one, two]))
                 if kind.as_atom().is_some_and(|kind| OF_TWO.contains(&kind)) =>

@@ -19,9 +19,15 @@ fn yaml(text: &str) -> OldConfig {
 
 fn loaded(old: &OldConfig) -> settings::Loaded {
     let source = Source::Text { name: "out.yml".to_owned(), text: old.yaml.clone() };
-    settings::load(&source, &Inputs::default()).unwrap_or_else(|problems| {
+    let loaded = settings::load(&source, &Inputs::default()).unwrap_or_else(|problems| {
         panic!("{}\n{}", problems.render(false), old.yaml);
-    })
+    });
+    for host in loaded.config.hosts() {
+        let read = access::Access::from_config(&loaded.config, Some(host));
+        let (_, notes) = read.unwrap_or_else(|problems| panic!("{problems:?}\n{}", old.yaml));
+        assert_eq!(notes, [], "{}", old.yaml);
+    }
+    loaded
 }
 
 fn sample() -> OldConfig {
@@ -250,7 +256,12 @@ proptest::proptest! {
         )
     ) {
         let terms = terms.iter().map(|(name, parts)| format!("{{{name},{}}}.\n", parts.join(",")));
-        let old = yaml(&terms.collect::<String>());
+        let text = format!("{{hosts, [\"h\"]}}.\n{}", terms.collect::<String>());
+        let Ok(old) = read(&[("ejabberd.cfg", &text)]) else {
+            // A macro within itself.
+            proptest::prop_assert!(text.contains("define_macro"), "{}", text);
+            return Ok(());
+        };
         let source = Source::Text { name: "out.yml".to_owned(), text: old.yaml.clone() };
         if let Err(problems) = settings::load(&source, &Inputs::default()) {
             let text = problems.render(false);
