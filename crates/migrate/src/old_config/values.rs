@@ -44,12 +44,12 @@ pub(super) fn items(term: &Term) -> Option<&[Term]> {
 pub(super) fn address(parts: &[Term]) -> Option<String> {
     let numbers: Option<Vec<u16>> =
         parts.iter().map(|part| u16::try_from(part.as_integer()?).ok()).collect();
-    match numbers?.as_slice() {
-        &[a, b, c, d] => {
+    match *numbers?.as_slice() {
+        [a, b, c, d] => {
             let byte = |number: u16| u8::try_from(number).ok();
             Some(Ipv4Addr::new(byte(a)?, byte(b)?, byte(c)?, byte(d)?).to_string())
         }
-        &[a, b, c, d, e, f, g, h] => Some(Ipv6Addr::new(a, b, c, d, e, f, g, h).to_string()),
+        [a, b, c, d, e, f, g, h] => Some(Ipv6Addr::new(a, b, c, d, e, f, g, h).to_string()),
         _ => None,
     }
 }
