@@ -27,19 +27,19 @@ impl Named<'_> {
     }
 }
 
-/// Shows the rows of a host, or of one of its accounts, in a table; a table that is not there has none.
+/// Shows the rows of an account in a table; a table that is not there has none.
 pub(crate) fn rows_of(
     query: &mut Query<'_>,
     tables: &Tables,
     table: &str,
-    (host, user): (&str, Option<&str>),
+    (host, user): (&str, &str),
     mut row: impl FnMut(&Named<'_>) -> Result<bool, StoreError>,
 ) -> Result<(), StoreError> {
     let Some(table) = tables.get(table) else { return Ok(()) };
     let layout = tables.layout();
     let columns: Vec<&str> = table.columns_in(layout).map(|column| column.name).collect();
-    let mut whose: Vec<Cell<'_>> = vec![("server_host", Value::Text(host))];
-    whose.extend(user.map(|user| ("username", Value::Text(user))));
+    let whose: [Cell<'_>; 2] =
+        [("server_host", Value::Text(host)), ("username", Value::Text(user))];
     query.rows_of(table, layout, &whose, |values| row(&Named { columns: &columns, values }))
 }
 

@@ -149,7 +149,7 @@ impl User<'_, '_> {
         table: &str,
         row: impl FnMut(&Named<'_>) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
-        rows_of(self.query, self.tables, table, (self.host, Some(self.name)), row)
+        rows_of(self.query, self.tables, table, (self.host, self.name), row)
     }
 
     /// Puts clear text into the attribute, and gives the elements of verifiers.

@@ -192,25 +192,31 @@ impl<W: io::Write> Walk<'_, '_, W> {
         }
     }
 
-    /// Makes a record of each row of a table; `values` gives what follows the name of the account, and nothing of a
-    /// row that nobody could have read either.
+    /// Makes a record of each row of a table, an account after the other: all of a host at once would have to be sorted in
+    /// memory. `values` gives what follows the name of the account, and nothing of a row that nobody could have read
+    /// either.
     fn each(
         &mut self,
         subject: &'static Subject,
-        table: &str,
+        table: &'static str,
         values: impl Fn(&Named<'_>) -> Result<Option<Vec<Plain>>, StoreError>,
     ) -> Result<(), StoreError> {
-        let Self { query, tables, host, out, written, job } = self;
-        rows_of(query, tables, table, (host, None), |row| {
-            let user = row.text("username")?;
-            let Some(mut more) = values(row)? else {
-                tracing::warn!(user, table, "a stored row cannot be read and is not exported");
-                return Ok(true);
-            };
-            more.insert(0, Plain::text(user));
-            *written = out.put(host, &Record { kind: subject.kind, values: more });
-            job.count(1);
-            Ok(written.is_ok() && job.state() == JobState::Working)
+        self.accounts(table, |walk, name| {
+            let Walk { query, tables, host, out, written, job } = walk;
+            rows_of(query, tables, table, (host, name), |row| {
+                let Some(mut more) = values(row)? else {
+                    tracing::warn!(
+                        user = name,
+                        table,
+                        "a stored row cannot be read and is not exported"
+                    );
+                    return Ok(true);
+                };
+                more.insert(0, Plain::text(name));
+                *written = out.put(host, &Record { kind: subject.kind, values: more });
+                job.count(1);
+                Ok(written.is_ok() && job.state() == JobState::Working)
+            })
         })
     }
 
@@ -220,9 +226,7 @@ impl<W: io::Write> Walk<'_, '_, W> {
         name: &str,
         mut row: impl FnMut(&Named<'_>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        rows_of(self.query, self.tables, table, (self.host, Some(name)), |it| {
-            row(it).map(|()| true)
-        })
+        rows_of(self.query, self.tables, table, (self.host, name), |it| row(it).map(|()| true))
     }
 
     fn passwords(&mut self, name: &str) -> Result<(), StoreError> {
