@@ -1,7 +1,7 @@
 # Written from the command table; refresh with: UPDATE_DOCS=1 cargo test -p server
 _rookeryctl_options='--auth --config --config-dir --ctl-config --help --logs --no-timeout --node --spool --version'
-_rookeryctl_words='abort_delete_old_messages add_rosteritem backup ban_account change_password check_account check_password check_password_hash clear_cache completion connected_users connected_users_info connected_users_number connected_users_vhost convert_to_scram count_banned delete_expired_messages delete_old_messages delete_old_messages_batch delete_old_messages_status delete_old_users delete_old_users_vhost delete_rosteritem dump dump_config dump_table echo echo3 evacuate_kindly export2sql export_piefxis export_piefxis_host foreground foreground-quiet gc gen_html_doc_for_commands gen_markdown_doc_for_commands gen_markdown_doc_for_tags get_ban_details get_last get_loglevel get_offline_count get_offline_messages get_presence get_roster get_roster_count get_vcard get_vcard2 get_vcard2_multi halt help import_dir import_file import_piefxis import_prosody install_fallback kick_session kick_user kick_users list_banned list_certificates list_cluster list_cluster_detailed live load man num_resources ping print_sql_schema private_get private_set process_rosteritems push_alltoall push_roster push_roster_all register registered_users registered_vhosts reload_config reopen_log resource_num restart restart_kindly restore rotate_log send_message send_stanza send_stanza_c2s set_last set_loglevel set_nickname set_presence set_vcard set_vcard2 set_vcard2_multi start started stats stats_host status status_list status_list_host status_num status_num_host stop stop_kindly stopped unban_account unregister user_resources user_sessions_info'
-_rookeryctl_tags='accounts acme async cluster config documentation ejabberdctl internal last logs mnesia offline private purge roster server session sql stanza statistics vcard'
+_rookeryctl_words='abort_delete_old_messages add_rosteritem backup ban_account change_password check_account check_password check_password_hash clear_cache completion connected_users connected_users_info connected_users_number connected_users_vhost convert_to_scram convert_to_yaml count_banned delete_expired_messages delete_old_messages delete_old_messages_batch delete_old_messages_status delete_old_users delete_old_users_vhost delete_rosteritem dump dump_config dump_table echo echo3 evacuate_kindly export2sql export_db export_db_abort export_db_ext export_db_status export_piefxis export_piefxis_host foreground foreground-quiet gc gen_html_doc_for_commands gen_markdown_doc_for_commands gen_markdown_doc_for_tags get_ban_details get_last get_loglevel get_offline_count get_offline_messages get_presence get_roster get_roster_count get_vcard get_vcard2 get_vcard2_multi halt help import_db import_db_abort import_db_status import_dir import_file import_piefxis import_prosody install_fallback kick_session kick_user kick_users list_banned list_certificates list_cluster list_cluster_detailed live load man num_resources ping print_sql_schema private_get private_set process_rosteritems push_alltoall push_roster push_roster_all register registered_users registered_vhosts reload_config reopen_log resource_num restart restart_kindly restore rotate_log send_message send_stanza send_stanza_c2s set_last set_loglevel set_nickname set_presence set_vcard set_vcard2 set_vcard2_multi start started stats stats_host status status_list status_list_host status_num status_num_host stop stop_kindly stopped unban_account unregister user_resources user_sessions_info'
+_rookeryctl_tags='accounts acme async cluster config db documentation ejabberdctl internal last logs mnesia offline private purge roster server session sql stanza statistics vcard'
 _rookeryctl_arguments() {
     case $1 in
         abort_delete_old_messages) REPLY='host' ;;
@@ -14,6 +14,7 @@ _rookeryctl_arguments() {
         check_password_hash) REPLY='user host passwordhash hashmethod' ;;
         connected_users_vhost) REPLY='host' ;;
         convert_to_scram) REPLY='host' ;;
+        convert_to_yaml) REPLY='in out' ;;
         count_banned) REPLY='host' ;;
         delete_old_messages) REPLY='days' ;;
         delete_old_messages_batch) REPLY='host days batch_size rate' ;;
@@ -28,6 +29,10 @@ _rookeryctl_arguments() {
         echo3) REPLY='first second sentence' ;;
         evacuate_kindly) REPLY='delay announcement' ;;
         export2sql) REPLY='host file' ;;
+        export_db) REPLY='host dir' ;;
+        export_db_abort) REPLY='host' ;;
+        export_db_ext) REPLY='host dir modules type' ;;
+        export_db_status) REPLY='host' ;;
         export_piefxis) REPLY='dir' ;;
         export_piefxis_host) REPLY='dir host' ;;
         gen_html_doc_for_commands) REPLY='file regexp examples' ;;
@@ -43,6 +48,9 @@ _rookeryctl_arguments() {
         get_vcard) REPLY='user host name' ;;
         get_vcard2) REPLY='user host name subname' ;;
         get_vcard2_multi) REPLY='user host name subname' ;;
+        import_db) REPLY='host dir' ;;
+        import_db_abort) REPLY='host' ;;
+        import_db_status) REPLY='host' ;;
         import_dir) REPLY='file' ;;
         import_file) REPLY='file' ;;
         import_piefxis) REPLY='file' ;;

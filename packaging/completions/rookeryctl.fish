@@ -21,6 +21,8 @@ function __rookeryctl_arguments
             printf 'host\n'
         case convert_to_scram
             printf 'host\n'
+        case convert_to_yaml
+            printf 'in\nout\n'
         case count_banned
             printf 'host\n'
         case delete_old_messages
@@ -49,6 +51,14 @@ function __rookeryctl_arguments
             printf 'delay\nannouncement\n'
         case export2sql
             printf 'host\nfile\n'
+        case export_db
+            printf 'host\ndir\n'
+        case export_db_abort
+            printf 'host\n'
+        case export_db_ext
+            printf 'host\ndir\nmodules\ntype\n'
+        case export_db_status
+            printf 'host\n'
         case export_piefxis
             printf 'dir\n'
         case export_piefxis_host
@@ -79,6 +89,12 @@ function __rookeryctl_arguments
             printf 'user\nhost\nname\nsubname\n'
         case get_vcard2_multi
             printf 'user\nhost\nname\nsubname\n'
+        case import_db
+            printf 'host\ndir\n'
+        case import_db_abort
+            printf 'host\n'
+        case import_db_status
+            printf 'host\n'
         case import_dir
             printf 'file\n'
         case import_file
@@ -266,6 +282,8 @@ for tool in rookeryctl ejabberdctl
     complete -c $tool -n '__rookeryctl_after help' -a connected_users_vhost -d 'Get the list of established sessions in a vhost'
     complete -c $tool -n __rookeryctl_at_command -a convert_to_scram -d 'Replace the passwords of a host that are stored in clear by SCRAM verifiers'
     complete -c $tool -n '__rookeryctl_after help' -a convert_to_scram -d 'Replace the passwords of a host that are stored in clear by SCRAM verifiers'
+    complete -c $tool -n __rookeryctl_at_command -a convert_to_yaml -d 'Make a new ejabberd.yml from an old ejabberd.cfg of Erlang terms'
+    complete -c $tool -n '__rookeryctl_after help' -a convert_to_yaml -d 'Make a new ejabberd.yml from an old ejabberd.cfg of Erlang terms'
     complete -c $tool -n __rookeryctl_at_command -a count_banned -d 'Count the banned accounts of a host, or of all'
     complete -c $tool -n '__rookeryctl_after help' -a count_banned -d 'Count the banned accounts of a host, or of all'
     complete -c $tool -n __rookeryctl_at_command -a delete_expired_messages -d 'Delete offline messages whose own time limit (XEP-0023) is over'
@@ -296,6 +314,14 @@ for tool in rookeryctl ejabberdctl
     complete -c $tool -n '__rookeryctl_after help' -a evacuate_kindly -d 'Announce to everybody that they must leave, wait DELAY seconds, then end all sessions'
     complete -c $tool -n __rookeryctl_at_command -a export2sql -d 'Write the data of a host as SQL for ejabberd\'s tables'
     complete -c $tool -n '__rookeryctl_after help' -a export2sql -d 'Write the data of a host as SQL for ejabberd\'s tables'
+    complete -c $tool -n __rookeryctl_at_command -a export_db -d 'Write the data of a host into files that import_db reads, in the background'
+    complete -c $tool -n '__rookeryctl_after help' -a export_db -d 'Write the data of a host into files that import_db reads, in the background'
+    complete -c $tool -n __rookeryctl_at_command -a export_db_abort -d 'End the export of a host\'s data'
+    complete -c $tool -n '__rookeryctl_after help' -a export_db_abort -d 'End the export of a host\'s data'
+    complete -c $tool -n __rookeryctl_at_command -a export_db_ext -d 'Write the data of chosen modules of a host into files, as terms or as JSON, in the background'
+    complete -c $tool -n '__rookeryctl_after help' -a export_db_ext -d 'Write the data of chosen modules of a host into files, as terms or as JSON, in the background'
+    complete -c $tool -n __rookeryctl_at_command -a export_db_status -d 'How far the export of a host\'s data is'
+    complete -c $tool -n '__rookeryctl_after help' -a export_db_status -d 'How far the export of a host\'s data is'
     complete -c $tool -n __rookeryctl_at_command -a export_piefxis -d 'Export the accounts of all hosts to files of XEP-0227 in a folder'
     complete -c $tool -n '__rookeryctl_after help' -a export_piefxis -d 'Export the accounts of all hosts to files of XEP-0227 in a folder'
     complete -c $tool -n __rookeryctl_at_command -a export_piefxis_host -d 'Export the accounts of a host to files of XEP-0227 in a folder'
@@ -338,6 +364,12 @@ for tool in rookeryctl ejabberdctl
     complete -c $tool -n '__rookeryctl_after help' -a halt -d 'End the server at once, with exit status 1; clients are not told'
     complete -c $tool -n __rookeryctl_at_command -a help -d 'Explain commands: help [tags | commands | TAG | COMMAND | GLOB]'
     complete -c $tool -n '__rookeryctl_after help' -a help -d 'Explain commands: help [tags | commands | TAG | COMMAND | GLOB]'
+    complete -c $tool -n __rookeryctl_at_command -a import_db -d 'Read the files of export_db, of this server or of ejabberd, into a host, in the background'
+    complete -c $tool -n '__rookeryctl_after help' -a import_db -d 'Read the files of export_db, of this server or of ejabberd, into a host, in the background'
+    complete -c $tool -n __rookeryctl_at_command -a import_db_abort -d 'End the import of a host\'s data'
+    complete -c $tool -n '__rookeryctl_after help' -a import_db_abort -d 'End the import of a host\'s data'
+    complete -c $tool -n __rookeryctl_at_command -a import_db_status -d 'How far the import of a host\'s data is'
+    complete -c $tool -n '__rookeryctl_after help' -a import_db_status -d 'How far the import of a host\'s data is'
     complete -c $tool -n __rookeryctl_at_command -a import_dir -d 'Import the accounts of a host from a spool folder of jabberd 1.4'
     complete -c $tool -n '__rookeryctl_after help' -a import_dir -d 'Import the accounts of a host from a spool folder of jabberd 1.4'
     complete -c $tool -n __rookeryctl_at_command -a import_file -d 'Import an account from a spool file of jabberd 1.4'
@@ -463,6 +495,7 @@ for tool in rookeryctl ejabberdctl
     complete -c $tool -n '__rookeryctl_after help' -a async
     complete -c $tool -n '__rookeryctl_after help' -a cluster
     complete -c $tool -n '__rookeryctl_after help' -a config
+    complete -c $tool -n '__rookeryctl_after help' -a db
     complete -c $tool -n '__rookeryctl_after help' -a documentation
     complete -c $tool -n '__rookeryctl_after help' -a ejabberdctl
     complete -c $tool -n '__rookeryctl_after help' -a internal

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Data from Debian's ejabberd 23.01 to Rookery and back: dump, XEP-0227, SQL; and restores under `kill -9`.
+Files of `export_db`, which 23.01 does not have, go from Rookery through a real Erlang to another Rookery.
 
     data.py --bin target/debug
 
@@ -9,9 +10,11 @@ Accounts are made in ejabberd, brought to Rookery by each form, compared, export
 from __future__ import annotations
 
 import argparse
+import json
 import pathlib
 import shutil
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
@@ -146,6 +149,68 @@ def sql(rookery: Subject, target: pathlib.Path) -> None:
             check(f"SQL: {table}", theirs == sorted(rows(rookery, f"SELECT * FROM {table}"), key=str), theirs)
 
 
+# Reads every batch of a file as Erlang does and writes the same records, each in a batch of its own.
+REWRITE = """
+    Rewrite = fun Next(<<>>, _) -> ok;
+        Next(<<"dbdb", Length:32/unsigned-little-integer, Batch:Length/binary, Rest/binary>>, Out) ->
+            [begin Bytes = term_to_binary([Record], [{minor_version, 1}]),
+                   ok = file:write(Out, [<<"dbdb", (byte_size(Bytes)):32/unsigned-little-integer>>, Bytes]),
+                   io:format("~0p~n", [Record])
+             end || Record <- binary_to_term(Batch)],
+            Next(Rest, Out)
+        end,
+    [Folder] = init:get_plain_arguments(),
+    [begin {ok, Bytes} = file:read_file(Path),
+           {ok, Out} = file:open(Path, [write, raw]),
+           Rewrite(Bytes, Out)
+     end || Path <- filelib:wildcard(Folder ++ "/*.dbser")],
+    halt().
+"""
+
+
+def ended(rookery: Subject, direction: str) -> str:
+    """The status of an export or import that has ended."""
+    for _ in range(200):
+        status = run(rookery, f"{direction}_status", HOST).strip()
+        if not status.startswith("Operation in progress"):
+            return status
+        time.sleep(0.05)
+    return status
+
+
+def serialized(text: str, binaries: pathlib.Path) -> None:
+    """Files of export_db: out, through Erlang, and in."""
+    with make("rookery", text, binaries) as one:
+        one.start()
+        fill(one)
+        terms, objects = folder(one, "terms"), folder(one, "objects")
+        run(one, "export_db", HOST, str(terms))
+        done = ended(one, "export_db")
+        check("export_db", done.startswith("Operation was completed after exporting 8 records: 'Exported "), done)
+        run(one, "export_db_ext", HOST, str(objects), "all", "json")
+        check("export_db_ext", "completed after exporting 8 records" in ended(one, "export_db"))
+        lines = [line for path in objects.iterdir() for line in path.read_text().splitlines() if line]
+        kinds = sorted(json.loads(line)["type"] for line in lines)
+        check("JSON", len(kinds) == 8 and kinds[-1] == "serialize_roster_v1", kinds)
+        modes = {oct(path.stat().st_mode & 0o777) for path in (*terms.iterdir(), *objects.iterdir())}
+        check("modes", modes == {"0o600"}, modes)
+        read = subprocess.run(
+            ["erl", "-noshell", "-eval", REWRITE, "-extra", str(terms)], capture_output=True, text=True, check=False
+        )
+        roster = '{serialize_roster_v1,<<"talk.test">>,<<"romeo">>'
+        check("Erlang reads the terms", read.returncode == 0 and roster in read.stdout, read.stdout + read.stderr)
+        for source in (terms, objects):
+            with make("rookery", text, binaries) as two:
+                two.start()
+                files = hand_over(source, two)
+                for _ in range(2):
+                    run(two, "import_db", HOST, str(files))
+                    done = ended(two, "import_db")
+                    check(f"import_db of {source.name}", "completed after importing 8 records" in done, done)
+                same_as_filled(two, source.name)
+                check("last", ("1700000000", "gone fishing") in rows(two, "SELECT seconds, state FROM last"))
+
+
 def killed(text: str, binaries: pathlib.Path) -> None:
     """`kill -9` while data is restored and loaded: the server starts, with the old data or the new."""
     with make("rookery", text, binaries) as rookery:
@@ -180,6 +245,7 @@ def main() -> None:
     parser.add_argument("--bin", type=pathlib.Path, default=pathlib.Path("target/debug"))
     binaries = parser.parse_args().bin.resolve()
     text = (CLIENTS / "ejabberd.yml").read_text()
+    serialized(text, binaries)
     there_and_back(text, binaries)
     killed(text, binaries)
 

@@ -119,7 +119,8 @@ fn turn(root: &Path) -> Result<(), String> {
 /// The same control commands to ejabberd and to us.
 fn oracle(root: &Path) -> Result<(), String> {
     script(root, "tests/oracle/run.py", &[])?;
-    script(root, "tests/oracle/data.py", &[])
+    script(root, "tests/oracle/data.py", &[])?;
+    script(root, "tests/oracle/old_config.py", &[])
 }
 
 /// Real Erlang nodes, and Debian's own control script, against the Erlang door.

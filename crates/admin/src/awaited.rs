@@ -33,18 +33,6 @@ pub const AWAITED: &[Awaited] = &[
             "announce_send_online",
         ],
     },
-    Awaited {
-        capability: "backup and migration of databases",
-        commands: &[
-            "export_db",
-            "export_db_abort",
-            "export_db_ext",
-            "export_db_status",
-            "import_db",
-            "import_db_abort",
-            "import_db_status",
-        ],
-    },
     Awaited { capability: "banning of addresses (mod_fail2ban)", commands: &["unban_ip"] },
     Awaited {
         capability: "certificates by ACME",
@@ -233,10 +221,6 @@ pub const REFUSED: &[Refused] = &[
     Refused {
         reason: "the Erlang cookie is a secret; read it from the file .erlang.cookie as the user who may",
         commands: &["get_cookie"],
-    },
-    Refused {
-        reason: "a configuration written as Erlang terms is not read; convert it with an old ejabberd",
-        commands: &["convert_to_yaml"],
     },
     Refused {
         reason: "the server makes its tables, and brings those of ejabberd up to date, by itself at the start",

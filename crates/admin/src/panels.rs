@@ -98,7 +98,7 @@ pub const PANELS: &[Panel] = &[
         place: Place::Node,
         page: "config-file",
         title: "Configuration File",
-        commands: &["dump_config", "reload_config"],
+        commands: &["convert_to_yaml", "dump_config", "reload_config"],
         ..Panel::PLAIN
     },
     Panel {

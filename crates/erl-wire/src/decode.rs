@@ -84,6 +84,59 @@ pub fn decode_prefix(bytes: &[u8], limits: Limits) -> Result<(Term, &[u8]), Deco
     Ok((term, decoder.bytes.0))
 }
 
+/// Begins to read a list, with its version byte, that fills `bytes`: its items come one at a time, so that no more than
+/// one of them is in memory. Depth and number of terms are limited for each item, the bytes for the whole.
+///
+/// # Errors
+/// When it is no list of terms, or longer than `limits` allow.
+pub fn decode_items(bytes: &[u8], limits: Limits) -> Result<Items<'_>, DecodeError> {
+    if bytes.len() > limits.bytes_max {
+        return Err(DecodeError::Length);
+    }
+    let mut decoder = Decoder { bytes: Bytes(bytes), terms_left: limits.terms_max };
+    match decoder.u8()? {
+        VERSION => {}
+        other => return Err(DecodeError::Version(other)),
+    }
+    let left = match decoder.u8()? {
+        106 if decoder.bytes.0.is_empty() => None,
+        106 => return Err(DecodeError::Trailing),
+        108 => Some(decoder.length()?),
+        other => return Err(DecodeError::Tag(other)),
+    };
+    Ok(Items { decoder, left, limits })
+}
+
+/// The items of a list that is read by [`decode_items`]. Nothing follows an error.
+pub struct Items<'a> {
+    decoder: Decoder<'a>,
+    /// Items before the tail; `None` behind it.
+    left: Option<usize>,
+    limits: Limits,
+}
+
+impl Iterator for Items<'_> {
+    type Item = Result<Term, DecodeError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let left = self.left?;
+        self.decoder.terms_left = self.limits.terms_max;
+        self.left = left.checked_sub(1);
+        let term = self.decoder.term(self.limits.depth_max);
+        if self.left.is_some() {
+            if term.is_err() {
+                self.left = None;
+            }
+            return Some(term);
+        }
+        match term {
+            Ok(Term::List(tail)) if tail.is_empty() && self.decoder.bytes.0.is_empty() => None,
+            Ok(_) => Some(Err(DecodeError::Trailing)),
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
 struct Decoder<'a> {
     bytes: Bytes<'a>,
     terms_left: usize,

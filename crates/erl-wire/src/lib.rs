@@ -18,7 +18,7 @@ mod parse;
 mod print;
 mod term;
 
-pub use decode::{DecodeError, Limits, decode, decode_prefix};
+pub use decode::{DecodeError, Items, Limits, decode, decode_items, decode_prefix};
 pub use encode::encode;
 pub use parse::{ParseError, parse, parse_prefix};
 pub use term::{Atom, BigInteger, Export, NameTooLong, Pid, Port, Reference, Term};

@@ -27,6 +27,7 @@ pub enum JobState {
 #[derive(Debug)]
 pub struct Job {
     steps: AtomicU64,
+    told: Mutex<String>,
     state: watch::Sender<JobState>,
 }
 
@@ -63,6 +64,7 @@ impl Jobs {
         }
         let job = Arc::new(Job {
             steps: AtomicU64::new(0),
+            told: Mutex::default(),
             state: watch::Sender::new(JobState::Working),
         });
         jobs.insert(name.to_owned(), job.clone());
@@ -89,6 +91,16 @@ impl Job {
     /// Counts steps that are done.
     pub fn count(&self, steps: u64) {
         self.steps.fetch_add(steps, Ordering::Relaxed);
+    }
+
+    /// What it does now, or what it did, in the words of who runs it.
+    pub fn told(&self) -> String {
+        self.told.lock().clone()
+    }
+
+    /// Says what it does now.
+    pub fn tell(&self, what: impl Into<String>) {
+        *self.told.lock() = what.into();
     }
 
     /// Says how it ended; one that has ended already stays so. Says whether it was going on.
@@ -121,11 +133,13 @@ mod tests {
         assert_eq!(jobs.begin("a").unwrap_err(), JobRefused::InProgress);
         jobs.begin("b").unwrap();
         job.count(3);
+        job.tell("busy");
         assert!(job.end(JobState::Aborted));
         assert!(!job.end(JobState::Completed));
         job.ended().await;
         let found = jobs.find("a").unwrap();
         assert_eq!((found.state(), found.steps()), (JobState::Aborted, 3));
+        assert_eq!(found.told(), "busy");
         assert_eq!(jobs.begin("a").unwrap().steps(), 0);
         assert!(jobs.find("c").is_none());
     }

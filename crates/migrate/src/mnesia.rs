@@ -153,19 +153,13 @@ fn item(
     groups: &Term,
     reason: &Term,
 ) -> Option<Item> {
-    let subscription = subscription.as_atom()?;
-    let ask = ask.as_atom()?;
-    Some(Item {
+    let item = Item {
         name: text(name)?,
-        to: matches!(subscription, "to" | "both"),
-        from: matches!(subscription, "from" | "both"),
-        asks: matches!(ask, "out" | "both" | "subscribe"),
-        asked: matches!(ask, "in" | "both"),
-        approved: false,
-        listed: false,
         reason: text(reason).unwrap_or_default(),
         groups: items(groups)?.iter().filter_map(text).collect(),
-    })
+        ..Item::default()
+    };
+    item.with_words(subscription.as_atom()?, ask.as_atom()?)
 }
 
 fn private(sink: &mut Sink, account: &BareJid, whose: &Term, data: &Term) -> Option<()> {

@@ -92,6 +92,24 @@ fn row(account: &BareJid, verifier: &ScramVerifier) -> crate::sink::Cells {
     ]
 }
 
+/// What a row of table `users` has: the hash of a verifier and its stored key, or clear text.
+pub(crate) fn of_row(kind: i64, password: &str, iterations: i64) -> (Option<ScramHash>, &str) {
+    match kind {
+        1 => (None, password),
+        2 => (Some(ScramHash::Sha1), password),
+        3 => (Some(ScramHash::Sha256), password),
+        4 => (Some(ScramHash::Sha512), password),
+        // COMPAT: rows of older versions of ejabberd say the hash in a prefix.
+        _ if iterations == 0 => (None, password),
+        _ => match password.split_once(':') {
+            Some(("sha256", key)) => (Some(ScramHash::Sha256), key),
+            Some(("sha512", key)) => (Some(ScramHash::Sha512), key),
+            Some((_, key)) => (Some(ScramHash::Sha1), key),
+            None => (Some(ScramHash::Sha1), password),
+        },
+    }
+}
+
 /// A verifier of base64 parts.
 ///
 /// COMPAT: ejabberd's files of XEP-0227 hold base64 of base64; what decodes to a key only when it is decoded twice

@@ -28,6 +28,9 @@ pub enum MigrateError {
         /// Where and what.
         what: String,
     },
+    /// Something that was asked for does not exist.
+    #[error("{0}")]
+    Unknown(String),
     /// The database failed.
     #[error("the database failed: {0}")]
     Store(#[from] StoreError),

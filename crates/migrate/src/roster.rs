@@ -23,6 +23,27 @@ pub(crate) struct Item {
     pub(crate) groups: Vec<String>,
 }
 
+impl Item {
+    /// Takes the subscription and the waiting requests in ejabberd's words; `None` for others.
+    pub(crate) fn with_words(self, subscription: &str, ask: &str) -> Option<Self> {
+        let (to, from) = match subscription {
+            "both" => (true, true),
+            "to" => (true, false),
+            "from" => (false, true),
+            "none" => (false, false),
+            _ => return None,
+        };
+        let (asks, asked) = match ask {
+            "both" => (true, true),
+            "out" | "subscribe" => (true, false),
+            "in" => (false, true),
+            "none" | "unsubscribe" => (false, false),
+            _ => return None,
+        };
+        Some(Self { to, from, asks, asked, ..self })
+    }
+}
+
 /// The prepared form of an address.
 pub(crate) fn address(address: &str) -> Option<String> {
     Jid::new(address).ok().map(|jid| jid.as_str().to_owned())

@@ -111,6 +111,11 @@ impl Sink {
         self.flush()
     }
 
+    /// Whether everything that was collected is stored.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.batch.is_empty()
+    }
+
     /// Stores what was collected.
     pub(crate) fn flush(&mut self) -> Result<(), StoreError> {
         self.bytes = 0;

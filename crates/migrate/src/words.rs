@@ -2,13 +2,15 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jid::{BareJid, DomainPart, NodePart};
 use jiff::Timestamp;
 use kernel::Clock;
 use kernel::commands::Progress;
+use rustix::fs::OFlags;
 use xmlstream::{Element, Limits};
 use xmpp_wire::ns;
 
@@ -52,6 +54,34 @@ pub(crate) fn open(path: &Path) -> Result<File, MigrateError> {
     File::open(path).map_err(MigrateError::io(path))
 }
 
+/// Opens a regular file of a folder for reading, and no link that leads elsewhere.
+pub(crate) fn open_within(path: &Path) -> Result<File, MigrateError> {
+    let found = path.symlink_metadata().map_err(MigrateError::io(path))?;
+    if !found.is_file() {
+        return Err(MigrateError::format(path, "this is not a regular file"));
+    }
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let opened = File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path);
+    opened.map_err(MigrateError::io(path))
+}
+
+/// The real path of a folder that only its owner writes to: in another one, files could be exchanged at any moment.
+pub(crate) fn closed_folder(path: &Path) -> Result<PathBuf, MigrateError> {
+    let real = path.canonicalize().map_err(MigrateError::io(path))?;
+    let found = real.metadata().map_err(MigrateError::io(&real))?;
+    if !found.is_dir() {
+        return Err(MigrateError::format(path, "this is not a folder"));
+    }
+    if found.mode() & 0o022 != 0 {
+        let mend = format!(
+            "others may change files in this folder; mend it: chmod go-w {}",
+            real.display()
+        );
+        return Err(MigrateError::format(path, mend));
+    }
+    Ok(real)
+}
+
 /// The prepared name of an account.
 pub(crate) fn account(user: &str, host: &str) -> Option<BareJid> {
     let (node, domain) = (NodePart::new(user).ok()?, DomainPart::new(host).ok()?);
@@ -66,6 +96,12 @@ pub(crate) fn key(account: &BareJid) -> (&str, &str) {
 /// A time as columns of type timestamp have it.
 pub(crate) fn column_time(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// The time of such a column in microseconds since 1970.
+pub(crate) fn column_micros(text: &str) -> Option<i64> {
+    let time: jiff::civil::DateTime = text.parse().ok()?;
+    Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_microsecond())
 }
 
 /// Whether a name may stand in XML, with a prefix or without.

@@ -87,7 +87,8 @@ const LISTENERS_WITH_CERTFILE: &[&str] = &["ejabberd_http", "ejabberd_c2s", "eja
 
 type Entries = Vec<(Node, Node)>;
 
-/// Rewrites the entries of the whole file.
+/// Brings the entries of a whole file into today's spelling; what was changed, or has no meaning any more and is gone, is
+/// told in `notes`.
 pub(crate) fn rewrite(entries: Entries, notes: &mut Vec<Note>) -> Entries {
     let mut rewriter = Rewriter { notes, certificates: Vec::new() };
     let mut entries = rewriter.options(entries);
@@ -96,6 +97,14 @@ pub(crate) fn rewrite(entries: Entries, notes: &mut Vec<Note>) -> Entries {
         entries.push((Node::word("certfiles", pos), Node::seq(rewriter.certificates, pos)));
     }
     entries
+}
+
+/// The entries of a whole file in today's spelling, for who writes such a file; and what was changed, or has no meaning any
+/// more and is gone.
+pub fn current_spelling(entries: Vec<(Node, Node)>) -> (Vec<(Node, Node)>, Vec<Note>) {
+    let mut notes = Vec::new();
+    let entries = rewrite(entries, &mut notes);
+    (entries, notes)
 }
 
 struct Rewriter<'a> {

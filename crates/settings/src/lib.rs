@@ -29,6 +29,7 @@ mod value;
 mod yaml;
 
 pub use config::{Config, Endpoint, InForce, ListenerConfig, ModuleConfig, Transport};
+pub use legacy::current_spelling;
 pub use load::{FileChecks, Inputs, Loaded, Source, load};
 pub use node::{Kind, Node, Scalar};
 pub use node_name::{NodeName, NodeNameError};

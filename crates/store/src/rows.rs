@@ -4,7 +4,7 @@ use crate::engine::Connection;
 use crate::error::StoreError;
 use crate::query::{Query, Row, Tx};
 use crate::store::Layout;
-use crate::table::{SERVER_HOST, Table, quoted, quoted_list};
+use crate::table::{Kind, SERVER_HOST, Table, quoted, quoted_list};
 use crate::value::{Bind, Value};
 
 /// A column and the value that it must have.
@@ -71,8 +71,8 @@ impl Query<'_> {
 }
 
 impl Tx<'_> {
-    /// Stores a row. One with the same primary key is replaced; where the table has none, one that is the same in all
-    /// columns of `cells` is. In the single-host layout `server_host` is left out.
+    /// Stores a row. One with the same primary key is replaced; where the table has none, or `cells` do not have it, one
+    /// that is the same in all columns of `cells` but the time of storing is. In the single-host layout `server_host` is left out.
     ///
     /// # Errors
     /// The engine's; [`StoreError::Statement`] if the table has no such column.
@@ -85,8 +85,12 @@ impl Tx<'_> {
         let cells = picked(table, layout, cells)?;
         let key = table.primary_key(layout);
         let known = |column: &&str| cells.iter().any(|(name, _)| name == column);
+        // The same row is so whenever it was stored; besides, a search by its time would go through all of that second.
+        let is_time = |column: &str| {
+            table.columns.iter().any(|it| it.name == column && it.kind == Kind::Timestamp)
+        };
         let same: Vec<Cell<'_>> = match key.is_empty() || !key.iter().all(known) {
-            true => cells.clone(),
+            true => cells.iter().filter(|(name, _)| !is_time(name)).copied().collect(),
             false => cells.iter().filter(|(name, _)| key.contains(name)).copied().collect(),
         };
         self.delete(table, &same)?;

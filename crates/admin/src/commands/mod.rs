@@ -3,6 +3,7 @@
 mod accounts;
 mod backup;
 mod bans;
+mod convert;
 mod data;
 mod documentation;
 mod dump;
@@ -10,6 +11,7 @@ mod kindly;
 mod passwords;
 mod presence;
 mod purge;
+mod serialized;
 mod server;
 mod session;
 mod stanza;
@@ -37,6 +39,7 @@ pub const COMMANDS: &[Command] = &[
     bans::GET_BAN_DETAILS,
     bans::LIST_BANNED,
     bans::UNBAN_ACCOUNT,
+    convert::CONVERT_TO_YAML,
     dump::DUMP_CONFIG,
     kindly::EVACUATE_KINDLY,
     kindly::RESTART_KINDLY,
@@ -69,6 +72,13 @@ pub const COMMANDS: &[Command] = &[
     data::IMPORT_PROSODY,
     data::LOAD,
     data::PRINT_SQL_SCHEMA,
+    serialized::EXPORT_DB,
+    serialized::EXPORT_DB_ABORT,
+    serialized::EXPORT_DB_EXT,
+    serialized::EXPORT_DB_STATUS,
+    serialized::IMPORT_DB,
+    serialized::IMPORT_DB_ABORT,
+    serialized::IMPORT_DB_STATUS,
     purge::ABORT_DELETE_OLD_MESSAGES,
     purge::DELETE_EXPIRED_MESSAGES,
     purge::DELETE_OLD_MESSAGES,

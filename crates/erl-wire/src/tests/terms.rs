@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use crate::{
-    Atom, BigInteger, DecodeError, Export, Limits, Pid, Port, Reference, Term, decode, encode,
-    parse,
+    Atom, BigInteger, DecodeError, Export, Limits, Pid, Port, Reference, Term, decode,
+    decode_items, encode, parse,
 };
 
 fn bytes(hex: &str) -> Vec<u8> {
@@ -136,6 +136,36 @@ fn limits_hold() {
     let mut tails = vec![131];
     (0..5).for_each(|_| tails.extend([108, 0, 0, 0, 0]));
     assert_eq!(decode(&tails, Limits { bytes_max: 99, ..limits }), Err(DecodeError::Depth));
+}
+
+#[test]
+fn items_of_a_list_come_one_by_one_each_with_its_own_limits() {
+    let limits = Limits { depth_max: 2, terms_max: 3, bytes_max: 1 << 10 };
+    let of = |hex: &str| match decode_items(&bytes(hex), limits) {
+        Ok(items) => items.map(|item| item.map(|term| term.to_string())).collect(),
+        Err(error) => vec![Err(error)],
+    };
+    let ok = |text: &str| Ok(text.to_owned());
+    let pair = "68 02 61 01 61 02";
+    assert_eq!(of("83 6a"), []);
+    assert_eq!(of(&format!("83 6c 00000002 {pair} {pair} 6a")), [ok("{1,2}"), ok("{1,2}")]);
+    for (hex, read, error) in [
+        ("83 6a 61", 0, DecodeError::Trailing),
+        ("82 6a", 0, DecodeError::Version(0x82)),
+        ("83 61 01", 0, DecodeError::Tag(97)),
+        ("83 50 00000001 78", 0, DecodeError::Tag(80)),
+        ("83 6c 00000002 61 01", 1, DecodeError::CutOff),
+        ("83 6c 00000001 61 01 61 02", 1, DecodeError::Trailing),
+        ("83 6c 00000001 61 01 6a 6a", 1, DecodeError::Trailing),
+        ("83 6c ffffffff 61 01 ff 61 01 6a", 1, DecodeError::Tag(255)),
+        ("83 6c 00000002 68 03 61 01 61 02 61 03 61 04 6a", 0, DecodeError::Terms),
+        ("83 6c 00000001 68 01 68 01 68 00 6a", 0, DecodeError::Depth),
+    ] {
+        let items = of(hex);
+        assert_eq!((items.len(), items.last()), (read + 1, Some(&Err(error))), "{hex}");
+    }
+    let long = vec![0x83; 2 << 10];
+    assert_eq!(decode_items(&long, limits).err(), Some(DecodeError::Length));
 }
 
 #[test]

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use store::{Cell, OutputFile, Query, Row, StoreError, Value};
+use store::{OutputFile, Query, StoreError};
 use xmlstream::Element;
 use xmpp_wire::ns;
 
 use super::{NS, NS_SCRAM, NS_XI};
 use crate::migration::Migration;
+use crate::passwords::of_row;
 use crate::report::MigrateError;
+use crate::rows::{Named, names_after, rows_of};
 use crate::tables::Tables;
 use crate::words::{Pace, through};
 
@@ -89,10 +91,9 @@ fn write_host(
     let start = head.strip_suffix(b" </host>").unwrap_or(&head);
     through(target, out.write_all(HEAD.as_bytes()).and_then(|()| out.write_all(start)))?;
     let mut users = 0;
-    // Names are read a page at a time, so that a host of any size takes little memory.
     let mut after = String::new();
     loop {
-        let names = page_of_names(query, tables, host, &after)?;
+        let names = names_after(query, tables, "users", host, &after)?;
         let Some(last) = names.last() else { break };
         after.clone_from(last);
         for name in &names {
@@ -104,20 +105,6 @@ fn write_host(
     through(target, out.write_all(b"</host>").and_then(|()| out.flush()))?;
     drop(out);
     file.publish().map_err(MigrateError::io(target))
-}
-
-/// Names read at once.
-const NAMES_MAX: u32 = 1000;
-
-fn page_of_names(
-    query: &mut Query<'_>,
-    tables: &Tables,
-    host: &str,
-    after: &str,
-) -> Result<Vec<String>, StoreError> {
-    let Some(users) = tables.get("users") else { return Ok(Vec::new()) };
-    let host = [("server_host", Value::Text(host))];
-    query.texts_after(users, tables.layout(), ("username", after), &host, NAMES_MAX)
 }
 
 /// One account on its way out.
@@ -157,19 +144,12 @@ impl User<'_, '_> {
         Ok(written.and_then(|()| out.write_all(b"</user>")))
     }
 
-    /// Shows the rows of the account in a table; a table that is not there has none.
     fn rows(
         &mut self,
         table: &str,
-        mut row: impl FnMut(&Named<'_>) -> Result<bool, StoreError>,
+        row: impl FnMut(&Named<'_>) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
-        let Some(table) = self.tables.get(table) else { return Ok(()) };
-        let layout = self.tables.layout();
-        let columns: Vec<&str> = table.columns_in(layout).map(|column| column.name).collect();
-        let whose: [Cell<'_>; 2] =
-            [("server_host", Value::Text(self.host)), ("username", Value::Text(self.name))];
-        self.query
-            .rows_of(table, layout, &whose, |values| row(&Named { columns: &columns, values }))
+        rows_of(self.query, self.tables, table, (self.host, self.name), row)
     }
 
     /// Puts clear text into the attribute, and gives the elements of verifiers.
@@ -179,28 +159,15 @@ impl User<'_, '_> {
         self.rows("users", |row| {
             let (password, iterations) = (row.text("password")?, row.integer("iterationcount")?);
             let kind = row.integer("type").unwrap_or_default();
-            let (mechanism, key) = match kind {
-                1 => ("", password),
-                2 => ("SCRAM-SHA-1", password),
-                3 => ("SCRAM-SHA-256", password),
-                4 => ("SCRAM-SHA-512", password),
-                // COMPAT: rows of older versions of ejabberd say the hash in a prefix.
-                _ if iterations == 0 => ("", password),
-                _ => match password.split_once(':') {
-                    Some(("sha256", key)) => ("SCRAM-SHA-256", key),
-                    Some(("sha512", key)) => ("SCRAM-SHA-512", key),
-                    Some((_, key)) => ("SCRAM-SHA-1", key),
-                    None => ("SCRAM-SHA-1", password),
-                },
-            };
-            if mechanism.is_empty() {
+            let (hash, key) = of_row(kind, password, iterations);
+            let Some(hash) = hash else {
                 plain = Some(key.to_owned());
                 return Ok(true);
-            }
+            };
             let leaf = |name, text: &str| Element::new(name, NS_SCRAM).with_text(text);
             verifiers.push(
                 Element::new("scram-credentials", NS_SCRAM)
-                    .with_attr("mechanism", mechanism)
+                    .with_attr("mechanism", format!("SCRAM-{}", hash.name()))
                     .with_child(leaf("iter-count", &iterations.to_string()))
                     .with_child(leaf("salt", row.text("salt")?))
                     .with_child(leaf("server-key", row.text("serverkey")?))
@@ -314,24 +281,4 @@ fn parsed(text: &str) -> Option<Element> {
             |error| tracing::warn!(%error, "a stored element cannot be read and is not exported"),
         )
         .ok()
-}
-
-/// A row whose columns are asked for by name.
-struct Named<'r> {
-    columns: &'r [&'r str],
-    values: &'r Row<'r>,
-}
-
-impl Named<'_> {
-    fn place(&self, column: &str) -> usize {
-        self.columns.iter().position(|name| *name == column).unwrap_or(usize::MAX)
-    }
-
-    fn text(&self, column: &str) -> Result<&str, StoreError> {
-        self.values.text(self.place(column))
-    }
-
-    fn integer(&self, column: &str) -> Result<i64, StoreError> {
-        self.values.get(self.place(column))
-    }
 }

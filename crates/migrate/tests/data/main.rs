@@ -1,6 +1,7 @@
 //! Data out of a server and into another one, through its commands, with files of a real ejabberd among them.
 
 mod others;
+mod serialized;
 
 use std::path::{Path, PathBuf};
 

@@ -5,9 +5,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 use std::time::Duration;
 
+use super::schema::SPOOL;
 use super::{INSERT, NOTES, child, childs_database, ids, insert, open};
-use crate::testing::ScratchDirectory;
-use crate::{Layout, OpenError, OpenOptions, Store, Value};
+use crate::testing::{ScratchDirectory, ScratchStore};
+use crate::{Layout, OpenError, OpenOptions, Store, TableSet, Value};
 
 /// Rows of a page each, so that a copy takes several steps.
 const ROWS: i64 = 1500;
@@ -137,6 +138,26 @@ async fn rows_of_any_table_are_read_and_replaced_by_their_declaration() {
     let (rows, page, gone) = store.write(write).await.unwrap().into_inner();
     assert_eq!(rows, [(1, "one".to_owned()), (2, "again".to_owned())]);
     assert_eq!((page, gone), (vec!["one".to_owned()], 1));
+}
+
+#[tokio::test]
+async fn a_row_without_its_number_is_the_same_whenever_it_was_stored() {
+    static SET: TableSet =
+        TableSet { module: "mod_offline", version: 1, tables: &[&SPOOL], updates: &[] };
+    let store = ScratchStore::open(&[&SET]).unwrap();
+    let write = |tx: &mut crate::Tx<'_>| {
+        for (xml, at) in [("<a/>", "2026-01-01 00:00:00"), ("<b/>", "2026-01-01 00:00:00")] {
+            for at in [at, "2026-01-02 00:00:00"] {
+                let names = [("username", "u"), ("server_host", "h"), ("xml", xml)];
+                let cells = names.into_iter().chain([("created_at", at)]);
+                let cells: Vec<_> = cells.map(|(name, text)| (name, Value::Text(text))).collect();
+                tx.put_row(&SPOOL, Layout::MultiHost, &cells)?;
+            }
+        }
+        tx.query("SELECT xml || created_at FROM spool ORDER BY seq", &[], |row| row.get(0))
+    };
+    let rows: Vec<String> = store.write(write).await.unwrap().into_inner();
+    assert_eq!(rows, ["<a/>2026-01-02 00:00:00", "<b/>2026-01-02 00:00:00"]);
 }
 
 #[tokio::test]
