@@ -148,7 +148,7 @@ async def test_offline_order_delay_and_once(lab: Lab) -> None:
     before = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=2)
     for number in range(50):
         a.send(f"<message type='chat' to='{bob.jid}' id='o{number}'><body>n{number}</body></message>")
-    await a.sync()
+    await a.sync(60)
     b = await lab.session(bob, presence=None)
     b.send("<presence/>")
     got = [await b.message() for _ in range(50)]
