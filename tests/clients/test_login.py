@@ -240,6 +240,30 @@ async def test_anonymous(lab: Lab) -> None:
     assert len(names) == 2 and all(names)
 
 
+async def test_anonymous_with_a_name(lab: Lab) -> None:
+    """login_anon: any password opens a free name, which is then an account, and nobody else's while the session lasts."""
+    first = await lab.stream(host="guest.test")
+    await first.open()
+    await first.auth_plain("visitor", "any")
+    await first.bind("one")
+    first.send("<presence/>")
+    other = await lab.session(lab.account())
+    other.send("<message type='chat' to='visitor@guest.test'><body>welcome</body></message>")
+    await first.message("welcome")
+    second = await lab.stream(host="guest.test")
+    await second.open()
+    try:
+        await second.auth_plain("visitor", "any")
+        raise AssertionError("two people have one name")
+    except SaslFailure as failure:
+        assert failure.condition == "not-authorized", failure
+    await first.close()
+    other.send("<message type='chat' to='visitor@guest.test' id='gone'><body>stay</body></message>")
+    assert error_of(await other.pick(lambda e: e.get("id") == "gone"))[1] == "service-unavailable"
+    await second.auth_plain("visitor", "any")
+    assert await second.bind("two") == "visitor@guest.test/two"
+
+
 @cases(("NOTHING", "AA==", "invalid-mechanism"), ("PLAIN", "&#x21;", "incorrect-encoding"),
        ("PLAIN", "YWJj", "malformed-request"), ("SCRAM-SHA-1", "YWJj", "malformed-request"))
 async def test_sasl_failure(lab: Lab, mechanism: str, initial: str, condition: str) -> None:
