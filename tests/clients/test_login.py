@@ -257,11 +257,16 @@ async def test_anonymous_with_a_name(lab: Lab) -> None:
         raise AssertionError("two people have one name")
     except SaslFailure as failure:
         assert failure.condition == "not-authorized", failure
+    card = "<vCard xmlns='vcard-temp'><FN>The first one</FN></vCard>"
+    assert (await first.iq("set", card)).get("type") == "result"
     await first.close()
+    await asyncio.sleep(0.5)  # The account goes behind the connection.
     other.send("<message type='chat' to='visitor@guest.test' id='gone'><body>stay</body></message>")
     assert error_of(await other.pick(lambda e: e.get("id") == "gone"))[1] == "service-unavailable"
     await second.auth_plain("visitor", "any")
     assert await second.bind("two") == "visitor@guest.test/two"
+    left = await second.iq("get", "<vCard xmlns='vcard-temp'/>")
+    assert "The first one" not in "".join(left.itertext()), "somebody else's data"
 
 
 @cases(("NOTHING", "AA==", "invalid-mechanism"), ("PLAIN", "&#x21;", "incorrect-encoding"),
