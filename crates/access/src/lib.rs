@@ -19,6 +19,7 @@ mod tests;
 
 use std::collections::HashMap;
 
+use settings::catalogue::Type;
 use settings::{Config, Node, Note, Problem, Section};
 
 use crate::item::Item;
@@ -126,7 +127,8 @@ impl Access {
         if let RuleRef::Named(name) = &rule
             && !self.rules.contains_key(name)
         {
-            loader.suspect_name(Item(value), "access rule", name, self.rules.keys());
+            let what = ("access rule", "denies everybody");
+            loader.suspect_name(Item(value), what, name, self.rules.keys());
         }
         loader.check_acl_names(&self.acls);
         loader.finish(rule)
@@ -141,12 +143,42 @@ impl Access {
         let mut loader = Loader::new();
         let rule = loader.shaper_ref(Item(value), &self.shapers);
         if let ShaperRef::Named(name) = &rule
+            && &**name != "none"
             && !self.shaper_rules.contains_key(name)
         {
-            loader.suspect_name(Item(value), "shaper rule", name, self.shaper_rules.keys());
+            let what = ("shaper rule", "limits nothing");
+            loader.suspect_name(Item(value), what, name, self.shaper_rules.keys());
         }
         loader.check_acl_names(&self.acls);
         loader.finish(rule)
+    }
+
+    /// Reads every rule that the written options of a section hold or name, and notes the names that none of `scopes`
+    /// defines: a listener serves several hosts, each with rules of its own.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake at its place.
+    pub fn check_options(scopes: &[&Self], options: &Section) -> Result<Vec<Note>, Vec<Problem>> {
+        let mut notes = Vec::new();
+        let mut problems = Vec::new();
+        for (spec, _) in options.written() {
+            let Some(node) = options.get(spec.name).as_node() else { continue };
+            let read = |scope: &&Self| match spec.kind {
+                Type::Access => Some(scope.rule_ref(node).map(|(_, notes)| notes)),
+                Type::Shaper => Some(scope.shaper_ref(node).map(|(_, notes)| notes)),
+                _ => None,
+            };
+            let mut all: Vec<_> = scopes.iter().filter_map(read).collect();
+            if all.is_empty() || all.iter().any(|one| one.as_ref().is_ok_and(Vec::is_empty)) {
+                continue;
+            }
+            match all.swap_remove(0) {
+                Ok(found) => notes.extend(found),
+                Err(found) => problems.extend(found),
+            }
+        }
+        if problems.is_empty() { Ok(notes) } else { Err(problems) }
     }
 
     /// Whether the rule allows the subject. An undefined rule denies.

@@ -106,15 +106,15 @@ impl Loader {
         }
     }
 
-    /// Notes that an option names a rule which is not defined.
+    /// Notes that an option names a rule which is not defined, and what it comes to.
     pub(crate) fn suspect_name<'k>(
         &mut self,
         item: Item<'_>,
-        kind: &str,
+        (kind, effect): (&str, &str),
         name: &str,
         known: impl Iterator<Item = &'k Box<str>>,
     ) {
-        let problem = item.problem(format!("the {kind} `{name}` is not defined"));
+        let problem = item.problem(format!("the {kind} `{name}` is not defined")).label(effect);
         self.suspect(with_hint(problem, name, known.map(|known| &**known)));
     }
 

@@ -153,7 +153,7 @@ impl Accounts {
         for method in &named.options().methods {
             match method {
                 Method::Sql if self.look_up(&named).await?.stored.is_some() => return Ok(true),
-                Method::Anonymous if self.0.anonymous.is_open(&named.address) => return Ok(true),
+                Method::Anonymous if self.0.anonymous.exists(&named.address) => return Ok(true),
                 Method::Sql | Method::Anonymous | Method::NotInForce(_) => {}
             }
         }

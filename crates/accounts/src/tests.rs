@@ -396,9 +396,15 @@ async fn anonymous_log_in() {
     assert_eq!(bench.check("guest", "any").await, Ok(Check::Wrong));
     assert_eq!(bench.register("guest", "p").await, Err(AccountError::Exists));
     bench.accounts.reconfigure(options(anonymous(AnonymousProtocol::Login, true)));
-    let second = open("guest").await.unwrap();
+    let mut session = session;
+    let mut second = open("guest").await.unwrap();
+    assert!(!session.leave(), "the other one stays");
     drop(session);
     assert_eq!(bench.exists("guest").await, Ok(true));
+    assert!(second.leave() && !second.leave());
+    assert_eq!(bench.exists("guest").await, Ok(false), "nothing more is kept for it");
+    bench.accounts.reconfigure(options(anonymous(AnonymousProtocol::Login, false)));
+    assert_eq!(open("guest").await.err(), Some(AccountError::Exists), "its data are not yet gone");
     drop(second);
     assert_eq!(bench.exists("guest").await, Ok(false));
 

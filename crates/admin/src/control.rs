@@ -73,7 +73,17 @@ pub fn bind(path: &Path, group: Option<Group>) -> io::Result<Socket> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&fresh, &error)),
         _ => {}
     }
-    let listener = UnixListener::bind(&fresh).map_err(|error| at(&fresh, &error))?;
+    let listener = UnixListener::bind(&fresh).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidInput => {
+            let text = format!(
+                "{}: the system allows sockets in paths of at most 107 bytes: name a data folder with a shorter path \
+                 (--spool DIR, SPOOL_DIR)",
+                path.display()
+            );
+            io::Error::new(error.kind(), text)
+        }
+        _ => at(&fresh, &error),
+    })?;
     if let Some(Group { name, gid }) = &group {
         std::os::unix::fs::chown(&fresh, None, Some(*gid)).map_err(|error| {
             let text = format!(

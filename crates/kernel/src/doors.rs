@@ -1,9 +1,10 @@
 //! Doors: the kinds of listener, and the sockets that are open.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::net::UdpSocket;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -200,6 +201,8 @@ type Serving = ArcSwap<Arc<dyn AnyDoor>>;
 
 struct OpenListener {
     config: ListenerConfig,
+    /// Its TCP socket, with whether it leaves IPv4 to another one.
+    socket: Option<(OwnedFd, bool)>,
     serving: Arc<Serving>,
     stop: watch::Sender<bool>,
     local: String,
@@ -278,17 +281,39 @@ impl Doors {
             netio::mark_v6_only(of_it.map(|(_, spec)| spec));
         }
         let open = self.open.lock();
+        let staying: HashSet<Place> = next
+            .iter()
+            .zip(&specs)
+            .map(|((config, _), spec)| (config, spec))
+            .filter(|(config, spec)| {
+                open.get(&place_of(config)).is_some_and(|old| old.fits(config, spec))
+            })
+            .map(|(config, _)| place_of(config))
+            .collect();
+        let leaving = |port: Option<u16>, transport: Transport| {
+            let others = open.iter().filter(|(place, _)| !staying.contains(*place));
+            let others = others.map(|(_, old)| old);
+            others.filter(move |old| old.port == port && old.config.transport == transport)
+        };
         let mut prepared = Vec::new();
         for ((config, door), spec) in next.into_iter().zip(specs) {
-            let listener = match (open.contains_key(&place_of(&config)), config.transport) {
-                (true, _) => None,
-                (false, Transport::Tcp) => {
-                    Some(Bound::Connections(Listener::bind(spec, self.limit.clone(), inherited)?))
+            let port = spec.port();
+            let listener = match config.transport {
+                _ if staying.contains(&place_of(&config)) => None,
+                Transport::Tcp => {
+                    let sockets = leaving(port, Transport::Tcp).filter_map(OpenListener::socket);
+                    let sockets: Vec<OwnedFd> = sockets.collect();
+                    let limit = self.limit.clone();
+                    Some(Bound::Connections(match sockets.is_empty() {
+                        true => Listener::bind(spec, limit, inherited)?,
+                        false => Listener::bind_in_place_of(&sockets, spec, limit)?,
+                    }))
                 }
-                (false, Transport::Udp) => {
+                Transport::Udp => {
                     let cores = std::thread::available_parallelism().map_or(1, |count| count.get());
                     let count = cores.min(DATAGRAM_SOCKETS_MAX);
-                    Some(Bound::Datagrams(netio::bind_datagrams(&spec, count)?))
+                    let in_place = leaving(port, Transport::Udp).next().is_some();
+                    Some(Bound::Datagrams(netio::bind_datagrams(&spec, count, in_place)?))
                 }
             };
             prepared.push((config, door, listener));
@@ -316,7 +341,11 @@ impl Doors {
         for (config, door, listener) in prepared.0 {
             let place = place_of(&config);
             let entry = match (listener, present.remove(&place)) {
-                (Some(Bound::Connections(listener)), _) => start(kernel, config, door, listener),
+                (Some(Bound::Connections(listener)), old) => {
+                    // Its socket had other options; the new one has listened since it was prepared.
+                    old.into_iter().for_each(OpenListener::close);
+                    start(kernel, config, door, listener)
+                }
                 (Some(Bound::Datagrams(sockets)), _) => {
                     start_datagrams(kernel, config, door, sockets)
                 }
@@ -372,6 +401,16 @@ impl Doors {
 }
 
 impl OpenListener {
+    /// Whether its socket can serve a changed listener. Those of TCP are opened anew when their own options change.
+    fn fits(&self, config: &ListenerConfig, spec: &ListenSpec) -> bool {
+        let Some((_, v6_only)) = self.socket else { return true };
+        same_socket(&self.config, config) && v6_only == spec.v6_only
+    }
+
+    fn socket(&self) -> Option<OwnedFd> {
+        self.socket.as_ref().and_then(|(socket, _)| socket.try_clone().ok())
+    }
+
     fn close(self) {
         self.stop.send_replace(true);
         self.serving.load().closed();
@@ -386,12 +425,13 @@ fn start(
 ) -> OpenListener {
     let (stop, stopped) = watch::channel(false);
     let (local, port) = (place(listener.local()), listener.port());
+    let socket = listener.socket().map(|socket| (socket, listener.spec().v6_only));
     door.in_force(port);
     let serving = Arc::new(Serving::from_pointee(door));
     kernel
         .tasks()
         .spawn("listener", accept_all(kernel.clone(), listener, serving.clone(), stopped));
-    OpenListener { config, serving, stop, local, port }
+    OpenListener { config, socket, serving, stop, local, port }
 }
 
 fn start_datagrams(
@@ -408,7 +448,7 @@ fn start_datagrams(
     door.in_force(port);
     kernel.tasks().spawn("datagrams", Arc::clone(&door).serve_datagrams(sockets, stopping));
     let serving = Arc::new(Serving::from_pointee(door));
-    OpenListener { config, serving, stop, local, port }
+    OpenListener { config, socket: None, serving, stop, local, port }
 }
 
 async fn accept_all(
@@ -437,7 +477,7 @@ fn place(local: &Local) -> String {
     }
 }
 
-/// Whether a changed listener can keep its socket.
+/// Whether a listener has the same options of the socket itself.
 fn same_socket(old: &ListenerConfig, new: &ListenerConfig) -> bool {
     let same = |name: &str| old.options.get(name) == new.options.get(name);
     COMMON_OPTIONS.iter().all(|name| !old.options.has(name) || same(name))

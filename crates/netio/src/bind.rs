@@ -79,6 +79,14 @@ impl ListenSpec {
         }
     }
 
+    /// The port asked for; none of a Unix socket.
+    pub fn port(&self) -> Option<u16> {
+        match self.address {
+            ListenAddress::Tcp(address) => Some(address.port()),
+            ListenAddress::Unix(_) => None,
+        }
+    }
+
     /// A TCP listener with ejabberd's defaults.
     pub fn tcp(ip: impl Into<IpAddr>, port: u16) -> Self {
         Self::new(ListenAddress::Tcp(SocketAddr::new(ip.into(), port)))
@@ -172,14 +180,19 @@ pub(crate) enum Opened {
     Unix(std::os::unix::net::UnixListener),
 }
 
-/// Opens the socket of a listener, or takes it over from the service manager.
-pub(crate) fn open(spec: &ListenSpec, inherited: &mut Inherited) -> Result<Opened, BindError> {
+/// Opens the socket of a listener, or takes it over from the service manager. TCP sockets of this process in `leaving`
+/// are not in its way: they are to be closed as soon as this one is served.
+pub(crate) fn open(
+    spec: &ListenSpec,
+    inherited: &mut Inherited,
+    leaving: &[OwnedFd],
+) -> Result<Opened, BindError> {
     if let Some(opened) = inherited.take(&spec.address) {
         return Ok(opened);
     }
     match &spec.address {
         ListenAddress::Tcp(address) => {
-            open_tcp(spec, *address).map_err(|error| explain(*address, "tcp", error))
+            open_tcp(spec, *address, leaving).map_err(|error| explain(*address, "tcp", error))
         }
         ListenAddress::Unix(path) => open_unix(spec, path),
     }
@@ -189,7 +202,7 @@ fn backlog(spec: &ListenSpec) -> i32 {
     i32::try_from(spec.backlog).unwrap_or(i32::MAX)
 }
 
-fn open_tcp(spec: &ListenSpec, address: SocketAddr) -> Result<Opened, Errno> {
+fn open_tcp(spec: &ListenSpec, address: SocketAddr, leaving: &[OwnedFd]) -> Result<Opened, Errno> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = socket_with(
         family,
@@ -204,8 +217,17 @@ fn open_tcp(spec: &ListenSpec, address: SocketAddr) -> Result<Opened, Errno> {
     }
     // Accepted sockets inherit it: peers that vanished are noticed in the end.
     sockopt::set_socket_keepalive(&socket, true)?;
-    bind(&socket, &address)?;
-    listen(&socket, backlog(spec))?;
+    // Only while this socket gets its place: whoever comes later must find the address taken.
+    let share = |shared: bool| {
+        let sockets = [&socket].into_iter().chain(leaving);
+        sockets
+            .filter(|_| !leaving.is_empty())
+            .try_for_each(|one| sockopt::set_socket_reuseport(one, shared))
+    };
+    share(true)?;
+    let bound = bind(&socket, &address).and_then(|()| listen(&socket, backlog(spec)));
+    share(false)?;
+    bound?;
     Ok(Opened::Tcp(socket.into()))
 }
 

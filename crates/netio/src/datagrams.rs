@@ -14,11 +14,16 @@ const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
 
 /// Opens `count` sockets on the address of a UDP listener.
 ///
-/// The first is opened without sharing, so that another process on the port is noticed as with TCP.
+/// The first is opened without sharing, so that another process on the port is noticed as with TCP; unless sockets of
+/// this process are there, which are about to be closed (`in_place`).
 ///
 /// # Errors
 /// In words for the administrator; see [`BindError`].
-pub fn bind_datagrams(spec: &ListenSpec, count: usize) -> Result<Vec<UdpSocket>, BindError> {
+pub fn bind_datagrams(
+    spec: &ListenSpec,
+    count: usize,
+    in_place: bool,
+) -> Result<Vec<UdpSocket>, BindError> {
     let ListenAddress::Tcp(mut address) = spec.address else {
         return Err(BindError::Io {
             address: spec.address.to_string(),
@@ -27,7 +32,7 @@ pub fn bind_datagrams(spec: &ListenSpec, count: usize) -> Result<Vec<UdpSocket>,
     };
     let mut sockets = Vec::new();
     for index in 0..count.max(1) {
-        let socket = open(address, spec.v6_only, index > 0, RECEIVE_BUFFER_BYTES)
+        let socket = open(address, spec.v6_only, in_place || index > 0, RECEIVE_BUFFER_BYTES)
             .map_err(|error| explain(address, "udp", error))?;
         if index == 0 {
             // Port 0 lets the system choose; the others follow.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -231,9 +232,27 @@ impl Listener {
         limit: ConnectionLimit,
         inherited: &mut Inherited,
     ) -> Result<Self, BindError> {
+        let opened = open(&spec, inherited, &[])?;
+        Self::of(opened, spec, limit)
+    }
+
+    /// Opens a listener that takes the place of others of this process, whose [`Listener::socket`] are `leaving`. Both
+    /// listen until those are closed, so that no connection is refused meanwhile.
+    ///
+    /// # Errors
+    /// As [`Listener::bind`].
+    pub fn bind_in_place_of(
+        leaving: &[OwnedFd],
+        spec: ListenSpec,
+        limit: ConnectionLimit,
+    ) -> Result<Self, BindError> {
+        let opened = open(&spec, &mut Inherited::default(), leaving)?;
+        Self::of(opened, spec, limit)
+    }
+
+    fn of(opened: Opened, spec: ListenSpec, limit: ConnectionLimit) -> Result<Self, BindError> {
         let failed =
             |source: io::Error| BindError::Io { address: spec.address.to_string(), source };
-        let opened = open(&spec, inherited)?;
         let mut file = None;
         let (socket, local) = match opened {
             Opened::Tcp(tcp) => {
@@ -267,6 +286,14 @@ impl Listener {
         match &self.local {
             Local::Ip(address) => Some(address.port()),
             Local::Unix(_) | Local::Memory => None,
+        }
+    }
+
+    /// Its TCP socket, for a successor; as long as it is held, the socket listens.
+    pub fn socket(&self) -> Option<OwnedFd> {
+        match &self.socket {
+            Socket::Tcp(listener) => listener.as_fd().try_clone_to_owned().ok(),
+            Socket::Unix(_) => None,
         }
     }
 

@@ -32,7 +32,7 @@ pub(crate) struct PlaceArguments {
     #[arg(long, short = 'f', value_name = "FILE", env = "EJABBERD_CONFIG_PATH", global = true)]
     pub(crate) config: Option<PathBuf>,
     /// The data folder [default: rookery-data beside the configuration; /var/lib/ejabberd for
-    /// /etc/ejabberd/ejabberd.yml; ~/.local/state/rookery without a configuration]
+    /// /etc/ejabberd/ejabberd.yml; without a configuration ~/.local/state/rookery, /var/lib/rookery for root]
     #[arg(long, short = 's', value_name = "DIR", env = "SPOOL_DIR", global = true)]
     pub(crate) spool: Option<PathBuf>,
     /// The log folder [default: none, the log goes to the terminal; /var/log/ejabberd for

@@ -5,11 +5,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use access::Access;
 use admin::control::Group;
 use kernel::commands::Command;
 use settings::{
     Config, FileChecks, Inputs, Loaded, NodeName, Note, PlaceHints, Places, Problem, Problems,
-    Source, Sources,
+    Section, Source, Sources,
     ctlcfg::{self, CtlConfig},
 };
 
@@ -54,15 +55,73 @@ pub(crate) fn load(places: &Places) -> Result<Loaded, Problems> {
         None => Source::Text { name: "embedded defaults".to_owned(), text: DEFAULTS.to_owned() },
     };
     let mut loaded = settings::load(&source, &inputs(places, FileChecks::Disk))?;
-    match permissions(&loaded.config) {
-        Ok(notes) => loaded.notes.extend(notes),
-        Err(found) => {
-            let mut problems = Problems::new(loaded.sources.clone());
-            problems.extend(found);
-            return problems.into_result(loaded);
+    let mut problems = Problems::new(loaded.sources.clone());
+    for found in [permissions(&loaded.config), named_rules(&loaded.config)] {
+        match found {
+            Ok(notes) => loaded.notes.extend(notes),
+            Err(found) => problems.extend(found),
         }
     }
-    Ok(loaded)
+    problems.into_result(loaded)
+}
+
+/// What is wrong with the rules that options of hosts, modules and listeners hold or name, or probably not meant.
+fn named_rules(config: &Config) -> Result<Vec<Note>, Vec<Problem>> {
+    let mut notes = Vec::new();
+    let mut problems = Vec::new();
+    let mut take = |found: Result<Vec<Note>, Vec<Problem>>| match found {
+        Ok(found) => notes.extend(found),
+        Err(found) => problems.extend(found),
+    };
+    let (global, _) = Access::from_config(config, None)?;
+    let mut hosts = Vec::new();
+    for host in config.hosts() {
+        let own = match Access::from_config(config, Some(host)) {
+            Ok((own, _)) => own,
+            Err(found) => {
+                take(Err(found));
+                continue;
+            }
+        };
+        let modules = config.modules(host).iter().map(|module| &module.options);
+        for options in [config.host(host)].into_iter().chain(modules) {
+            let found = Access::check_options(&[&own], options);
+            take(
+                found.map(|notes| {
+                    notes.into_iter().map(|note| explain(note, config, host)).collect()
+                }),
+            );
+        }
+        hosts.push(own);
+    }
+    let everywhere: Vec<&Access> = [&global].into_iter().chain(&hosts).collect();
+    for listener in config.listeners() {
+        take(Access::check_options(&everywhere, &listener.options));
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let mut once: Vec<Note> = Vec::new();
+    for note in notes {
+        // Hosts that share a line would each say the same of it.
+        if !once.contains(&note) {
+            once.push(note);
+        }
+    }
+    Ok(once)
+}
+
+/// Says why a rule that stands at the top level may not be there for a host.
+fn explain(mut note: Note, config: &Config, host: &str) -> Note {
+    let replaced = |name: &&&str| {
+        let place = |options: &Section| options.is_set(name).then(|| options.pos(name));
+        place(config.host(host)) != place(config.global())
+    };
+    if let Some(name) = ["access_rules", "shaper_rules", "acl"].iter().find(replaced) {
+        let why = format!("{host} has `{name}` of its own, in place of those at the top level");
+        note.problem = note.problem.note(why);
+    }
+    note
 }
 
 fn inputs(places: &Places, files: FileChecks) -> Inputs {
@@ -110,7 +169,7 @@ fn places(arguments: &Arguments) -> Result<Places, BootError> {
 /// What is wrong with `api_permissions`, or probably not meant. Commands that will come count as known.
 pub(crate) fn permissions(config: &Config) -> Result<Vec<Note>, Vec<Problem>> {
     let Some(section) = config.global().node("api_permissions") else { return Ok(Vec::new()) };
-    let (global, _) = access::Access::from_config(config, None)?;
+    let (global, _) = Access::from_config(config, None)?;
     let (_, mut notes) = access::ApiPermissions::from_node(Some(section), &global)?;
     let of_modules = lists::MODULES.iter().copied().flatten().flat_map(|module| module.commands);
     let own = lists::OWN_COMMANDS.iter().copied().flatten();
@@ -177,7 +236,7 @@ pub(crate) fn check(arguments: &Arguments, file: &Path, strict: bool) -> ExitCod
     let mut notes = loaded.notes.clone();
     let hosts = loaded.config.hosts().iter().map(|host| Some(host.as_str()));
     for host in [None].into_iter().chain(hosts) {
-        match access::Access::from_config(&loaded.config, host) {
+        match Access::from_config(&loaded.config, host) {
             Ok((_, found)) => {
                 notes.extend(found.into_iter().filter(|note| !loaded.notes.contains(note)))
             }

@@ -46,6 +46,11 @@ pub(crate) fn serve(arguments: &Arguments) -> ExitCode {
             return say::refused(&problems.render(say::is_terminal()));
         }
     };
+    if boot.places.spool.metadata().is_ok_and(|data| !data.is_dir()) {
+        // What would be told of its mode and its owner is not the point.
+        let why = make_places(&boot.places).err().map_or_else(String::new, |why| why.to_string());
+        return say::refused(&format!("rookery cannot start: {why}"));
+    }
     let exposed = files::findings(&boot.places, &boot.loaded, rustix::process::geteuid().as_raw());
     let allowed = arguments.places().allow_exposed_files;
     if !exposed.is_empty() {
@@ -81,8 +86,8 @@ enum End {
 /// Why a server cannot start; each says what to do about it.
 #[derive(Debug, thiserror::Error)]
 enum StartError {
-    #[error("{}: {source}", path.display())]
-    Folder { path: PathBuf, source: io::Error },
+    #[error("{what} {} cannot be made or used: {source}; name another one with {option} DIR", path.display())]
+    Folder { what: &'static str, path: PathBuf, option: &'static str, source: io::Error },
     #[error(transparent)]
     Log(#[from] observe::LogError),
     #[error(transparent)]
@@ -108,21 +113,40 @@ struct Server {
     places: Places,
     kernel: Kernel,
     doors: Doors,
-    logging: Logging,
+    logging: Arc<Logging>,
     log_format: LogFormat,
     /// Whether files that others can get at are refused.
     guard: bool,
 }
 
+/// Opens the log and serves. What keeps the server from starting is in a log file, too: nobody may look at the terminal.
 async fn run(arguments: &Arguments, boot: Boot, exposed: &[Finding]) -> Result<End, StartError> {
-    let Boot { places, loaded } = boot;
-    let _pid_file = make_places(&places)?;
+    let _pid_file = make_places(&boot.places)?;
     let log_format = if arguments.places().log_json { LogFormat::Json } else { LogFormat::Text };
+    let log_file = boot.places.log_file();
+    let in_file = log_file.is_some();
     let log_options = LogOptions {
-        audit: Some(places.audit_file()),
-        ..LogOptions::from_section(loaded.config.global(), log_format, places.log_file())
+        audit: Some(boot.places.audit_file()),
+        ..LogOptions::from_section(boot.loaded.config.global(), log_format, log_file)
     };
-    let logging = Logging::install(&log_options)?;
+    let logging = Arc::new(Logging::install(&log_options)?);
+    let end = serve_until_end(arguments, boot, exposed, (logging.clone(), log_format)).await;
+    if let Err(why) = &end
+        && in_file
+    {
+        tracing::error!("the server cannot start: {why}");
+        logging.flush(Duration::from_secs(1));
+    }
+    end
+}
+
+async fn serve_until_end(
+    arguments: &Arguments,
+    boot: Boot,
+    exposed: &[Finding],
+    (logging, log_format): (Arc<Logging>, LogFormat),
+) -> Result<End, StartError> {
+    let Boot { places, loaded } = boot;
     files::complain(exposed);
     // Nobody can mend the embedded defaults.
     let own = if places.config.is_some() { loaded.notes.as_slice() } else { &[] };
@@ -187,16 +211,22 @@ async fn run(arguments: &Arguments, boot: Boot, exposed: &[Finding]) -> Result<E
 
 /// The folders, and the pid file for as long as the server runs.
 fn make_places(places: &Places) -> Result<Option<PidFile>, StartError> {
-    make_folder(&places.spool)?;
+    make_folder("the data folder", &places.spool, "--spool")?;
     if let Some(logs) = &places.logs {
-        make_folder(logs)?;
+        make_folder("the log folder", logs, "--logs")?;
     }
     places.pid_file.as_deref().map(PidFile::write).transpose().map_err(StartError::Pid)
 }
 
-fn make_folder(path: &Path) -> Result<(), StartError> {
+fn make_folder(what: &'static str, path: &Path, option: &'static str) -> Result<(), StartError> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|source| StartError::Folder { path: path.to_owned(), source })
+    made.map_err(|source| {
+        let source = match source.kind() {
+            io::ErrorKind::AlreadyExists => io::ErrorKind::NotADirectory.into(),
+            _ => source,
+        };
+        StartError::Folder { what, path: path.to_owned(), option, source }
+    })
 }
 
 async fn start_kernel(

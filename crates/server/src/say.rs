@@ -67,11 +67,12 @@ pub(crate) fn checked(
     let hosts = loaded.config.hosts().join(", ");
     println!("{}: no errors. Hosts: {hosts}", file.display());
     println!("Erlang nodes: {erlang}");
-    if !absent.is_empty() {
-        println!(
-            "{} settings are known and not yet in force (see above); the rest is.",
-            absent.len()
-        );
+    match absent.len() {
+        0 => {}
+        1 => println!("One setting is known and not yet in force (see above); the rest is."),
+        more => {
+            println!("{more} settings are known and not yet in force (see above); the rest is.")
+        }
     }
 }
 

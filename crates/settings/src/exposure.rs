@@ -14,6 +14,8 @@ use crate::users;
 
 /// Links followed on the way to one file.
 const LINKS_MAX: usize = 40;
+/// How root starts a server as somebody else.
+const AS_OWNER: &str = "runuser -u ";
 /// Groups below belong to the distribution and have no people in them, unless root put them there.
 const SYSTEM_GIDS: std::ops::Range<u32> = 0..1000;
 
@@ -66,6 +68,8 @@ pub fn findings(guarded: &[Guarded], uid: u32) -> Vec<Finding> {
         let path = std::path::absolute(&one.path).unwrap_or_else(|_| one.path.clone());
         walk.look(&path, one);
     }
+    // The start is the last thing to do.
+    walk.found.sort_by_key(|finding| finding.mend.starts_with(AS_OWNER));
     walk.found
 }
 
@@ -162,7 +166,9 @@ impl Walk {
     }
 
     fn folder_on_the_way(&mut self, path: &Path, data: &Metadata, guarded: &Guarded) {
-        if !self.trusts(data.uid()) {
+        // Where root is to start the server as the owner, the owner stays.
+        let stays = |known: &Finding| known.path == path && known.mend.starts_with(AS_OWNER);
+        if !self.trusts(data.uid()) && !self.found.iter().any(stays) {
             let owner = named(data.uid());
             let reason =
                 format!("this folder belongs to {owner}, who can replace {} in it", guarded.what);
@@ -274,7 +280,7 @@ impl Walk {
                 format!(
                     "{what} belongs to {owner}, and this is {me}: start the server as its owner"
                 ),
-                format!("runuser -u {user} -- rookery ..."),
+                format!("{AS_OWNER}{user} -- rookery ..."),
             ),
             None => self.report(
                 path,

@@ -135,7 +135,9 @@ fn excerpt(text: &str, problem: &Problem) -> Excerpt {
     let line = text.get(line_start..line_end).unwrap_or("").trim_end();
     let column = (start - line_start).min(line.len());
     let marked_end = end.min(line_end).saturating_sub(line_start).clamp(column, line.len());
-    let value = if problem.secret && end > start { Some(column) } else { secret_value(line) };
+    // A map or a list has a place without length: what follows it is shown as little.
+    let written = line.get(column..).is_some_and(|rest| !rest.trim().is_empty());
+    let value = if problem.secret && written { Some(column) } else { secret_value(line) };
     let column = value.map_or(column, |value| column.min(value));
     let head = line.get(..column).unwrap_or("");
     let marked = line.get(column..marked_end.max(column)).unwrap_or("").trim_end();

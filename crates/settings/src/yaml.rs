@@ -54,8 +54,12 @@ fn at_start(file: FileId) -> Pos {
 fn syntax_help(problem: Problem, text: &str, line: usize) -> Problem {
     let written = text.lines().nth(line.saturating_sub(1)).unwrap_or("");
     let indent: &str = written.split(|c: char| !c.is_whitespace()).next().unwrap_or("");
-    if indent.contains('\t') || problem.title().contains("tab") {
+    let says = |word| problem.title().split(' ').any(|said| said == word);
+    if indent.contains('\t') || says("tab") || says("tabs") {
         return problem.help("YAML is indented with spaces; replace the tab characters");
+    }
+    if says("unprintable") {
+        return problem.help("remove the control character; in a quoted text it can be written as an escape, such as \"\\t\"");
     }
     problem.help("compare the indentation of this line with the lines above it, and close every quote and bracket")
 }

@@ -53,7 +53,7 @@ pub enum StoreError {
     NoRow,
     /// There is no space left on the disk, or the database has reached its size limit.
     #[error(
-        "no space left for the database; nothing was stored. Free some disk space: the server goes on by itself"
+        "no space left for the database; nothing was stored. Free some disk space; a running server goes on by itself"
     )]
     DiskFull,
     /// The operating system failed to read or write.

@@ -1,6 +1,7 @@
 //! The words of XMPP as types: stanzas, errors, negotiation, stream management and the payloads that several
 //! extensions share. No I/O, no clock, no randomness; what peers send is judged here and nothing makes it panic.
 
+mod address;
 pub mod error;
 pub mod negotiation;
 pub mod ns;
@@ -8,6 +9,7 @@ pub mod payload;
 pub mod sm;
 pub mod stanza;
 
+pub use address::address;
 pub use error::{ErrorType, StanzaCondition, StanzaError, StreamCondition, StreamError};
 pub use stanza::{
     EnvelopeError, IqType, MessageType, ParseError, PresenceType, Stanza, StanzaKind,

@@ -421,7 +421,7 @@ fn bad_request(text: &str) -> StanzaError {
 
 /// An address as it must be; an empty one is malformed (RFC 7622 §3.2).
 fn address(text: &str, attribute: &str, problem: &mut Option<StanzaError>) -> Option<Jid> {
-    let parsed = Jid::new(text).ok();
+    let parsed = crate::address(text).ok();
     if parsed.is_none() {
         let what = format!("the address in '{attribute}' is malformed");
         problem.get_or_insert_with(|| {

@@ -208,9 +208,10 @@ class Stream:
             raise AssertionError(f"not features: {self.features.tag}")
         return self.features
 
-    async def starttls(self, **changes: str | None) -> None:
-        """Upgrade (RFC 6120 §5.4) and open the stream again, with these changes of its header."""
-        self.send(f"<starttls xmlns='{NS_TLS}'/>")
+    async def starttls(self, behind: str = "", **changes: str | None) -> None:
+        """Upgrade (RFC 6120 §5.4) and open the stream again, with these changes of its header; `behind` is sent in clear
+        together with the request."""
+        self.send(f"<starttls xmlns='{NS_TLS}'/>" + behind)
         answer = await self.recv()
         if answer.tag != q(NS_TLS, "proceed"):
             raise AssertionError(f"not proceed: {answer.tag}")

@@ -24,7 +24,7 @@ from .certs import Authority
 
 PORT_NAMES = ("c2s", "c2s_required", "c2s_tls", "c2s_small", "c2s_cert", "c2s_closed")
 HOSTS = ("talk.test", "closenew.test", "closeold.test", "setresource.test", "sha256.test", "anon.test",
-         "short.test", "few.test", "bare.test", "modern.test")
+         "short.test", "few.test", "bare.test", "modern.test", "guest.test")
 
 
 @dataclass

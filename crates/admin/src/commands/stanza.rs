@@ -125,7 +125,8 @@ async fn route(
 }
 
 fn jid(arguments: &Arguments, name: &str) -> Result<Jid, CommandError> {
-    Jid::new(arguments.text(name)).map_err(|_| CommandError::bad_argument("JID malformed"))
+    xmpp_wire::address(arguments.text(name))
+        .map_err(|_| CommandError::bad_argument("JID malformed"))
 }
 
 fn element(arguments: &Arguments) -> Result<Element, CommandError> {

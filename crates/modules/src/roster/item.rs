@@ -7,7 +7,7 @@ use jid::Jid;
 use kernel::contracts::{Contact, RosterView, Subscription};
 use sha1::{Digest as _, Sha1};
 use xmlstream::Element;
-use xmpp_wire::{StanzaCondition, StanzaError, ns};
+use xmpp_wire::{StanzaCondition, StanzaError, address, ns};
 
 use super::state::State;
 
@@ -166,7 +166,7 @@ impl Wanted {
             return Err(bad("A roster set has exactly one item"));
         }
         let Some(jid) = item.attr("jid") else { return Err(bad("The item has no 'jid'")) };
-        let jid = Jid::new(jid).map_err(|_| StanzaError::new(StanzaCondition::JidMalformed))?;
+        let jid = address(jid).map_err(|_| StanzaError::new(StanzaCondition::JidMalformed))?;
         if item.attr("subscription") == Some("remove") {
             return Ok(Self { jid, data: None });
         }

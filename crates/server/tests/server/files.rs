@@ -47,7 +47,7 @@ impl Site {
     }
 
     /// A start that is expected to be refused; one that is not is ended, and fails by its exit status.
-    fn start(&self, arguments: &str) -> Output {
+    pub(super) fn start(&self, arguments: &str) -> Output {
         let timeout = format!("timeout 10 {} ", env!("CARGO_BIN_EXE_rookery"));
         let mut command = self.command(&format!("exec {timeout} {arguments} #"), "");
         command.output().expect("the server can be started")
@@ -357,6 +357,8 @@ fn files_of_another_user_are_refused() {
         let text = said(&refused);
         assert_eq!(refused.status.code(), Some(1), "{name}: {text}");
         assert!(text.contains(what) && text.contains("nobody"), "{name}: {text}");
+        let as_owner = text.contains("runuser -u nobody");
+        assert!(!(as_owner && text.contains("chown")), "one remedy undoes the other: {text}");
         chown(site.path(name), Some(0), None).expect("root may take");
     }
     // A link that somebody else can turn.

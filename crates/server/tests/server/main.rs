@@ -3,6 +3,7 @@
 mod audit;
 mod files;
 mod http;
+mod reload;
 mod space;
 mod start;
 mod takeover;

@@ -42,6 +42,30 @@ fn what_keeps_a_server_from_starting_is_told() {
     assert!(code == 1 && error.contains("other.cfg; put it there"), "{error}");
 }
 
+/// Before anything of a server is there: the reason, the place and what to do.
+#[test]
+fn a_data_folder_that_cannot_be_used_is_told_with_a_way_out() {
+    let site = Site::new(CONFIG);
+    std::fs::write(site.path("file"), "").expect("a file can be written");
+    let long = "x".repeat(110);
+    for (folder, expected) in [
+        ("file", ["not a directory", "--spool DIR"]),
+        ("/proc/x", ["No such file", "--spool DIR"]),
+        (long.as_str(), ["107 bytes", "--spool DIR"]),
+    ] {
+        let line = format!("-f ejabberd.yml -s {folder}");
+        let output = site.start(&line);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(expected.iter().all(|part| said.contains(part)), "{folder}: {said}");
+    }
+    // Whoever looks into the log file finds it there, too.
+    let line = format!("-f ejabberd.yml -s {long} -l logs");
+    let output = site.start(&line);
+    let log = std::fs::read_to_string(site.path("logs/ejabberd.log")).expect("there is a log");
+    assert!(!output.status.success() && log.contains("cannot start"), "{log}");
+}
+
 #[test]
 fn the_tool_becomes_the_server() {
     let site = Site::new(CONFIG);

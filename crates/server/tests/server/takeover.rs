@@ -81,3 +81,52 @@ fn api_permissions_are_looked_into() {
         assert!(found == Some(0) && !said.contains(":7:"), "{entry}: {said}");
     }
 }
+
+/// A rule that is not there denies everybody, and a shaper rule that is not there limits nothing: nobody means that.
+#[test]
+fn rules_that_options_name_are_looked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    let file = folder.path().join("ejabberd.yml");
+    let check_options = |listener: &str, roster: &str| {
+        let text = format!(
+            "hosts: [a.test, b.test]\naccess_rules: {{c2s: {{allow: all}}}}\nshaper: {{fast: 1000}}\n\
+             shaper_rules: {{c2s_shaper: fast}}\nhost_config: {{b.test: {{access_rules: {{only_b: {{allow: all}}}}}}}}\n\
+             modules: {{mod_roster: {{{roster}}}}}\nlisten:\n  - port: 5222\n    module: ejabberd_c2s\n    {listener}\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        let output = check(file.to_str().unwrap());
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    for (listener, roster, code, expected) in [
+        ("access: c2z", "", 0, [":10:13", "`c2z` is not defined", "did you mean `c2s`?"]),
+        ("shaper: fast", "", 0, [":10:13", "shaper rule `fast` is not defined", "limits nothing"]),
+        ("access: [alow: all]", "", 1, [":10:14", "found `alow`", "did you mean `allow`?"]),
+        ("tls: false", "access: lokal", 0, [":6:32", "`lokal` is not defined", "denies everybody"]),
+        (
+            "tls: false",
+            "access: only_b",
+            0,
+            [":6:32", "`only_b` is not defined", "denies everybody"],
+        ),
+        (
+            "tls: false",
+            "access: c2s",
+            0,
+            [":6:32", "`c2s` is not", "b.test has `access_rules` of its own"],
+        ),
+    ] {
+        let (found, said) = check_options(listener, roster);
+        assert_eq!(found, Some(code), "{listener} {roster}: {said}");
+        assert!(expected.iter().all(|part| said.contains(part)), "{listener} {roster}: {said}");
+    }
+    for (listener, roster) in [
+        ("access: only_b", "access: {deny: {user: bob}}"),
+        ("shaper: none", "access: all"),
+        ("shaper: c2s_shaper", "access: none"),
+        ("access: {allow: {user: bob}}", "access: {allow: all}"),
+    ] {
+        let (found, said) = check_options(listener, roster);
+        assert!(found == Some(0) && !said.contains("not defined"), "{listener} {roster}: {said}");
+    }
+}

@@ -53,12 +53,26 @@ fn a_secret_is_hidden_also_where_its_option_is_not_understood() {
         "hosts: [a.example]\nmodules:\n  mod_stun_disco:\n    secret: {a: CANARY}\n",
         "hosts: [a.example]\nmodules:\n  mod_nothing:\n    api_key: CANARY\n",
         "hosts: [a.example]\nadmin_token: 'CANARY\n",
+        "hosts: [a.example]\nldap_password:\n  a: CANARY\n",
+        "hosts: [a.example]\nldap_password:\n  - CANARY\n  - b\n",
     ] {
         let shown = bad(text);
         assert!(!shown.contains("CANARY"), "{shown}");
     }
     let shown = bad("hosts: [a.example]\nsql_pasword: CANARY\n");
     assert!(shown.contains("sql_pasword: ********\n  | ^^^^^^^^^^^"), "{shown}");
+}
+
+#[test]
+fn what_is_no_yaml_is_told_with_its_own_remedy() {
+    for (text, remedy) in [
+        ("hosts: [a.example]\nmodules:\n\tmod_ping: {}\n", "replace the tab characters"),
+        ("hosts: [a.example]\n\0\n", "remove the control character"),
+        ("hosts: [a.example\nmodules: {}\n", "close every quote and bracket"),
+    ] {
+        let shown = bad(text);
+        assert!(shown.contains(remedy), "{shown}");
+    }
 }
 
 #[test]

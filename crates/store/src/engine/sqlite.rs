@@ -295,6 +295,8 @@ fn map(sql: &str, error: rusqlite::Error) -> StoreError {
     };
     match failure.code {
         ErrorCode::DiskFull => StoreError::DiskFull,
+        // The index of the log is a file of the same disk, which cannot be extended.
+        _ if failure.extended_code == ffi::SQLITE_IOERR_SHMSIZE => StoreError::DiskFull,
         ErrorCode::ConstraintViolation => StoreError::Constraint {
             unique: matches!(
                 failure.extended_code,

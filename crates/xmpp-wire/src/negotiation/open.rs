@@ -93,7 +93,7 @@ impl StreamOpen {
     fn from_attrs<'a>(attr: impl Fn(&str) -> Option<&'a str>) -> Result<Self, StreamError> {
         let address = |name: &str| match attr(name) {
             None => Ok(None),
-            Some(text) => Jid::new(text).map(Some).map_err(|_| {
+            Some(text) => crate::address(text).map(Some).map_err(|_| {
                 let what = format!("the address in '{name}' is malformed");
                 StreamError::new(StreamCondition::ImproperAddressing).with_text(&what)
             }),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use accounts::{Check, Method};
 use jid::BareJid;
 use kernel::contracts::Bans;
 use kernel::{Host, random};
@@ -231,7 +232,7 @@ impl Negotiating {
     }
 
     /// Asks the accounts what the mechanism wants to know.
-    async fn look_up(&self, negotiation: &mut Negotiation, asked: sasl::Step) -> sasl::Step {
+    async fn look_up(&mut self, negotiation: &mut Negotiation, asked: sasl::Step) -> sasl::Step {
         let accounts = self.door.kernel.accounts();
         let failed = || {
             sasl::Step::Failure(Failure {
@@ -247,8 +248,10 @@ impl Negotiating {
                 }
             }
             sasl::Step::NeedsPlainCheck { user, password } => {
-                match accounts.check_password(node(&user), user.domain().as_str(), &password).await
-                {
+                let checked =
+                    accounts.check_password(node(&user), user.domain().as_str(), &password).await;
+                self.is_guest = checked == Ok(Check::Right(Method::Anonymous));
+                match checked {
                     Ok(check) => negotiation.password_checked(check.is_right()),
                     Err(_) => failed(),
                 }
@@ -323,7 +326,7 @@ impl Negotiating {
             return Err(failure.into());
         }
         count(mechanism, "ok");
-        if mechanism == Mechanism::Anonymous {
+        if mechanism == Mechanism::Anonymous || self.is_guest {
             // The account exists as long as this value does.
             let opened = self
                 .door

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jid::{FullJid, Jid};
 use kernel::contracts::Roster;
-use kernel::hooks::{OwnPresence, SelfPresence, SessionClosed};
+use kernel::hooks::{AccountRemoved, OwnPresence, SelfPresence, SessionClosed};
 use kernel::{Delivery, Effect, Host, Kernel, Probate, xmpp_stamp};
 use tokio::time::Instant;
 use xmpp_wire::negotiation::write_close;
@@ -32,6 +32,13 @@ impl ClientSession {
         let mut session = &mut self.session;
         generation.chains().run::<SessionClosed>(&mut session).await;
         self.route_effects().await;
+        if let Some(mut anonymous) = self.anonymous.take()
+            && anonymous.leave()
+        {
+            // The next one of this name is somebody else.
+            let account = self.session.account().clone();
+            self.session.kernel().announce::<AccountRemoved>(&account).await;
+        }
         tracing::debug!(session = %self.session.jid(), "session closed");
     }
 
@@ -47,10 +54,13 @@ impl ClientSession {
         Estate::of(self).give_back().await;
     }
 
-    /// Whether the session goes on after the server has been started again.
+    /// Whether the session goes on after the server has been started again. One without account does not: nobody could
+    /// prove that it is theirs.
     fn is_suspended(&self, ending: &Ending) -> bool {
         let shutdown = matches!(ending, Ending::WithError(error) if error.condition == StreamCondition::SystemShutdown);
-        shutdown && self.sm.as_ref().is_some_and(|sm| sm.resume_for.is_some())
+        shutdown
+            && self.anonymous.is_none()
+            && self.sm.as_ref().is_some_and(|sm| sm.resume_for.is_some())
     }
 
     /// The server stops: what has not been delivered stays in the journal, and the client resumes after the start.

@@ -166,6 +166,11 @@ impl ClientSession {
         out: &mut Vec<u8>,
     ) -> Next {
         match request {
+            SmRequest::Ask | SmRequest::Ack(_) if self.sm.is_none() => {
+                // Who counts what was never enabled would believe that it is acknowledged.
+                SmReply::Failed(failed(StanzaCondition::UnexpectedRequest)).write(out, ns);
+                Next::Go
+            }
             SmRequest::Ask => {
                 if let Some(sm) = &mut self.sm {
                     sm.requests = sm.requests.saturating_add(1).min(REQUESTS_MAX);
