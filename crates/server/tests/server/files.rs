@@ -81,6 +81,14 @@ impl Running {
     }
 }
 
+impl Drop for Running {
+    /// Also when the test has failed; one that has ended is not hurt.
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
