@@ -46,18 +46,38 @@ pub(super) fn of_option(value: &Value) -> Option<Element> {
 
 fn with_fields(mut parent: Element, entries: &[(Node, Node)]) -> Element {
     for (key, value) in entries {
-        if let Some(name) = key.as_text() {
-            field(&mut parent, &name.to_uppercase(), value);
+        if let Some(key) = key.as_text() {
+            let name = name_of(parent.name(), &key.to_uppercase());
+            field(&mut parent, &name, value);
         }
     }
     parent
 }
 
-fn field(parent: &mut Element, name: &str, value: &Node) {
-    if let Some(items) = value.items() {
-        return items.iter().for_each(|item| field(parent, name, item));
+/// The element of XEP-0054 that ejabberd has a shorter word for, or one without a hyphen.
+fn name_of(parent: &str, word: &str) -> String {
+    match (parent, word) {
+        ("ORG", "NAME") => "ORGNAME".to_owned(),
+        ("ORG", "UNIT" | "UNITS") => "ORGUNIT".to_owned(),
+        _ => word.replace('_', "-"),
     }
+}
+
+fn field(parent: &mut Element, name: &str, value: &Node) {
     let element = Element::new(name.to_owned(), ns::VCARD);
+    // These two hold what is said of them in elements.
+    match (name, value.items(), value.as_str()) {
+        ("CATEGORIES", Some(words), _) => {
+            let mut all = element;
+            words.iter().for_each(|word| field(&mut all, "KEYWORD", word));
+            return parent.push(all);
+        }
+        ("CLASS", None, Some(class @ ("public" | "private" | "confidential"))) => {
+            return parent.push(element.with_child(Element::new(class.to_uppercase(), ns::VCARD)));
+        }
+        (_, Some(items), _) => return items.iter().for_each(|item| field(parent, name, item)),
+        _ => {}
+    }
     if let Some(entries) = value.entries() {
         return parent.push(with_fields(element, entries));
     }
@@ -75,6 +95,21 @@ mod tests {
 
     fn card(inner: &str) -> Element {
         Element::parse(format!("<vCard xmlns='vcard-temp'>{inner}</vCard>").as_bytes(), "").unwrap()
+    }
+
+    #[test]
+    fn a_card_from_the_settings_has_the_elements_of_vcards() {
+        let text = "hosts: [a.test]\nmodules:\n  mod_vcard:\n    vcard:\n      fn: Conferences\n      org: {name: A, units: [B, C]}\n      sort_string: con\n      categories: [x, y]\n      class: public\n      tel: [{work: true, number: '1'}]\n";
+        let source = settings::Source::Text { name: "t".to_owned(), text: text.to_owned() };
+        let config = settings::load(&source, &settings::Inputs::default()).unwrap().config;
+        let module = config.module("a.test", "mod_vcard").unwrap();
+        let made = of_option(module.options.get("vcard")).unwrap();
+        let wanted = card(
+            "<FN>Conferences</FN><ORG><ORGNAME>A</ORGNAME><ORGUNIT>B</ORGUNIT><ORGUNIT>C</ORGUNIT></ORG>\
+             <SORT-STRING>con</SORT-STRING><CATEGORIES><KEYWORD>x</KEYWORD><KEYWORD>y</KEYWORD></CATEGORIES>\
+             <CLASS><PUBLIC/></CLASS><TEL><WORK/><NUMBER>1</NUMBER></TEL>",
+        );
+        assert_eq!(made.to_bytes(""), wanted.to_bytes(""));
     }
 
     #[test]
