@@ -21,6 +21,7 @@ import re
 import shlex
 import signal
 import subprocess
+import threading
 import sys
 import time
 import zlib
@@ -115,6 +116,7 @@ class Runner:
         self.sessions: dict[tuple[str, ...], Stream] = {}
         self.answers: list[Answer] = []
         self.node: Node | None = None
+        self.making_node = threading.Lock()
         self.bad_input: list[str] = []
         self.down = False
 
@@ -153,8 +155,9 @@ class Runner:
         of_script = not words or words[0] in ("-t", "--no-timeout", "", "stop", "status") or self.down
         if self.subject.name != "ejabberd" or of_script:
             return self.subject.ctl(*words, timeout=LINE_SECONDS)
-        if self.node is None:
-            self.node = Node(self.subject)
+        with self.making_node:
+            if self.node is None:
+                self.node = Node(self.subject)
         answer = self.node.ctl(*words, timeout=LINE_SECONDS)
         if reads_only(line) and zlib.crc32(line.encode()) % SCRIPT_SAMPLE == 0 and line not in self.bad_input:
             script = self.subject.ctl(*words, timeout=LINE_SECONDS)
