@@ -21,8 +21,8 @@ import re
 import shlex
 import signal
 import subprocess
-import threading
 import sys
+import threading
 import time
 import zlib
 from dataclasses import dataclass
