@@ -122,6 +122,15 @@ class Lab:
         """What the server has said."""
         return (self.folder / "log").read_text()
 
+    def says(self, text: str) -> bool:
+        """Whether it has said that, or does soon: lines are written by a thread of their own."""
+        deadline = time.monotonic() + 10
+        while text not in self.log():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        return True
+
     def ctl(self, *words: str, fails: bool = False) -> str:
         """A control command that must succeed, or fail; its output."""
         command = [str(self.binaries / "rookery"), "ctl", "--spool", str(self.folder / "spool"), *words]
