@@ -371,7 +371,10 @@ impl Mailbox {
     /// Takes what is held back: the session is not whom it waits for any more.
     pub fn take_held(&self) -> Vec<Delivery> {
         let mut lanes = self.lanes.lock();
-        let held = lanes.held.as_mut().map(|held| std::mem::take(&mut held.stanzas));
+        let held = lanes.held.as_mut().map(|held| {
+            held.senders.clear();
+            std::mem::take(&mut held.stanzas)
+        });
         let held = held.unwrap_or_default();
         let freed: usize = held.iter().map(|delivery| delivery.stanza.size()).sum();
         lanes.bytes -= freed;

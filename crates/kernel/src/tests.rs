@@ -112,6 +112,11 @@ fn what_a_sender_sends_does_not_overtake_its_own_message_that_is_held_back() {
     mailbox.push(gone("a@example.org/1", "gone").into()).unwrap();
     mailbox.push(gone("a@example.org/2", "other").into()).unwrap();
     assert_eq!(ids(&taken(mailbox).1), ["other"]);
+    assert_eq!(ids(&mailbox.take_held()), ["bye", "gone"]);
+    mailbox.push(gone("a@example.org/1", "later").into()).unwrap();
+    assert_eq!(ids(&taken(mailbox).1), ["later"], "nothing of this sender is held back any more");
+    mailbox.push(chat("b@example.org", "bye").into()).unwrap();
+    mailbox.push(gone("a@example.org/1", "gone").into()).unwrap();
     drop(held);
     assert_eq!(ids(&taken(mailbox).1), ["bye", "gone"]);
 }
