@@ -188,18 +188,21 @@ impl Negotiating {
         };
         let mut negotiation = Negotiation::new(mechanism, self.context(host, profile, offered));
         let start = negotiation.start(initial.as_deref());
-        let (identity, data) = self.prove(host, profile, &mut negotiation, start).await?;
-        self.admit(mechanism, identity).await?;
+        let mut is_guest = mechanism == Mechanism::Anonymous;
+        let (identity, data) =
+            self.prove(host, profile, &mut negotiation, start, &mut is_guest).await?;
+        self.admit(mechanism, identity, is_guest).await?;
         Ok((data, inline))
     }
 
-    /// Runs a mechanism from its first step to its end.
+    /// Runs a mechanism from its first step to its end; `is_guest` becomes true when any password opens the account.
     async fn prove(
         &mut self,
         host: &Host,
         profile: SaslProfile,
         negotiation: &mut Negotiation,
         mut step: sasl::Step,
+        is_guest: &mut bool,
     ) -> Result<(BareJid, Option<Vec<u8>>), Refusal> {
         let mechanism = negotiation.mechanism();
         loop {
@@ -226,13 +229,18 @@ impl Negotiating {
                     count(mechanism, "failed");
                     return Err(said(&failure).into());
                 }
-                asked => self.look_up(negotiation, asked).await,
+                asked => self.look_up(negotiation, asked, is_guest).await,
             };
         }
     }
 
     /// Asks the accounts what the mechanism wants to know.
-    async fn look_up(&mut self, negotiation: &mut Negotiation, asked: sasl::Step) -> sasl::Step {
+    async fn look_up(
+        &self,
+        negotiation: &mut Negotiation,
+        asked: sasl::Step,
+        is_guest: &mut bool,
+    ) -> sasl::Step {
         let accounts = self.door.kernel.accounts();
         let failed = || {
             sasl::Step::Failure(Failure {
@@ -250,7 +258,7 @@ impl Negotiating {
             sasl::Step::NeedsPlainCheck { user, password } => {
                 let checked =
                     accounts.check_password(node(&user), user.domain().as_str(), &password).await;
-                self.is_guest = checked == Ok(Check::Right(Method::Anonymous));
+                *is_guest = checked == Ok(Check::Right(Method::Anonymous));
                 match checked {
                     Ok(check) => negotiation.password_checked(check.is_right()),
                     Err(_) => failed(),
@@ -320,13 +328,18 @@ impl Negotiating {
     }
 
     /// From here on the stream is that of an account, unless the account may not come in.
-    async fn admit(&mut self, mechanism: Mechanism, identity: BareJid) -> Result<(), Refusal> {
+    async fn admit(
+        &mut self,
+        mechanism: Mechanism,
+        identity: BareJid,
+        is_guest: bool,
+    ) -> Result<(), Refusal> {
         tracing::info!(peer = %self.peer, %mechanism, account = %identity, "authenticated");
         if let Some(failure) = self.ban(&identity).await {
             return Err(failure.into());
         }
         count(mechanism, "ok");
-        if mechanism == Mechanism::Anonymous || self.is_guest {
+        if is_guest {
             // The account exists as long as this value does.
             let opened = self
                 .door

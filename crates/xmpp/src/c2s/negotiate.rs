@@ -45,8 +45,6 @@ pub(super) struct Negotiating {
     pub(super) claimed: Option<BareJid>,
     pub(super) account: Option<BareJid>,
     pub(super) attempts: u8,
-    /// Whether the last password that was right is nobody's: `login_anon` takes any for a free name.
-    pub(super) is_guest: bool,
     /// Keeps an anonymous account alive.
     pub(super) anonymous: Option<Box<AnonymousSession>>,
     /// The host of the first stream header; later ones must name it again.
@@ -104,7 +102,6 @@ pub(super) async fn negotiate(door: Arc<C2s>, link: Link) -> Option<Box<ClientSe
         claimed: None,
         account: None,
         attempts: 0,
-        is_guest: false,
         anonymous: None,
         host: None,
         header_sent: false,
